@@ -1,0 +1,48 @@
+//! BullMQ as a fleet meets it: what its scripts do in Redis (`scripts`), and what its clients do in
+//! which order (`queue`, `worker`).
+//!
+//! Source: the JavaScript and Lua of bullmq 5.34.10. The unit of truth is the round trip: which
+//! effects are atomic, between which two a client can die, and in which order calls that nobody
+//! awaits reach the wire. No flows, no events stream reader, no sandboxed processors.
+
+pub mod cron;
+pub mod keys;
+pub mod options;
+pub mod queue;
+mod repeat;
+pub mod scripts;
+pub mod worker;
+
+use crate::kernel::Closed;
+use crate::redis;
+use std::fmt;
+
+/// An error that a call of BullMQ throws.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum QueueError {
+    /// A script's negative code: -1 missing job, -2 missing lock, -3 not active, -6 another's lock.
+    Code(i8),
+    /// Redis refused a command.
+    Redis(redis::Error),
+    /// A cron pattern that does not parse.
+    Cron(String),
+    /// The process has closed the connection.
+    Closed,
+}
+
+impl From<Closed> for QueueError {
+    fn from(_: Closed) -> Self {
+        QueueError::Closed
+    }
+}
+
+impl fmt::Display for QueueError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            QueueError::Code(code) => write!(f, "BullMQ's error {code}"),
+            QueueError::Redis(error) => error.fmt(f),
+            QueueError::Cron(error) => f.write_str(error),
+            QueueError::Closed => f.write_str("Connection is closed."),
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! The options of a job as BullMQ stores them: the JSON of the hash's `opts` field.
+//!
+//! Only what the queue itself reads is kept apart; key order within the JSON is ours, since BullMQ's
+//! own comes out of `cjson` and is arbitrary.
+
+use crate::clock::Span;
+use crate::scenario::{Backoff, JobOptions, Keep, Repeat, RepeatWhen};
+use serde::{Deserialize, Serialize};
+
+/// `JobsOptions` with what scheduling adds to them.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Options {
+    /// How often the job is tried. BullMQ's default of 0 means once.
+    pub attempts: u32,
+    /// How long it waits between attempts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backoff: Option<BackoffOptions>,
+    /// Milliseconds until it is due. Present, even as 0, it goes to `delayed` (5.34).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delay: Option<i64>,
+    /// 1 is the most urgent, 0 is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub priority: Option<u32>,
+    /// Whether it goes to the end that is taken next.
+    #[serde(skip_serializing_if = "is_false", default)]
+    pub lifo: bool,
+    /// Which completed jobs are kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remove_on_complete: Option<KeepOptions>,
+    /// Which failed jobs are kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remove_on_fail: Option<KeepOptions>,
+    /// A custom id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub job_id: Option<String>,
+    /// When the job was made, by its maker's clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timestamp: Option<i64>,
+    /// The millisecond that an iteration stands for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prev_millis: Option<i64>,
+    /// How the job repeats.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repeat: Option<RepeatOptions>,
+}
+
+/// `backoff`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct BackoffOptions {
+    /// `fixed` or `exponential`.
+    #[serde(rename = "type")]
+    pub kind: BackoffKind,
+    /// Milliseconds.
+    pub delay: i64,
+}
+
+/// The two strategies that BullMQ brings.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BackoffKind {
+    /// Always the same delay.
+    Fixed,
+    /// Twice as long after each attempt.
+    Exponential,
+}
+
+/// `removeOnComplete`, `removeOnFail`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum KeepOptions {
+    /// `true`: keep none; `false`: keep all.
+    Remove(bool),
+    /// Keep the newest so many.
+    Count(u32),
+    /// Keep by age in seconds and number.
+    Limits {
+        /// Seconds.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        age: Option<i64>,
+        /// How many.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        count: Option<i64>,
+    },
+}
+
+/// `repeat`.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct RepeatOptions {
+    /// A cron pattern.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pattern: Option<String>,
+    /// A period in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub every: Option<i64>,
+    /// A time zone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tz: Option<String>,
+    /// How many iterations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+    /// Whether the first is due at once.
+    #[serde(skip_serializing_if = "is_false", default)]
+    pub immediately: bool,
+    /// The registration's key, instead of the hash of its options.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// The job id that the registration was made with.
+    #[serde(rename = "jobId", skip_serializing_if = "Option::is_none")]
+    pub job_id: Option<String>,
+    /// Which iteration since the last add this is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub count: Option<u32>,
+    /// Milliseconds from the slot to when it is due.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offset: Option<i64>,
+}
+
+fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+impl Options {
+    /// The options of one add, over the queue's defaults. A template's `{window}` is the caller's
+    /// business: the id is not taken over here.
+    pub fn new(defaults: &JobOptions, own: &JobOptions) -> Self {
+        let ms = |span: Span| span.ms();
+        Options {
+            attempts: own.attempts.or(defaults.attempts).unwrap_or(0),
+            backoff: own.backoff.or(defaults.backoff).map(BackoffOptions::from),
+            delay: own.delay.or(defaults.delay).map(ms),
+            priority: own.priority.or(defaults.priority),
+            lifo: own.lifo || defaults.lifo,
+            remove_on_complete: own.remove_on_complete.or(defaults.remove_on_complete).map(KeepOptions::from),
+            remove_on_fail: own.remove_on_fail.or(defaults.remove_on_fail).map(KeepOptions::from),
+            ..Options::default()
+        }
+    }
+
+    /// The JSON that a job's hash keeps.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("options are plain data")
+    }
+
+    /// The options in a job's hash; none at all where the hash was lost (a job without a hash).
+    pub fn from_json(json: &[u8]) -> Self {
+        serde_json::from_slice(json).unwrap_or_default()
+    }
+
+    /// Milliseconds until the attempt after the `k`-th failed one; 0 is at once.
+    /// Source: `backoffs.js`.
+    pub fn retry_delay(&self, failed: u32) -> i64 {
+        match &self.backoff {
+            None => 0,
+            Some(BackoffOptions { kind: BackoffKind::Fixed, delay }) => *delay,
+            Some(BackoffOptions { kind: BackoffKind::Exponential, delay }) => {
+                let doubled = 1_i64.checked_shl(failed.saturating_sub(1)).unwrap_or(i64::MAX);
+                delay.saturating_mul(doubled)
+            }
+        }
+    }
+}
+
+impl From<Backoff> for BackoffOptions {
+    fn from(backoff: Backoff) -> Self {
+        match backoff {
+            Backoff::Fixed(delay) => BackoffOptions { kind: BackoffKind::Fixed, delay: delay.ms() },
+            Backoff::Exponential(delay) => {
+                BackoffOptions { kind: BackoffKind::Exponential, delay: delay.ms() }
+            }
+        }
+    }
+}
+
+impl From<Keep> for KeepOptions {
+    fn from(keep: Keep) -> Self {
+        match keep {
+            Keep::All => KeepOptions::Remove(false),
+            Keep::None => KeepOptions::Remove(true),
+            Keep::Count(count) => KeepOptions::Count(count),
+            Keep::Age { age, count } => KeepOptions::Limits {
+                age: Some(age.ms() / 1000),
+                count: count.map(i64::from),
+            },
+        }
+    }
+}
+
+impl From<&Repeat> for RepeatOptions {
+    fn from(repeat: &Repeat) -> Self {
+        let (pattern, every) = match &repeat.when {
+            RepeatWhen::Pattern(cron) => (Some(cron.pattern().to_owned()), None),
+            RepeatWhen::Every(period) => (None, Some(period.ms())),
+        };
+        RepeatOptions {
+            pattern,
+            every,
+            tz: repeat.zone.as_ref().map(|zone| zone.name().to_owned()),
+            limit: repeat.limit,
+            immediately: repeat.immediately,
+            key: repeat.key.as_deref().map(str::to_owned),
+            ..RepeatOptions::default()
+        }
+    }
+}
+
+/// Which finished jobs are kept, as `moveToFinished` is told: `keepJobs`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct KeepJobs {
+    /// Seconds.
+    pub age: Option<i64>,
+    /// How many; 0 is none, a negative number all.
+    pub count: Option<i64>,
+}
+
+impl From<Option<&KeepOptions>> for KeepJobs {
+    /// Source: `getKeepJobs` in `scripts.js`; all are kept where nothing is said.
+    fn from(keep: Option<&KeepOptions>) -> Self {
+        match keep {
+            None | Some(KeepOptions::Remove(false)) => KeepJobs { age: None, count: Some(-1) },
+            Some(KeepOptions::Remove(true)) => KeepJobs { age: None, count: Some(0) },
+            Some(KeepOptions::Count(count)) => KeepJobs { age: None, count: Some(i64::from(*count)) },
+            Some(KeepOptions::Limits { age, count }) => KeepJobs { age: *age, count: *count },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_stored_is_what_bullmq_stores() {
+        let defaults = JobOptions {
+            attempts: Some(5),
+            backoff: Some(Backoff::Exponential(Span::from_secs(5))),
+            remove_on_complete: Some(Keep::None),
+            remove_on_fail: Some(Keep::Count(100)),
+            ..JobOptions::default()
+        };
+        let options = Options::new(&defaults, &JobOptions::default());
+        assert_eq!(
+            options.to_json(),
+            r#"{"attempts":5,"backoff":{"type":"exponential","delay":5000},"removeOnComplete":true,"removeOnFail":100}"#
+        );
+        assert_eq!(Options::from_json(options.to_json().as_bytes()), options);
+    }
+
+    #[test]
+    fn exponential_backoff_doubles_and_never_overflows() {
+        let backoff = Some(BackoffOptions { kind: BackoffKind::Exponential, delay: 300 });
+        let options = Options { backoff, ..Options::default() };
+        assert_eq!([1, 2, 3, 4].map(|k| options.retry_delay(k)), [300, 600, 1200, 2400]);
+        assert_eq!(options.retry_delay(500), i64::MAX);
+    }
+
+    #[test]
+    fn a_hash_that_was_lost_has_no_options() {
+        assert_eq!(Options::from_json(b""), Options::default());
+    }
+}

@@ -1,0 +1,101 @@
+//! When a registration is due next, and what it is called: the client's half of both repeat APIs.
+//!
+//! Source: `repeat.js` and `job-scheduler.js` of 5.34.10. Everything here is computed from the
+//! calling process's own clock and time zone.
+
+use super::QueueError;
+use super::cron::Cron;
+use super::options::RepeatOptions;
+use crate::civil::Zone;
+use md5::{Digest, Md5};
+use std::fmt::Write as _;
+
+/// The next millisecond of a pattern after `millis`: `None` where cron-parser's iterator throws,
+/// which BullMQ swallows, so that nothing is scheduled.
+///
+/// # Errors
+/// A pattern or time zone that cron-parser refuses is thrown to the caller.
+pub(super) fn next_of_pattern(
+    repeat: &RepeatOptions,
+    pattern: &str,
+    millis: i64,
+    now: i64,
+    local: &Zone,
+) -> Result<Option<i64>, QueueError> {
+    let cron = Cron::parse(pattern).map_err(|error| QueueError::Cron(error.to_string()))?;
+    let zone = match &repeat.tz {
+        None => local.clone(),
+        Some(name) => Zone::get(name)
+            .ok_or_else(|| QueueError::Cron("CronDate: unhandled timestamp".to_owned()))?,
+    };
+    Ok(if repeat.immediately { Some(now) } else { cron.next(millis, &zone) })
+}
+
+/// `getNextMillis` of `repeat.js`: the older API. Slots of `every` are aligned to the epoch.
+pub(super) fn next_millis(
+    repeat: &RepeatOptions,
+    millis: i64,
+    now: i64,
+    local: &Zone,
+) -> Result<Option<i64>, QueueError> {
+    match (&repeat.pattern, repeat.every) {
+        (_, Some(every)) => {
+            let slot = millis.div_euclid(every) * every;
+            Ok(Some(if repeat.immediately { slot } else { slot + every }))
+        }
+        (Some(pattern), None) => next_of_pattern(repeat, pattern, millis, now, local),
+        (None, None) => Ok(None),
+    }
+}
+
+/// `getRepeatConcatOptions`: the text that the older API hashes into a registration's key.
+pub(super) fn concat_options(name: &str, repeat: &RepeatOptions) -> String {
+    let job_id = repeat.job_id.as_deref().unwrap_or_default();
+    let tz = repeat.tz.as_deref().unwrap_or_default();
+    let every = repeat.every.map(|every| every.to_string());
+    let suffix = repeat.pattern.as_deref().or(every.as_deref()).unwrap_or("undefined");
+    format!("{name}:{job_id}::{tz}:{suffix}")
+}
+
+/// The md5 of a text in hexadecimal.
+pub(super) fn md5_hex(text: &str) -> String {
+    Md5::digest(text.as_bytes()).iter().fold(String::with_capacity(32), |mut hex, byte| {
+        write!(hex, "{byte:02x}").expect("a String takes everything");
+        hex
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(name: &str, repeat: &RepeatOptions) -> String {
+        md5_hex(&concat_options(name, repeat))
+    }
+
+    /// Keys that bullmq 5.34.10 itself made.
+    #[test]
+    fn keys_are_those_of_the_library() {
+        let nightly = RepeatOptions { pattern: Some("0 0 3 * * *".into()), ..RepeatOptions::default() };
+        assert_eq!(key("nightly", &nightly), "8059904b608869efd87e27b2185753b1");
+        let with_id = RepeatOptions { job_id: Some("n1".into()), ..nightly };
+        assert_eq!(key("nightly", &with_id), "f298fc134d6b3e70a5950555f61f1907");
+        let every = RepeatOptions { every: Some(60_000), ..RepeatOptions::default() };
+        assert_eq!(key("ev", &every), "c057f6c2b6eca7f237784435f8bf79a4");
+        let zoned = RepeatOptions {
+            pattern: Some("0 0 4 * * *".into()),
+            tz: Some("America/New_York".into()),
+            ..RepeatOptions::default()
+        };
+        assert_eq!(key("nightly", &zoned), "7878d02644c0c543cfc1d2754b4b9a39");
+    }
+
+    #[test]
+    fn slots_of_every_are_aligned_to_the_epoch() {
+        let every = RepeatOptions { every: Some(60_000), ..RepeatOptions::default() };
+        let utc = Zone::utc();
+        assert_eq!(next_millis(&every, 125_000, 125_000, &utc), Ok(Some(180_000)));
+        let now = RepeatOptions { immediately: true, ..every };
+        assert_eq!(next_millis(&now, 125_000, 125_000, &utc), Ok(Some(120_000)));
+    }
+}

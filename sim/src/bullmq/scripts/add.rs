@@ -1,0 +1,112 @@
+//! `addStandardJob-8`, `addDelayedJob-6`, `addPrioritizedJob-8` of BullMQ 5.34.10.
+
+use super::includes::NewJob;
+use super::{Result, Returned, Script, job_id};
+use crate::clock::Instant;
+use crate::event::{JobState, QueueEvent};
+use crate::redis::Bytes;
+
+/// The arguments of the scripts that add one job.
+#[derive(Debug)]
+pub struct AddJob {
+    /// A custom id, or none: the counter gives one.
+    pub id: Option<Bytes>,
+    /// The job's name.
+    pub name: Bytes,
+    /// Its data as JSON.
+    pub data: Bytes,
+    /// Its options as JSON.
+    pub options: Bytes,
+    /// When it was made, by the client's clock.
+    pub timestamp: i64,
+    /// Milliseconds from then until it is due.
+    pub delay: i64,
+    /// 0 is none.
+    pub priority: u32,
+    /// Whether it is taken before those that wait.
+    pub lifo: bool,
+    /// The registration that it is an iteration of.
+    pub registration: Option<Bytes>,
+    /// The instant that it stands for, for its event alone.
+    pub tick: Option<Instant>,
+}
+
+impl Script<'_> {
+    /// `addStandardJob-8`.
+    pub(super) fn add_standard_job(&mut self, args: &AddJob) -> Result<Returned> {
+        let (id, max_events) = match self.begin_add(args)? {
+            Begun::New(id, max_events) => (id, max_events),
+            Begun::Duplicate(id) => return Ok(Returned::Id(id)),
+        };
+        let job = args.job(&id);
+        self.store_job(&job)?;
+        let target = self.get_target_queue_list()?;
+        self.add_job_in_target_list(target, args.lifo, &id)?;
+        self.xadd(Some(max_events), &[("event", &"waiting".into()), ("jobId", &id)])?;
+        self.added(&job, JobState::Wait);
+        Ok(Returned::Id(id))
+    }
+
+    /// `addDelayedJob-6`.
+    pub(super) fn add_delayed_job(&mut self, args: &AddJob) -> Result<Returned> {
+        let (id, max_events) = match self.begin_add(args)? {
+            Begun::New(id, max_events) => (id, max_events),
+            Begun::Duplicate(id) => return Ok(Returned::Id(id)),
+        };
+        self.add_delayed(&args.job(&id), max_events)?;
+        Ok(Returned::Id(id))
+    }
+
+    /// `addPrioritizedJob-8`.
+    pub(super) fn add_prioritized_job(&mut self, args: &AddJob) -> Result<Returned> {
+        let (id, max_events) = match self.begin_add(args)? {
+            Begun::New(id, max_events) => (id, max_events),
+            Begun::Duplicate(id) => return Ok(Returned::Id(id)),
+        };
+        let job = args.job(&id);
+        self.store_job(&job)?;
+        let target = self.get_target_queue_list()?;
+        self.add_job_with_priority(args.priority, &id, target.paused_or_maxed)?;
+        self.xadd(Some(max_events), &[("event", &"waiting".into()), ("jobId", &id)])?;
+        self.added(&job, JobState::Prioritized);
+        Ok(Returned::Id(id))
+    }
+
+    /// What the three begin with: the counter (burned even by a duplicate), the maximum of events,
+    /// and the one test that a custom id meets: whether a hash of that name exists.
+    fn begin_add(&mut self, args: &AddJob) -> Result<Begun> {
+        let counter = self.db.incr(&self.keys.counter)?;
+        let max_events = self.get_or_set_max_events()?;
+        let Some(id) = &args.id else {
+            return Ok(Begun::New(Bytes::from_int(counter), max_events));
+        };
+        if self.db.exists(&self.keys.job(id)) {
+            // includes/handleDuplicatedJob, without parents.
+            self.xadd(Some(max_events), &[("event", &"duplicated".into()), ("jobId", id)])?;
+            self.emit(QueueEvent::Duplicated { job: job_id(id) });
+            return Ok(Begun::Duplicate(id.clone()));
+        }
+        Ok(Begun::New(id.clone(), max_events))
+    }
+}
+
+enum Begun {
+    New(Bytes, i64),
+    Duplicate(Bytes),
+}
+
+impl AddJob {
+    fn job<'a>(&'a self, id: &'a Bytes) -> NewJob<'a> {
+        NewJob {
+            id,
+            name: &self.name,
+            data: &self.data,
+            options: &self.options,
+            timestamp: self.timestamp,
+            delay: self.delay,
+            priority: self.priority,
+            registration: self.registration.as_ref(),
+            tick: self.tick,
+        }
+    }
+}

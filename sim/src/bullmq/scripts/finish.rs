@@ -1,0 +1,223 @@
+//! `moveToFinished-14`, `moveToDelayed-8`, `retryJob-11` of BullMQ 5.34.10: how an attempt ends.
+
+use super::fetch::FetchOptions;
+use super::{Result, Returned, Script, job_id};
+use crate::bullmq::options::KeepJobs;
+use crate::clock::Instant;
+use crate::event::{Finish, JobState, QueueEvent};
+use crate::redis::Bytes;
+use std::rc::Rc;
+
+/// How a job leaves its worker for good.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// With its return value as JSON.
+    Completed(Bytes),
+    /// With the reason of its failure.
+    Failed(Bytes),
+}
+
+/// The arguments of `moveToFinished-14`.
+#[derive(Debug)]
+pub struct MoveToFinished {
+    /// The job.
+    pub id: Bytes,
+    /// The client's clock.
+    pub timestamp: i64,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Who should hold the lock.
+    pub token: Bytes,
+    /// Which finished jobs are kept.
+    pub keep: KeepJobs,
+    /// The job's `attempts`.
+    pub attempts: u32,
+    /// Whether to take the next job too.
+    pub fetch_next: bool,
+    /// The worker's options.
+    pub options: Rc<FetchOptions>,
+}
+
+/// The arguments of `moveToDelayed-8`.
+#[derive(Debug)]
+pub struct MoveToDelayed {
+    /// The job.
+    pub id: Bytes,
+    /// The client's clock.
+    pub timestamp: i64,
+    /// Milliseconds from then until it is due again.
+    pub delay: i64,
+    /// Who should hold the lock.
+    pub token: Bytes,
+    /// The reason of the failure.
+    pub failed_reason: Bytes,
+}
+
+/// The arguments of `retryJob-11`.
+#[derive(Debug)]
+pub struct RetryJob {
+    /// The job.
+    pub id: Bytes,
+    /// The client's clock.
+    pub timestamp: i64,
+    /// Whether it is taken next.
+    pub lifo: bool,
+    /// Who should hold the lock.
+    pub token: Bytes,
+}
+
+impl Script<'_> {
+    /// `moveToFinished-14`.
+    pub(super) fn move_to_finished(&mut self, args: &MoveToFinished) -> Result<Returned> {
+        let key = self.keys.job(&args.id);
+        if !self.db.exists(&key) {
+            return Ok(self.refuse(&args.id, -1));
+        }
+        let code = self.remove_lock(&args.id, &args.token)?;
+        if code != 0 {
+            return Ok(self.refuse(&args.id, code));
+        }
+        if let Outcome::Failed(reason) = &args.outcome {
+            self.db.hset(&key, "failedReason".into(), reason.clone())?;
+        }
+        if self.db.lrem(&self.keys.active, -1, &args.id)? < 1 {
+            return Ok(self.refuse(&args.id, -3));
+        }
+        self.trim_events()?;
+        let attempts_made = self.db.hincrby(&key, b"atm", 1)?;
+        self.keep_or_remove(args)?;
+        self.finished_events(args, attempts_made)?;
+        if args.fetch_next {
+            let next = self.take_next(args.timestamp, &args.token, &args.options)?;
+            if !matches!(next, Returned::Nothing { limited_for: 0, next_delayed: 0 }) {
+                return Ok(next);
+            }
+            if self.get_target_queue_list()?.paused_or_maxed {
+                return Ok(next);
+            }
+        }
+        if self.db.llen(&self.keys.wait)? == 0
+            && self.db.llen(&self.keys.active)? == 0
+            && self.db.zcard(&self.keys.prioritized)? == 0
+        {
+            self.xadd(None, &[("event", &"drained".into())])?;
+        }
+        Ok(Returned::Code(0))
+    }
+
+    fn keep_or_remove(&mut self, args: &MoveToFinished) -> Result<()> {
+        let kept = args.keep.count != Some(0);
+        let (how, set, field, value) = match &args.outcome {
+            Outcome::Completed(value) => (Finish::Completed, &self.keys.completed, "returnvalue", value),
+            Outcome::Failed(reason) => (Finish::Failed, &self.keys.failed, "failedReason", reason),
+        };
+        self.events.push(QueueEvent::Finished { job: job_id(&args.id), how, kept });
+        if !kept {
+            self.remove_job_keys(&args.id);
+            return Ok(());
+        }
+        self.db.zadd(set, args.id.clone(), args.timestamp as f64)?;
+        let at = Bytes::from_int(args.timestamp);
+        let fields = [(field.into(), value.clone()), ("finishedOn".into(), at)];
+        self.db.hset_many(&self.keys.job(&args.id), fields)?;
+        if let Some(age) = args.keep.age {
+            self.remove_jobs_by_max_age(args.timestamp, age, set)?;
+        }
+        if let Some(count) = args.keep.count.filter(|count| *count > 0) {
+            self.remove_jobs_by_max_count(count, set)?;
+        }
+        Ok(())
+    }
+
+    fn finished_events(&mut self, args: &MoveToFinished, attempts_made: i64) -> Result<()> {
+        let id = &args.id;
+        match &args.outcome {
+            Outcome::Completed(value) => {
+                let event = [("event", &"completed".into()), ("jobId", id), ("returnvalue", value)];
+                self.xadd(None, &event)
+            }
+            Outcome::Failed(reason) => {
+                let event = [("event", &"failed".into()), ("jobId", id), ("failedReason", reason)];
+                self.xadd(None, &event)?;
+                if attempts_made < i64::from(args.attempts) {
+                    return Ok(());
+                }
+                let made = Bytes::from_int(attempts_made);
+                let event =
+                    [("event", &"retries-exhausted".into()), ("jobId", id), ("attemptsMade", &made)];
+                self.xadd(None, &event)
+            }
+        }
+    }
+
+    /// `moveToDelayed-8`.
+    pub(super) fn move_to_delayed(&mut self, args: &MoveToDelayed) -> Result<Returned> {
+        let key = self.keys.job(&args.id);
+        if !self.db.exists(&key) {
+            return Ok(self.refuse(&args.id, -1));
+        }
+        let code = self.remove_lock(&args.id, &args.token)?;
+        if code != 0 {
+            return Ok(self.refuse(&args.id, code));
+        }
+        self.db.hset(&key, "failedReason".into(), args.failed_reason.clone())?;
+        let (score, due) = self.get_delayed_score(args.timestamp, args.delay)?;
+        if self.db.lrem(&self.keys.active, -1, &args.id)? < 1 {
+            return Ok(self.refuse(&args.id, -3));
+        }
+        self.db.hincrby(&key, b"atm", 1)?;
+        self.db.hset(&key, "delay".into(), Bytes::from_int(args.delay))?;
+        let max_events = self.get_or_set_max_events()?;
+        self.db.zadd(&self.keys.delayed, args.id.clone(), score)?;
+        let at = Bytes::from_int(due);
+        let event = [("event", &"delayed".into()), ("jobId", &args.id), ("delay", &at)];
+        self.xadd(Some(max_events), &event)?;
+        self.add_delay_marker_if_needed()?;
+        let state = JobState::Delayed(Instant::from_ms(due));
+        self.emit(QueueEvent::Retried { job: job_id(&args.id), state });
+        Ok(Returned::Code(0))
+    }
+
+    /// `retryJob-11`.
+    pub(super) fn retry_job(&mut self, args: &RetryJob) -> Result<Returned> {
+        let target = self.get_target_queue_list()?;
+        self.promote_delayed_jobs(args.timestamp, target)?;
+        let key = self.keys.job(&args.id);
+        if !self.db.exists(&key) {
+            return Ok(self.refuse(&args.id, -1));
+        }
+        let code = self.remove_lock(&args.id, &args.token)?;
+        if code != 0 {
+            return Ok(self.refuse(&args.id, code));
+        }
+        if self.db.lrem(&self.keys.active, -1, &args.id)? < 1 {
+            return Ok(self.refuse(&args.id, -3));
+        }
+        // Asked again: the job has just left `active`.
+        let paused_or_maxed = self.get_target_queue_list()?.paused_or_maxed;
+        let state = match self.priority_of(&key)? {
+            0 => {
+                let target = super::includes::Target { paused_or_maxed, ..target };
+                self.add_job_in_target_list(target, args.lifo, &args.id)?;
+                JobState::Wait
+            }
+            priority => {
+                self.add_job_with_priority(priority, &args.id, paused_or_maxed)?;
+                JobState::Prioritized
+            }
+        };
+        self.db.hincrby(&key, b"atm", 1)?;
+        let max_events = self.get_or_set_max_events()?;
+        let event =
+            [("event", &"waiting".into()), ("jobId", &args.id), ("prev", &"failed".into())];
+        self.xadd(Some(max_events), &event)?;
+        self.emit(QueueEvent::Retried { job: job_id(&args.id), state });
+        Ok(Returned::Code(0))
+    }
+
+    /// One of BullMQ's negative codes, which the client throws as an error.
+    fn refuse(&mut self, id: &Bytes, code: i8) -> Returned {
+        self.emit(QueueEvent::Refused { job: job_id(id), code });
+        Returned::Code(i64::from(code))
+    }
+}

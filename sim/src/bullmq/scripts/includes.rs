@@ -1,0 +1,276 @@
+//! The pieces that BullMQ's scripts share: its `includes/*.lua`, one function for each.
+
+use super::{Result, Script, job_id};
+use crate::bullmq::keys::iteration_id;
+use crate::clock::Instant;
+use crate::event::{Added, JobState, QueueEvent, RegistrationKey};
+use crate::redis::{Bytes, Key, Limit, MaxLen, ScoreBound};
+
+/// A delayed job's score is its due millisecond times this, plus its place among equals.
+const DELAY_SCALE: f64 = 4096.0;
+
+/// `maxLenEvents` where the queue's `meta` does not say.
+const MAX_EVENTS: i64 = 10_000;
+
+/// How many due jobs one fetch promotes at most.
+const PROMOTE_AT_ONCE: i64 = 1000;
+
+/// Where an add puts a job that is not delayed.
+#[derive(Clone, Copy)]
+pub(super) struct Target {
+    /// `paused` instead of `wait`.
+    pub(super) paused: bool,
+    /// No worker may take a job now: no marker is set.
+    pub(super) paused_or_maxed: bool,
+}
+
+/// What the scripts that store a job know of it.
+pub(super) struct NewJob<'a> {
+    pub(super) id: &'a Bytes,
+    pub(super) name: &'a Bytes,
+    pub(super) data: &'a Bytes,
+    /// The options as JSON.
+    pub(super) options: &'a Bytes,
+    pub(super) timestamp: i64,
+    pub(super) delay: i64,
+    pub(super) priority: u32,
+    pub(super) registration: Option<&'a Bytes>,
+    /// The instant that the job stands for: no part of the hash, only of its event.
+    pub(super) tick: Option<Instant>,
+}
+
+fn text(text: &str) -> Bytes {
+    Bytes::from(text)
+}
+
+impl Script<'_> {
+    pub(super) fn emit(&mut self, event: QueueEvent) {
+        self.events.push(event);
+    }
+
+    /// `XADD events * ...`, trimmed where the script trims.
+    pub(super) fn xadd(&mut self, maxlen: Option<i64>, pairs: &[(&str, &Bytes)]) -> Result<()> {
+        let pairs = pairs.iter().map(|(field, value)| (text(field), (*value).clone())).collect();
+        let maxlen = maxlen.and_then(|max| usize::try_from(max).ok()).map(MaxLen::Approx);
+        self.db.xadd(&self.keys.events, pairs, maxlen)?;
+        Ok(())
+    }
+
+    /// `includes/getOrSetMaxEvents`.
+    pub(super) fn get_or_set_max_events(&mut self) -> Result<i64> {
+        if let Some(max) = self.db.hget(&self.keys.meta, b"opts.maxLenEvents")? {
+            return Ok(max.to_int().unwrap_or(MAX_EVENTS));
+        }
+        self.db.hset(&self.keys.meta, text("opts.maxLenEvents"), Bytes::from_int(MAX_EVENTS))?;
+        Ok(MAX_EVENTS)
+    }
+
+    /// `includes/trimEvents`.
+    pub(super) fn trim_events(&mut self) -> Result<()> {
+        let max = self.get_or_set_max_events()?;
+        self.db.xtrim(&self.keys.events, MaxLen::Approx(usize::try_from(max).unwrap_or(0)))?;
+        Ok(())
+    }
+
+    /// `includes/getTargetQueueList`, and `includes/isQueuePausedOrMaxed` for its second part.
+    pub(super) fn get_target_queue_list(&self) -> Result<Target> {
+        let [paused, concurrency] = self.db.hmget(&self.keys.meta, [b"paused", b"concurrency"])?;
+        if paused.is_some() {
+            return Ok(Target { paused: true, paused_or_maxed: true });
+        }
+        let maxed = match concurrency.and_then(Bytes::to_int) {
+            Some(most) => i64::try_from(self.db.llen(&self.keys.active)?).is_ok_and(|n| n >= most),
+            None => false,
+        };
+        Ok(Target { paused: false, paused_or_maxed: maxed })
+    }
+
+    /// `includes/storeJob`: the hash, and the `added` event of the stream.
+    pub(super) fn store_job(&mut self, job: &NewJob<'_>) -> Result<()> {
+        let mut fields = vec![
+            (text("name"), job.name.clone()),
+            (text("data"), job.data.clone()),
+            (text("opts"), job.options.clone()),
+            (text("timestamp"), Bytes::from_int(job.timestamp)),
+            (text("delay"), Bytes::from_int(job.delay)),
+            (text("priority"), Bytes::from_int(i64::from(job.priority))),
+        ];
+        if let Some(key) = job.registration {
+            fields.push((text("rjk"), key.clone()));
+        }
+        self.db.hset_many(&self.keys.job(job.id), fields)?;
+        self.xadd(None, &[("event", &text("added")), ("jobId", job.id), ("name", job.name)])
+    }
+
+    /// Says that a job was stored.
+    pub(super) fn added(&mut self, job: &NewJob<'_>, state: JobState) {
+        self.emit(QueueEvent::Added(Box::new(Added {
+            job: job_id(job.id),
+            name: job.name.clone(),
+            registration: job.registration.map(|key| RegistrationKey(key.clone())),
+            tick: job.tick,
+            state,
+        })));
+    }
+
+    /// `includes/addDelayedJob`.
+    pub(super) fn add_delayed(&mut self, job: &NewJob<'_>, max_events: i64) -> Result<()> {
+        self.store_job(job)?;
+        let (score, due) = self.get_delayed_score(job.timestamp, job.delay)?;
+        self.db.zadd(&self.keys.delayed, job.id.clone(), score)?;
+        let at = Bytes::from_int(due);
+        let event = [("event", &text("delayed")), ("jobId", job.id), ("delay", &at)];
+        self.xadd(Some(max_events), &event)?;
+        self.add_delay_marker_if_needed()?;
+        self.added(job, JobState::Delayed(Instant::from_ms(due)));
+        Ok(())
+    }
+
+    /// `includes/getDelayedScore`: the score, and the due millisecond.
+    pub(super) fn get_delayed_score(&self, timestamp: i64, delay: i64) -> Result<(f64, i64)> {
+        let due = if delay > 0 { timestamp + delay } else { timestamp };
+        let least = due as f64 * DELAY_SCALE;
+        let most = (due + 1) as f64 * DELAY_SCALE - 1.0;
+        let taken = self
+            .db
+            .zrevrangebyscore(
+                &self.keys.delayed,
+                ScoreBound::Incl(most),
+                ScoreBound::Incl(least),
+                Limit::first(1),
+            )?
+            .next();
+        let score = taken.map_or(least, |(_, score)| (score + 1.0).min(most));
+        Ok((score, due))
+    }
+
+    /// `includes/getNextDelayedTimestamp`.
+    pub(super) fn get_next_delayed_timestamp(&self) -> Result<Option<f64>> {
+        Ok(self.db.zfirst(&self.keys.delayed)?.map(|(_, score)| score / DELAY_SCALE))
+    }
+
+    /// `includes/addDelayMarkerIfNeeded`.
+    pub(super) fn add_delay_marker_if_needed(&mut self) -> Result<()> {
+        if let Some(next) = self.get_next_delayed_timestamp()? {
+            self.db.zadd(&self.keys.marker, text("1"), next)?;
+        }
+        Ok(())
+    }
+
+    /// `includes/addBaseMarkerIfNeeded`.
+    pub(super) fn add_base_marker_if_needed(&mut self, paused_or_maxed: bool) -> Result<()> {
+        if !paused_or_maxed {
+            self.db.zadd(&self.keys.marker, text("0"), 0.0)?;
+        }
+        Ok(())
+    }
+
+    /// `includes/addJobInTargetList`. `next` puts the job where it is taken next (RPUSH).
+    pub(super) fn add_job_in_target_list(&mut self, target: Target, next: bool, id: &Bytes) -> Result<()> {
+        let list = if target.paused { &self.keys.paused } else { &self.keys.wait };
+        if next {
+            self.db.rpush(list, [id.clone()])?;
+        } else {
+            self.db.lpush(list, [id.clone()])?;
+        }
+        self.add_base_marker_if_needed(target.paused_or_maxed)
+    }
+
+    /// `includes/addJobWithPriority`.
+    pub(super) fn add_job_with_priority(
+        &mut self,
+        priority: u32,
+        id: &Bytes,
+        paused_or_maxed: bool,
+    ) -> Result<()> {
+        let counter = self.db.incr(&self.keys.pc)? as f64;
+        let score = f64::from(priority) * 4_294_967_296.0 + counter % 4_294_967_296.0;
+        self.db.zadd(&self.keys.prioritized, id.clone(), score)?;
+        self.add_base_marker_if_needed(paused_or_maxed)
+    }
+
+    /// `includes/promoteDelayedJobs`: what is due by the client's clock goes where workers take it.
+    pub(super) fn promote_delayed_jobs(&mut self, timestamp: i64, target: Target) -> Result<()> {
+        let most = ScoreBound::Incl((timestamp + 1) as f64 * DELAY_SCALE - 1.0);
+        let due = self.db.zrangebyscore(
+            &self.keys.delayed,
+            ScoreBound::Incl(0.0),
+            most,
+            Limit::first(PROMOTE_AT_ONCE),
+        )?;
+        let due: Vec<Bytes> = due.map(|(id, _)| id.clone()).collect();
+        for id in &due {
+            self.db.zrem(&self.keys.delayed, id)?;
+        }
+        for id in &due {
+            let key = self.keys.job(id);
+            match self.priority_of(&key)? {
+                0 => self.add_job_in_target_list(target, false, id)?,
+                priority => self.add_job_with_priority(priority, id, target.paused_or_maxed)?,
+            }
+            self.xadd(None, &[("event", &text("waiting")), ("jobId", id), ("prev", &text("delayed"))])?;
+            self.db.hset(&key, text("delay"), text("0"))?;
+            self.emit(QueueEvent::Promoted { job: job_id(id) });
+        }
+        Ok(())
+    }
+
+    pub(super) fn priority_of(&self, job: &Key) -> Result<u32> {
+        let priority = self.db.hget(job, b"priority")?.and_then(Bytes::to_int);
+        Ok(priority.and_then(|priority| u32::try_from(priority).ok()).unwrap_or(0))
+    }
+
+    /// `includes/removeLock`: 0, or why not.
+    pub(super) fn remove_lock(&mut self, id: &Bytes, token: &Bytes) -> Result<i8> {
+        let lock = self.keys.lock(id);
+        match self.db.get(&lock)? {
+            Some(holder) if holder == token => {}
+            Some(_) => return Ok(-6),
+            None => return Ok(-2),
+        }
+        self.db.del(&lock);
+        self.db.srem(&self.keys.stalled, id)?;
+        Ok(0)
+    }
+
+    /// `includes/removeJobKeys`.
+    pub(super) fn remove_job_keys(&mut self, id: &Bytes) {
+        let mut existed = false;
+        for suffix in ["", ":logs", ":dependencies", ":processed", ":failed"] {
+            let gone = self.db.del(&self.keys.below(id, suffix));
+            existed |= gone && suffix.is_empty();
+        }
+        if existed {
+            self.emit(QueueEvent::Removed { job: job_id(id) });
+        }
+    }
+
+    /// `includes/removeJobsByMaxAge`. `age` is in seconds.
+    pub(super) fn remove_jobs_by_max_age(&mut self, timestamp: i64, age: i64, set: &Key) -> Result<()> {
+        let start = ScoreBound::Incl((timestamp - age * 1000) as f64);
+        let old = self.db.zrevrangebyscore(set, start, ScoreBound::NEG_INF, Limit::NONE)?;
+        let old: Vec<Bytes> = old.map(|(id, _)| id.clone()).collect();
+        old.iter().for_each(|id| self.remove_job_keys(id));
+        self.db.zremrangebyscore(set, ScoreBound::NEG_INF, start)?;
+        Ok(())
+    }
+
+    /// `includes/removeJobsByMaxCount`.
+    pub(super) fn remove_jobs_by_max_count(&mut self, count: i64, set: &Key) -> Result<()> {
+        let old: Vec<Bytes> = self.db.zrevrange(set, count, -1)?.map(|(id, _)| id.clone()).collect();
+        old.iter().for_each(|id| self.remove_job_keys(id));
+        self.db.zremrangebyrank(set, 0, -(count + 1))?;
+        Ok(())
+    }
+
+    /// What three scripts do alike: the iteration that a registration points to goes, if it is
+    /// still in `delayed`. Returns whether it was.
+    pub(super) fn drop_pending(&mut self, key: &Bytes, millis: f64) -> Result<bool> {
+        let id = iteration_id(key, millis as i64);
+        let pending = self.db.zrem(&self.keys.delayed, &id)?;
+        if pending {
+            self.remove_job_keys(&id);
+        }
+        Ok(pending)
+    }
+}

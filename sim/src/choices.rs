@@ -1,0 +1,246 @@
+//! Choices: the only source of nondeterminism, and the tape on which every answer is written.
+//!
+//! Whatever a run leaves open (when a message arrives, who goes first at one instant, whether a
+//! container dies and where, what a range in the scenario comes out as) is a bounded question asked
+//! of [`Choices`]. A [`Policy`] answers it. Answer 0 is always the plain one: least delay, no fault,
+//! lowest name, lower end of the range. This file knows nothing of Redis, queues or time, and
+//! nothing else in the crate may draw a random number.
+
+use std::fmt;
+use std::rc::Rc;
+
+/// The highest number of answers to one question that is drawn from a range: sixteen quantiles.
+pub const QUANTILES: u32 = 16;
+
+/// The kind of question. Each kind has its own random stream in each life of a container.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[repr(u8)]
+pub enum Site {
+    /// How long a message takes to its server.
+    Send,
+    /// How long a reply takes back.
+    Reply,
+    /// Which of several containers goes first at one instant.
+    Tie,
+    /// At which kill point of its life a container dies; 0 is none.
+    Kill,
+    /// How many of the messages in flight are lost at a kill, counted from the last sent.
+    Loss,
+    /// Which quantile of a range in the scenario is taken.
+    Draw,
+}
+
+impl Site {
+    /// How many kinds there are.
+    pub const COUNT: usize = 6;
+
+    /// The word that names this kind in tapes and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Site::Send => "send",
+            Site::Reply => "reply",
+            Site::Tie => "tie",
+            Site::Kill => "kill",
+            Site::Loss => "loss",
+            Site::Draw => "draw",
+        }
+    }
+}
+
+/// One life of one container, as an index into the run's list of lives. Life 0 is the world itself.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct LifeId(pub u32);
+
+impl LifeId {
+    /// The world: who asks when no container does.
+    pub const WORLD: LifeId = LifeId(0);
+}
+
+/// Who a life is: `worker-3.2` is the second life of the third container of service `worker`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct LifeName {
+    /// The service's name.
+    pub service: Rc<str>,
+    /// The container's number in order of creation, from 1, never used again.
+    pub ordinal: u32,
+    /// Which boot of the container this is, from 1.
+    pub life: u32,
+}
+
+impl fmt::Display for LifeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.ordinal == 0 {
+            return f.write_str(&self.service);
+        }
+        write!(f, "{}-{}.{}", self.service, self.ordinal, self.life)
+    }
+}
+
+/// What a question is about within its site, a small integer that stands for a word
+/// (a command's name, a range's name); the world that made it can print it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Label(pub u16);
+
+/// The name of one question: the `n`-th that this life asked at this site under this label.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Question {
+    /// Who asks.
+    pub life: LifeId,
+    /// What kind of question it is.
+    pub site: Site,
+    /// What it is about.
+    pub label: Label,
+    /// How many of the same name came before it.
+    pub n: u32,
+}
+
+/// How likely an answer other than 0 is. Advice to policies that draw; never written on the tape.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Odds {
+    /// Every answer alike.
+    Even,
+    /// An answer other than 0 with probability `of_2_32 / 2^32`; then those alike.
+    Fault {
+        /// The probability in units of 2^-32.
+        of_2_32: u32,
+    },
+}
+
+/// One answered question.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Choice {
+    /// The question's name.
+    pub question: Question,
+    /// How many answers there were.
+    pub bound: u16,
+    /// The one that was given, below `bound`.
+    pub answer: u16,
+}
+
+/// The answers of one run in order: replaying it repeats the run, editing it is shrinking,
+/// extending it is search.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Tape {
+    /// Every question that had more than one answer, in the order asked.
+    pub choices: Vec<Choice>,
+}
+
+/// Answers what the world leaves open.
+pub trait Policy {
+    /// An answer below `bound` (which is at least 2) to `question`, asked by `who`.
+    fn answer(&mut self, question: &Question, who: &LifeName, bound: u32, odds: Odds) -> u32;
+
+    /// Asked at the end of a run: the first place at which the run differed from what the policy
+    /// was made for. Only replay has one.
+    fn diverged(&self) -> Option<String> {
+        None
+    }
+}
+
+/// Asks the policy, records the answer.
+pub struct Choices {
+    policy: Box<dyn Policy>,
+    tape: Tape,
+    recording: bool,
+    asked: u64,
+    lives: Vec<Asker>,
+    labels: Vec<Rc<str>>,
+}
+
+/// A life and how often it has asked what.
+struct Asker {
+    name: LifeName,
+    counts: Vec<u32>,
+}
+
+impl Choices {
+    /// Choices answered by `policy`; `labels[i]` is the word for `Label(i)`.
+    pub fn new(policy: Box<dyn Policy>, labels: Vec<Rc<str>>) -> Self {
+        let mut choices = Choices {
+            policy,
+            tape: Tape::default(),
+            recording: true,
+            asked: 0,
+            lives: Vec::new(),
+            labels,
+        };
+        choices.enter(LifeName { service: "world".into(), ordinal: 0, life: 0 });
+        choices
+    }
+
+    /// Whether answers are written on the tape (they are, unless a caller that keeps no tape says
+    /// otherwise).
+    pub fn record(&mut self, recording: bool) {
+        self.recording = recording;
+    }
+
+    /// Adds a life that may ask questions from now on.
+    pub fn enter(&mut self, name: LifeName) -> LifeId {
+        let id = LifeId(u32::try_from(self.lives.len()).expect("fewer than 2^32 lives in a run"));
+        self.lives.push(Asker { name, counts: vec![0; Site::COUNT * self.labels.len()] });
+        id
+    }
+
+    /// Who a life is.
+    pub fn name(&self, life: LifeId) -> &LifeName {
+        &self.lives[life.0 as usize].name
+    }
+
+    /// The word for a label.
+    pub fn label(&self, label: Label) -> &str {
+        &self.labels[usize::from(label.0)]
+    }
+
+    /// The word for a question: `worker-2.1 send addRepeatableJob #0`.
+    pub fn describe(&self, question: &Question) -> String {
+        let Question { life, site, label, n } = *question;
+        format!("{} {} {} #{n}", self.name(life), site.name(), self.label(label))
+    }
+
+    /// Answers one question with a number below `bound`. A question with one answer is not a
+    /// question: it is neither asked nor recorded.
+    ///
+    /// # Panics
+    /// If the policy's answer is not below `bound`, or `bound` is zero: bugs in bootrace.
+    #[inline]
+    pub fn ask(&mut self, life: LifeId, site: Site, label: Label, bound: u32, odds: Odds) -> u32 {
+        assert!(bound > 0 && bound <= u32::from(u16::MAX), "a question has between 1 and 65,535 answers");
+        if bound == 1 {
+            return 0;
+        }
+        let labels = self.labels.len();
+        let asker = &mut self.lives[life.0 as usize];
+        let count = &mut asker.counts[site as usize * labels + usize::from(label.0)];
+        let question = Question { life, site, label, n: *count };
+        *count += 1;
+        let answer = self.policy.answer(&question, &asker.name, bound, odds);
+        assert!(answer < bound, "a policy answers below the bound");
+        self.asked += 1;
+        if self.recording {
+            let (bound, answer) = (bound as u16, answer as u16);
+            self.tape.choices.push(Choice { question, bound, answer });
+        }
+        answer
+    }
+
+    /// How many questions were asked so far.
+    pub fn asked(&self) -> u64 {
+        self.asked
+    }
+
+    /// Where the run left the tape that it replays, if it did. Asked at the end of a run: a tape
+    /// that is longer than the run does not apply to it either.
+    pub fn diverged(&self) -> Option<String> {
+        self.policy.diverged()
+    }
+
+    /// The tape so far, leaving an empty one.
+    pub fn take_tape(&mut self) -> Tape {
+        std::mem::take(&mut self.tape)
+    }
+
+    /// The names of all lives so far, indexed by [`LifeId`].
+    pub fn names(&self) -> Vec<LifeName> {
+        self.lives.iter().map(|asker| asker.name.clone()).collect()
+    }
+}

@@ -1,0 +1,431 @@
+//! The fleet: services, their containers, and how these come and go: boots, restarts after a
+//! back-off, rolling deploys, scaling, kills.
+//!
+//! It does as Kubernetes' Deployment, ReplicaSet and kubelet do. It knows processes only by number
+//! and nothing of what they run; what it leaves open is asked of the run's choices.
+
+use crate::choices::{Label, LifeId, LifeName, Odds, Site};
+use crate::clock::{Clock, Instant, Span};
+use crate::event::{Event, Plan, ReleaseId, ServiceId};
+use crate::kernel::{Boot, End, Kernel, ProcId};
+use crate::release::{self, Image, label};
+use crate::scenario::{Change, Quota, Range, Restart, Rollout, Scenario, Service};
+use crate::servers::{CONNECTION, Ctx, Servers};
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// A container that ran this long is forgiven its crashes (kubelet: twice the longest back-off).
+const FORGIVEN_AFTER: Span = Span::from_secs(600);
+
+/// The first back-off and the longest (kubelet).
+const BACK_OFF_S: (i64, i64) = (10, 300);
+
+/// The services of one run.
+pub(crate) struct Fleet {
+    scenario: Arc<Scenario>,
+    image: Rc<Image>,
+    services: Vec<State>,
+    containers: Vec<Container>,
+    todo: Vec<Todo>,
+    calm: bool,
+}
+
+/// A service as it is now.
+struct State {
+    release: ReleaseId,
+    replicas: u32,
+    /// Which rollout its new containers belong to.
+    rollout: u32,
+    rolling: bool,
+    ordinals: u32,
+}
+
+/// A container: created, run as process after process, gone.
+struct Container {
+    service: usize,
+    ordinal: u32,
+    rollout: u32,
+    release: ReleaseId,
+    lives: u32,
+    crashes: u32,
+    /// Who asks the questions of the life that comes next, or that runs.
+    life: LifeId,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Stage {
+    /// Created, or in back-off: it will run.
+    Pending,
+    Running { proc: ProcId, since: Instant },
+    /// Asked to end.
+    Ending { proc: ProcId },
+    /// Ended, and not to be started again.
+    Dead,
+    Gone,
+}
+
+/// Something that the fleet has planned.
+#[derive(Clone, Copy)]
+enum Todo {
+    Event(usize),
+    Start(usize),
+    /// The grace period of a container is over.
+    Kill(usize),
+    Calm,
+}
+
+impl Fleet {
+    /// The services at the start of the run, with everything planned that the scenario plans.
+    pub(crate) fn new(scenario: Arc<Scenario>, kernel: &mut Kernel<Servers>) -> Self {
+        let state = |service: &Service| State {
+            release: service.release,
+            replicas: service.replicas,
+            rollout: 0,
+            rolling: false,
+            ordinals: 0,
+        };
+        let mut fleet = Fleet {
+            services: scenario.services.iter().map(state).collect(),
+            image: Rc::new(Image::new(scenario.clone())),
+            containers: Vec::new(),
+            todo: Vec::new(),
+            calm: false,
+            scenario,
+        };
+        let start = kernel.now();
+        for event in 0..fleet.scenario.events.len() {
+            let at = fleet.scenario.events[event].at;
+            let delay = draw(kernel, LifeId::WORLD, &at);
+            fleet.plan(kernel, start + delay, Todo::Event(event));
+        }
+        if fleet.scenario.calm > Span::ZERO {
+            let calm = start + fleet.scenario.length - fleet.scenario.calm;
+            fleet.plan(kernel, calm, Todo::Calm);
+        }
+        for service in 0..fleet.services.len() {
+            fleet.reconcile(kernel, service);
+        }
+        fleet
+    }
+
+    /// Does what was planned under a token.
+    pub(crate) fn due(&mut self, kernel: &mut Kernel<Servers>, token: u32) {
+        match self.todo[token as usize] {
+            Todo::Event(event) => self.change(kernel, event),
+            Todo::Start(container) => self.start(kernel, container),
+            Todo::Kill(container) => {
+                if let Stage::Ending { proc } = self.containers[container].stage {
+                    kernel.kill(proc);
+                }
+            }
+            Todo::Calm => {
+                self.calm = true;
+                kernel.spare_all();
+                kernel.emit(LifeId::WORLD, Event::Plan(Plan::Calm));
+            }
+        }
+    }
+
+    /// Takes note of the processes that ended.
+    pub(crate) fn ended(&mut self, kernel: &mut Kernel<Servers>) {
+        for (proc, end) in kernel.take_ended() {
+            let has = |container: &Container| match container.stage {
+                Stage::Running { proc: running, .. } | Stage::Ending { proc: running } => running == proc,
+                Stage::Pending | Stage::Dead | Stage::Gone => false,
+            };
+            let container = self.containers.iter().position(has);
+            self.container_ended(kernel, container.expect("every process is a container's"), end);
+        }
+    }
+
+    fn plan(&mut self, kernel: &mut Kernel<Servers>, at: Instant, todo: Todo) {
+        let token = u32::try_from(self.todo.len()).expect("fewer plans than that");
+        self.todo.push(todo);
+        kernel.plan(at, token);
+    }
+
+    fn change(&mut self, kernel: &mut Kernel<Servers>, event: usize) {
+        let event = &self.scenario.events[event];
+        let service = usize::from(event.service.0);
+        let named = event.service;
+        match event.change {
+            Change::Deploy(release) => self.roll_out(kernel, named, release),
+            Change::Restart => self.roll_out(kernel, named, self.services[service].release),
+            Change::Scale(replicas) => {
+                self.services[service].replicas = replicas;
+                let plan = Plan::Scale { service: named, replicas };
+                kernel.emit(LifeId::WORLD, Event::Plan(plan));
+                self.reconcile(kernel, service);
+            }
+            Change::Kill(count) => {
+                let running = self.containers.iter().filter(|container| container.service == service);
+                let procs = running.filter_map(|container| match container.stage {
+                    Stage::Running { proc, .. } | Stage::Ending { proc } => Some(proc),
+                    Stage::Pending | Stage::Dead | Stage::Gone => None,
+                });
+                procs.take(count as usize).for_each(|proc| kernel.kill(proc));
+            }
+        }
+    }
+
+    fn roll_out(&mut self, kernel: &mut Kernel<Servers>, service: ServiceId, release: ReleaseId) {
+        let state = &mut self.services[usize::from(service.0)];
+        state.release = release;
+        state.rollout += 1;
+        state.rolling = true;
+        kernel.emit(LifeId::WORLD, Event::Plan(Plan::Deploy { service, release }));
+        self.reconcile(kernel, usize::from(service.0));
+    }
+
+    /// Brings a service nearer to what it should be: Kubernetes' Deployment controller.
+    fn reconcile(&mut self, kernel: &mut Kernel<Servers>, service: usize) {
+        let replicas = self.services[service].replicas;
+        let (surge, unavailable) = match self.scenario.services[service].rollout {
+            Rollout::Recreate => (0, replicas),
+            Rollout::Rolling { max_surge, max_unavailable } => {
+                (max_surge.of(replicas, true), max_unavailable.of(replicas, false))
+            }
+        };
+        // Kubernetes never lets both come out as zero: nothing could move.
+        let unavailable = if surge == 0 { unavailable.max(1) } else { unavailable };
+        self.remove_old(kernel, service, replicas.saturating_sub(unavailable));
+        self.remove_surplus(kernel, service, replicas);
+        let recreate = self.scenario.services[service].rollout == Rollout::Recreate;
+        while self.count(service, true, |stage| stage != Stage::Gone) < replicas
+            && self.count_all(service) < replicas + surge
+            && !(recreate && self.count(service, false, |stage| stage != Stage::Gone) > 0)
+        {
+            self.create(kernel, service);
+        }
+        self.note_rolled_out(kernel, service);
+    }
+
+    /// Removes containers of older rollouts: those that do not run at once, others as long as
+    /// enough are available.
+    fn remove_old(&mut self, kernel: &mut Kernel<Servers>, service: usize, least: u32) {
+        for container in self.of(service, false).into_iter().rev() {
+            match self.containers[container].stage {
+                Stage::Pending | Stage::Dead => self.remove(kernel, container),
+                Stage::Running { .. } if self.available(service) > least => {
+                    self.remove(kernel, container);
+                }
+                Stage::Running { .. } | Stage::Ending { .. } | Stage::Gone => {}
+            }
+        }
+    }
+
+    /// Removes containers that are too many, the youngest first.
+    fn remove_surplus(&mut self, kernel: &mut Kernel<Servers>, service: usize, replicas: u32) {
+        let stays = |stage| !matches!(stage, Stage::Ending { .. } | Stage::Gone);
+        for container in self.of(service, true).into_iter().rev() {
+            if self.count(service, true, stays) <= replicas {
+                return;
+            }
+            if stays(self.containers[container].stage) {
+                self.remove(kernel, container);
+            }
+        }
+    }
+
+    fn note_rolled_out(&mut self, kernel: &mut Kernel<Servers>, service: usize) {
+        let state = &self.services[service];
+        let (replicas, rolling) = (state.replicas, state.rolling);
+        let running = |stage| matches!(stage, Stage::Running { .. });
+        if rolling
+            && self.count(service, true, running) == replicas
+            && self.count(service, false, |stage| stage != Stage::Gone) == 0
+        {
+            self.services[service].rolling = false;
+            let service = ServiceId(u16::try_from(service).expect("the parser bounds services"));
+            kernel.emit(LifeId::WORLD, Event::Plan(Plan::Deployed { service }));
+        }
+    }
+
+    /// The containers of a service that belong to its newest rollout, or those that do not.
+    fn of(&self, service: usize, newest: bool) -> Vec<usize> {
+        let rollout = self.services[service].rollout;
+        let among = |&place: &usize| {
+            let container = &self.containers[place];
+            container.service == service && (container.rollout == rollout) == newest
+        };
+        (0..self.containers.len()).filter(among).collect()
+    }
+
+    fn count(&self, service: usize, newest: bool, which: impl Fn(Stage) -> bool) -> u32 {
+        let rollout = self.services[service].rollout;
+        let among = |container: &&Container| {
+            container.service == service
+                && (container.rollout == rollout) == newest
+                && which(container.stage)
+        };
+        u32::try_from(self.containers.iter().filter(among).count()).expect("fewer containers")
+    }
+
+    /// Those that count against the surge: a container that is asked to end does not.
+    fn count_all(&self, service: usize) -> u32 {
+        let stays = |stage| !matches!(stage, Stage::Ending { .. } | Stage::Gone);
+        self.count(service, true, stays) + self.count(service, false, stays)
+    }
+
+    fn available(&self, service: usize) -> u32 {
+        let running = |stage| matches!(stage, Stage::Running { .. });
+        self.count(service, true, running) + self.count(service, false, running)
+    }
+
+    fn create(&mut self, kernel: &mut Kernel<Servers>, service: usize) {
+        let state = &mut self.services[service];
+        state.ordinals += 1;
+        self.containers.push(Container {
+            service,
+            ordinal: state.ordinals,
+            rollout: state.rollout,
+            release: state.release,
+            lives: 0,
+            crashes: 0,
+            life: LifeId::WORLD,
+            stage: Stage::Pending,
+        });
+        let container = self.containers.len() - 1;
+        let life = self.enter(kernel, container);
+        let boot = self.scenario.services[service].boot;
+        let delay = draw(kernel, life, &boot);
+        let at = kernel.now() + delay;
+        self.plan(kernel, at, Todo::Start(container));
+    }
+
+    /// A new life of a container: whoever asks its questions from now on.
+    fn enter(&mut self, kernel: &mut Kernel<Servers>, container: usize) -> LifeId {
+        let container = &mut self.containers[container];
+        container.lives += 1;
+        let service = self.scenario.services[container.service].name.as_ref().into();
+        let name = LifeName { service, ordinal: container.ordinal, life: container.lives };
+        let life = kernel.choices().enter(name);
+        container.life = life;
+        life
+    }
+
+    fn start(&mut self, kernel: &mut Kernel<Servers>, place: usize) {
+        if self.containers[place].stage != Stage::Pending {
+            return;
+        }
+        let container = &self.containers[place];
+        let service = &self.scenario.services[container.service];
+        let (life, release) = (container.life, container.release);
+        let boot = Boot {
+            life,
+            release,
+            clock: Clock::default(),
+            zone: service.zone.clone(),
+            network: u16::try_from(container.service).expect("the parser bounds services"),
+            dies_at: self.dies_at(kernel, life, container.service),
+        };
+        let image = self.image.clone();
+        let proc = kernel.boot(boot, |ctx: Ctx| release::main(ctx, image, release));
+        let service = container.service;
+        self.containers[place].stage = Stage::Running { proc, since: kernel.now() };
+        self.reconcile(kernel, service);
+    }
+
+    /// Whether and where this life dies: one question, asked only where the scenario allows kills.
+    fn dies_at(&self, kernel: &mut Kernel<Servers>, life: LifeId, service: usize) -> Option<u32> {
+        if self.calm {
+            return None;
+        }
+        let of_service = |kills: &&crate::scenario::Kills| usize::from(kills.service.0) == service;
+        let kills = self.scenario.faults.kills.iter().find(of_service)?;
+        let odds = Odds::Fault { of_2_32: kills.odds_of_2_32 };
+        let point = kernel.choices().ask(life, Site::Kill, CONNECTION, kills.points + 1, odds);
+        (point > 0).then_some(point)
+    }
+
+    /// Removes a container: SIGTERM, and SIGKILL when its grace period is over.
+    fn remove(&mut self, kernel: &mut Kernel<Servers>, place: usize) {
+        let container = &mut self.containers[place];
+        let Stage::Running { proc, .. } = container.stage else {
+            container.stage = Stage::Gone;
+            return;
+        };
+        container.stage = Stage::Ending { proc };
+        let grace = self.scenario.services[container.service].grace;
+        kernel.terminate(proc);
+        let at = kernel.now() + grace;
+        self.plan(kernel, at, Todo::Kill(place));
+    }
+
+    fn container_ended(&mut self, kernel: &mut Kernel<Servers>, place: usize, end: End) {
+        let container = &mut self.containers[place];
+        let service = container.service;
+        let since = match container.stage {
+            Stage::Running { since, .. } => since,
+            _ => {
+                container.stage = Stage::Gone;
+                self.reconcile(kernel, service);
+                return;
+            }
+        };
+        let again = match self.scenario.services[service].restart {
+            Restart::Always => true,
+            Restart::OnFailure => end != End::Exited(0),
+            Restart::Never => false,
+        };
+        if !again {
+            container.stage = Stage::Dead;
+            self.reconcile(kernel, service);
+            return;
+        }
+        if kernel.now().since(since) >= FORGIVEN_AFTER {
+            container.crashes = 0;
+        }
+        let delay = back_off(container.crashes);
+        container.crashes += 1;
+        container.stage = Stage::Pending;
+        self.enter(kernel, place);
+        let at = kernel.now() + delay + self.scenario.services[service].boot.least;
+        self.plan(kernel, at, Todo::Start(place));
+        self.reconcile(kernel, service);
+    }
+}
+
+/// How long the kubelet waits before the restart after so many crashes: not at all after the first,
+/// then 10 s, doubled each time, at most 5 min.
+fn back_off(crashes: u32) -> Span {
+    let (first, most) = BACK_OFF_S;
+    match crashes {
+        0 => Span::ZERO,
+        n => Span::from_secs(first.saturating_mul(1 << (n - 1).min(10)).min(most)),
+    }
+}
+
+impl Quota {
+    fn of(self, replicas: u32, round_up: bool) -> u32 {
+        match self {
+            Quota::Count(count) => count,
+            Quota::Percent(percent) if round_up => (replicas * percent).div_ceil(100),
+            Quota::Percent(percent) => replicas * percent / 100,
+        }
+    }
+}
+
+fn draw(kernel: &mut Kernel<Servers>, life: LifeId, range: &Range) -> Span {
+    let label: Label = label(range);
+    kernel.draw(life, label, range.least, range.most)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn back_off_is_the_kubelets() {
+        let seconds = [0, 1, 2, 3, 5, 6, 7, 100].map(|crashes| back_off(crashes).ms() / 1000);
+        assert_eq!(seconds, [0, 10, 20, 40, 160, 300, 300, 300]);
+    }
+
+    #[test]
+    fn a_surge_is_rounded_up_and_an_unavailability_down() {
+        assert_eq!(Quota::Percent(25).of(10, true), 3);
+        assert_eq!(Quota::Percent(25).of(10, false), 2);
+        assert_eq!(Quota::Count(1).of(10, true), 1);
+    }
+}

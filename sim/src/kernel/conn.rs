@@ -1,0 +1,297 @@
+//! Connections: FIFO both ways. A request belongs to its connection from the moment it is sent, so
+//! that dropping the future that waits for its reply takes nothing back.
+
+use super::ctx::Ctx;
+use super::state::{Due, ProcId, State, Waiter};
+use super::{Out, Servers};
+use crate::choices::{Label, LifeId, Odds, Site};
+use crate::clock::Instant;
+use crate::event::{Event, ServerId, Stamp};
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+/// A connection, as an index into the run's connections.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ConnId(pub u32);
+
+/// The two ends of one connection and what is between them.
+pub(super) struct ConnState<S: Servers> {
+    pub(super) proc: ProcId,
+    pub(super) server: ServerId,
+    /// The client closed it, or died.
+    shut: bool,
+    /// The server has seen the close.
+    gone: bool,
+    last_up: Instant,
+    last_down: Instant,
+    requests: VecDeque<(Label, S::Request)>,
+    replies: VecDeque<S::Reply>,
+    /// Who waits for the next replies, in order.
+    waiting: VecDeque<(Label, u32)>,
+}
+
+/// Where one reply is awaited: by a connection that owes it and a future that wants it.
+pub(super) enum Slot<R> {
+    Free,
+    Waiting(Option<Waiter>),
+    Ready(R),
+    /// The process closed the connection before it came, or has taken it.
+    Closed,
+    /// The process is dead.
+    Never,
+    /// Nobody wants it any more; the reply is dropped when it comes.
+    Abandoned,
+}
+
+/// A process's end of a connection. It closes when [`Conn::close`] is called or its process ends.
+pub struct Conn<S: Servers> {
+    ctx: Ctx<S>,
+    id: ConnId,
+}
+
+impl<S: Servers> Clone for Conn<S> {
+    fn clone(&self) -> Self {
+        Conn { ctx: self.ctx.clone(), id: self.id }
+    }
+}
+
+impl<S: Servers> Conn<S> {
+    pub(super) fn open(ctx: Ctx<S>, server: ServerId) -> Self {
+        let mut state = ctx.state.borrow_mut();
+        let id = ConnId(u32::try_from(state.conns.len()).expect("fewer than 2^32 connections in a run"));
+        let proc = ctx.proc;
+        let shut = !state.alive(proc);
+        state.conns.push(ConnState {
+            proc,
+            server,
+            shut,
+            gone: false,
+            last_up: Instant::default(),
+            last_down: Instant::default(),
+            requests: VecDeque::new(),
+            replies: VecDeque::new(),
+            waiting: VecDeque::new(),
+        });
+        state.proc(proc).conns.push(id);
+        state.opened.push(id);
+        drop(state);
+        Conn { ctx, id }
+    }
+
+    /// Which connection this is.
+    pub fn id(&self) -> ConnId {
+        self.id
+    }
+
+    /// The process's context.
+    pub fn ctx(&self) -> &Ctx<S> {
+        &self.ctx
+    }
+
+    /// Sends a request now, whether or not the reply is awaited, and returns the reply to come.
+    /// On a connection that the process has closed nothing is sent and the reply is [`Closed`]; in a
+    /// process that is dead nothing is sent and the reply never comes.
+    pub fn call(&self, request: S::Request) -> Reply<S> {
+        let mut state = self.ctx.state.borrow_mut();
+        let label = S::label(&request);
+        let slot = state.slot();
+        if !state.kill_point(self.ctx.proc) {
+            state.slots[slot as usize] = Slot::Never;
+        } else if state.conns[self.id.0 as usize].shut {
+            state.slots[slot as usize] = Slot::Closed;
+        } else {
+            state.send(self.id, label, request, slot);
+            state.kill_point(self.ctx.proc);
+        }
+        Reply { state: self.ctx.state.clone(), slot }
+    }
+
+    /// Closes the connection, after everything that was sent on it has arrived. Replies that are
+    /// still awaited come as [`Closed`].
+    pub fn close(&self) {
+        self.ctx.state.borrow_mut().shut(self.id, false);
+    }
+}
+
+impl<S: Servers> State<S> {
+    fn slot(&mut self) -> u32 {
+        if let Some(slot) = self.free_slots.pop() {
+            self.slots[slot as usize] = Slot::Waiting(None);
+            return slot;
+        }
+        self.slots.push(Slot::Waiting(None));
+        u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 replies awaited at once")
+    }
+
+    fn send(&mut self, id: ConnId, label: Label, request: S::Request, slot: u32) {
+        let delay = self.delay(id, Site::Send, label);
+        let now = self.now;
+        let conn = &mut self.conns[id.0 as usize];
+        let at = conn.last_up.max(now + delay);
+        conn.last_up = at;
+        conn.requests.push_back((label, request));
+        conn.waiting.push_back((label, slot));
+        self.push(at, Due::Arrive(id));
+    }
+
+    /// Shuts the client's end. With `lossy`, some of what is in flight may not arrive.
+    pub(super) fn shut(&mut self, id: ConnId, lossy: bool) {
+        let conn = &mut self.conns[id.0 as usize];
+        if conn.shut {
+            return;
+        }
+        conn.shut = true;
+        let (in_flight, proc) = (conn.requests.len(), conn.proc);
+        let life = self.procs[proc.0 as usize].life;
+        if lossy && in_flight > 0 {
+            let bound = u32::try_from(in_flight + 1).expect("the queue of a socket is bounded");
+            let lost = self.choices.ask(life, Site::Loss, Label(0), bound, Odds::Even) as usize;
+            self.conns[id.0 as usize].requests.truncate(in_flight - lost);
+        }
+        let delay = self.delay(id, Site::Send, Label(0));
+        let at = self.conns[id.0 as usize].last_up.max(self.now + delay);
+        self.push(at, Due::Close(id));
+        let waiting = std::mem::take(&mut self.conns[id.0 as usize].waiting);
+        for (_, slot) in waiting {
+            self.release(slot);
+        }
+    }
+
+    /// No reply will come for this slot: says so to whoever waits.
+    fn release(&mut self, slot: u32) {
+        match std::mem::replace(&mut self.slots[slot as usize], Slot::Closed) {
+            Slot::Abandoned => self.free_slot(slot),
+            Slot::Waiting(waiter) => self.wake(waiter),
+            Slot::Free | Slot::Ready(_) | Slot::Closed | Slot::Never => {
+                unreachable!("the connection owes this reply")
+            }
+        }
+    }
+
+    /// Nobody waits for this slot any more.
+    fn abandon(&mut self, slot: u32) {
+        match self.slots[slot as usize] {
+            Slot::Waiting(_) => self.slots[slot as usize] = Slot::Abandoned,
+            _ => self.free_slot(slot),
+        }
+    }
+
+    fn free_slot(&mut self, slot: u32) {
+        self.slots[slot as usize] = Slot::Free;
+        self.free_slots.push(slot);
+    }
+
+    /// Takes a request off its connection, with its event; `None` if a kill lost it.
+    pub(super) fn arrive(&mut self, id: ConnId) -> Option<S::Request> {
+        let conn = &mut self.conns[id.0 as usize];
+        let (label, request) = conn.requests.pop_front()?;
+        let (server, proc) = (conn.server, conn.proc);
+        let life = self.procs[proc.0 as usize].life;
+        self.emit(life, Event::Command { server, label, changed: false });
+        Some(request)
+    }
+
+    /// The server's end has seen the close; returns whether it had not before.
+    pub(super) fn gone(&mut self, id: ConnId) -> bool {
+        let conn = &mut self.conns[id.0 as usize];
+        let (server, proc) = (conn.server, conn.proc);
+        let first = !std::mem::replace(&mut conn.gone, true);
+        let life = self.procs[proc.0 as usize].life;
+        self.emit(life, Event::Closed { server });
+        first
+    }
+
+    /// Takes what the servers said: replies go on their way, events to the stream.
+    pub(super) fn take_out(&mut self, life: LifeId, changed: bool, out: &mut Out<S::Reply>) {
+        if changed
+            && let Some((_, Event::Command { changed, .. })) = self.events.last_mut()
+        {
+            *changed = true;
+        }
+        if !out.events.is_empty() {
+            let stamp = Stamp { at: self.now, life };
+            self.events.extend(out.events.drain(..).map(|event| (stamp, event)));
+        }
+        for (id, reply) in out.replies.drain(..) {
+            self.answer(id, reply);
+        }
+    }
+
+    fn answer(&mut self, id: ConnId, reply: S::Reply) {
+        let conn = &self.conns[id.0 as usize];
+        if conn.shut {
+            return;
+        }
+        let (label, _) = conn.waiting[conn.replies.len()];
+        let delay = self.delay(id, Site::Reply, label);
+        let now = self.now;
+        let conn = &mut self.conns[id.0 as usize];
+        let at = conn.last_down.max(now + delay);
+        conn.last_down = at;
+        conn.replies.push_back(reply);
+        self.push(at, Due::Answer(id));
+    }
+
+    /// Hands a reply to whoever waits for it.
+    pub(super) fn deliver(&mut self, id: ConnId) {
+        let conn = &mut self.conns[id.0 as usize];
+        let Some(reply) = conn.replies.pop_front() else { return };
+        let proc = conn.proc;
+        if conn.shut || !self.kill_point(proc) {
+            return;
+        }
+        let (label, slot) = self.conns[id.0 as usize].waiting.pop_front().expect("a reply answers a request");
+        let life = self.procs[proc.0 as usize].life;
+        self.emit(life, Event::Answered { label });
+        match std::mem::replace(&mut self.slots[slot as usize], Slot::Ready(reply)) {
+            Slot::Waiting(waiter) => self.wake(waiter),
+            Slot::Abandoned => self.free_slot(slot),
+            Slot::Free | Slot::Ready(_) | Slot::Closed | Slot::Never => unreachable!("a slot waits for one reply"),
+        }
+    }
+}
+
+/// A reply to come. Dropping it does not unsend the request.
+pub struct Reply<S: Servers> {
+    state: Rc<RefCell<State<S>>>,
+    slot: u32,
+}
+
+/// The process closed the connection before the reply came.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Closed;
+
+impl<S: Servers> Future for Reply<S> {
+    type Output = Result<S::Reply, Closed>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let state = &mut *self.state.borrow_mut();
+        let slot = self.slot as usize;
+        if matches!(state.slots[slot], Slot::Waiting(_)) {
+            state.slots[slot] = Slot::Waiting(Some(state.waiter(cx)));
+            return Poll::Pending;
+        }
+        let slot = &mut state.slots[slot];
+        match slot {
+            Slot::Never => Poll::Pending,
+            Slot::Closed => Poll::Ready(Err(Closed)),
+            Slot::Ready(_) => match std::mem::replace(slot, Slot::Closed) {
+                Slot::Ready(reply) => Poll::Ready(Ok(reply)),
+                _ => unreachable!("just seen"),
+            },
+            Slot::Free | Slot::Abandoned | Slot::Waiting(_) => {
+                unreachable!("this future holds the slot and does not wait")
+            }
+        }
+    }
+}
+
+impl<S: Servers> Drop for Reply<S> {
+    fn drop(&mut self) {
+        self.state.borrow_mut().abandon(self.slot);
+    }
+}

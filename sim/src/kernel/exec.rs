@@ -1,0 +1,481 @@
+//! The executor and the run loop: whose turn it is, what is due next, and what a death means.
+//!
+//! Futures are ordinary and wakers are standard, so `tokio::sync` and `futures` work inside; the
+//! order in which woken tasks of one process run is first in, first out, and is never a choice.
+
+use super::conn::ConnId;
+use super::ctx::Ctx;
+use super::state::{Boot, Due, End, Entry, Link, ProcId, Process, Running, State, TaskId};
+use super::{Out, Servers};
+use crate::choices::{Choices, Label, LifeId, Odds, Site};
+use crate::clock::{Instant, Span};
+use crate::event::{Event, Stamp};
+use std::cell::{RefCell, RefMut};
+use std::collections::{BinaryHeap, VecDeque};
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Wake, Waker};
+
+/// What one step of the run loop did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Step {
+    /// Something that was due has happened.
+    Went,
+    /// A step of the caller's own plan is due: the number that it gave.
+    Plan(u32),
+    /// Nothing is due until the end asked for.
+    Idle,
+}
+
+/// The processes of one run, and time.
+pub struct Kernel<S: Servers> {
+    state: Rc<RefCell<State<S>>>,
+    tasks: Vec<Task>,
+    free_tasks: Vec<TaskId>,
+    ready: VecDeque<TaskId>,
+    woken: Arc<Woken>,
+    tied: Vec<Entry>,
+    contenders: Vec<LifeId>,
+    out: Out<S::Reply>,
+    ended: Vec<(ProcId, End)>,
+    /// Something may be able to run.
+    disturbed: bool,
+}
+
+struct Task {
+    future: Option<Pin<Box<dyn Future<Output = ()>>>>,
+    proc: ProcId,
+    queued: Arc<TaskWaker>,
+    waker: Waker,
+}
+
+/// The tasks that were woken since the run loop last looked, in order.
+#[derive(Default)]
+struct Woken {
+    any: AtomicBool,
+    list: Mutex<Vec<TaskId>>,
+}
+
+impl Woken {
+    fn list(&self) -> MutexGuard<'_, Vec<TaskId>> {
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct TaskWaker {
+    task: TaskId,
+    queued: AtomicBool,
+    woken: Arc<Woken>,
+}
+
+impl Wake for TaskWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if !self.queued.swap(true, Ordering::Relaxed) {
+            self.woken.list().push(self.task);
+            self.woken.any.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+impl<S: Servers> Kernel<S> {
+    /// A kernel at `start` without a process. A process on network `n` reaches server `i` over
+    /// `networks[n][i]`.
+    pub fn new(start: Instant, networks: Vec<Vec<Link>>, choices: Choices) -> Self {
+        let state = State {
+            now: start,
+            seq: 0,
+            heap: BinaryHeap::new(),
+            procs: Vec::new(),
+            conns: Vec::new(),
+            networks,
+            slots: Vec::new(),
+            free_slots: Vec::new(),
+            timers: Vec::new(),
+            free_timers: Vec::new(),
+            spawned: Vec::new(),
+            opened: Vec::new(),
+            dying: Vec::new(),
+            servers_at: None,
+            running: None,
+            woken: Vec::new(),
+            choices,
+            events: Vec::new(),
+        };
+        Kernel {
+            state: Rc::new(RefCell::new(state)),
+            tasks: Vec::new(),
+            free_tasks: Vec::new(),
+            ready: VecDeque::new(),
+            woken: Arc::default(),
+            tied: Vec::new(),
+            contenders: Vec::new(),
+            out: Out::new(),
+            ended: Vec::new(),
+            disturbed: false,
+        }
+    }
+
+    /// True time.
+    pub fn now(&self) -> Instant {
+        self.state.borrow().now
+    }
+
+    /// The run's choices.
+    pub fn choices(&mut self) -> RefMut<'_, Choices> {
+        RefMut::map(self.state.borrow_mut(), |state| &mut state.choices)
+    }
+
+    /// Draws from a range of the scenario, as [`Ctx::draw`] does, for a life that is not running.
+    pub fn draw(&mut self, life: LifeId, label: Label, least: Span, most: Span) -> Span {
+        self.state.borrow_mut().draw(life, label, least, most)
+    }
+
+    /// Boots a process: `main` is polled from the next step on.
+    pub fn boot<F>(&mut self, boot: Boot, main: impl FnOnce(Ctx<S>) -> F) -> ProcId
+    where
+        F: Future<Output = ()> + 'static,
+    {
+        let mut state = self.state.borrow_mut();
+        let proc = ProcId(u32::try_from(state.procs.len()).expect("fewer than 2^32 processes in a run"));
+        let Boot { life, release, clock, zone, network, dies_at } = boot;
+        state.procs.push(Process {
+            life,
+            clock,
+            zone,
+            network,
+            conns: Vec::new(),
+            blocked: None,
+            parked: VecDeque::new(),
+            blocker: None,
+            dead: None,
+            reaped: false,
+            dies_at,
+            points: 0,
+            terminated: false,
+            on_term: Vec::new(),
+        });
+        state.emit(life, Event::Booted { release });
+        drop(state);
+        let future = Box::pin(main(Ctx { state: self.state.clone(), proc }));
+        self.state.borrow_mut().spawned.push((proc, future));
+        self.disturbed = true;
+        proc
+    }
+
+    /// Asks a process to end (SIGTERM). What it does about it is its own business.
+    pub fn terminate(&mut self, proc: ProcId) {
+        let mut state = self.state.borrow_mut();
+        let process = state.proc(proc);
+        if process.dead.is_some() || process.terminated {
+            return;
+        }
+        process.terminated = true;
+        let (life, waiters) = (process.life, std::mem::take(&mut process.on_term));
+        state.emit(life, Event::Terminated);
+        state.wake(waiters);
+        self.disturbed = true;
+    }
+
+    /// Kills a process at this instant.
+    pub fn kill(&mut self, proc: ProcId) {
+        self.state.borrow_mut().die(proc, End::Killed);
+        self.disturbed = true;
+    }
+
+    /// From now on no process dies at a kill point.
+    pub fn spare_all(&mut self) {
+        for process in &mut self.state.borrow_mut().procs {
+            process.dies_at = None;
+        }
+    }
+
+    /// Whether a process is alive.
+    pub fn alive(&self, proc: ProcId) -> bool {
+        self.state.borrow().alive(proc)
+    }
+
+    /// Makes [`Kernel::step`] return [`Step::Plan`] with `token` at an instant.
+    pub fn plan(&mut self, at: Instant, token: u32) {
+        self.state.borrow_mut().push(at, Due::Plan(token));
+    }
+
+    /// Says what happened to nobody in particular, or to a life.
+    pub fn emit(&mut self, life: LifeId, event: Event) {
+        self.state.borrow_mut().emit(life, event);
+    }
+
+    /// Whether a process ended since the last [`Kernel::take_ended`].
+    pub fn has_ended(&self) -> bool {
+        !self.ended.is_empty()
+    }
+
+    /// Processes that ended since the last call, in order.
+    pub fn take_ended(&mut self) -> Vec<(ProcId, End)> {
+        std::mem::take(&mut self.ended)
+    }
+
+    /// How many events wait to be handed over.
+    pub fn events(&self) -> usize {
+        self.state.borrow().events.len()
+    }
+
+    /// Hands over the events since the last call, in order.
+    pub fn drain(&mut self, mut to: impl FnMut(&Stamp, &Event)) {
+        let mut state = self.state.borrow_mut();
+        for (stamp, event) in state.events.drain(..) {
+            to(&stamp, &event);
+        }
+    }
+
+    /// Does the next thing that is due no later than `until`, and everything that follows from it
+    /// at the same instant.
+    pub fn step(&mut self, servers: &mut S, until: Instant) -> Step {
+        if self.disturbed {
+            self.settle(servers);
+        }
+        let Some(entry) = self.next(until) else {
+            return Step::Idle;
+        };
+        match entry.due {
+            Due::Timer(timer) => self.fire(timer),
+            Due::Unblock(proc) => self.unblock(proc),
+            Due::Answer(conn) => self.answer(conn),
+            Due::Arrive(conn) => self.arrive(conn, servers),
+            Due::Close(conn) => self.hang_up(conn, servers),
+            Due::Servers => self.expire(servers),
+            Due::Plan(token) => return Step::Plan(token),
+        }
+        if self.disturbed {
+            self.settle(servers);
+        }
+        Step::Went
+    }
+
+    /// The next entry that is due, asking for the order of lives where several are due at one
+    /// instant.
+    fn next(&mut self, until: Instant) -> Option<Entry> {
+        let state = &mut *self.state.borrow_mut();
+        if !self.tied.is_empty() {
+            self.tied.retain(|entry| live(state, entry));
+        }
+        if self.tied.is_empty() {
+            let first = pop_live(state, until)?;
+            state.now = first.at;
+            if state.heap.peek().is_none_or(|next| next.at > first.at) {
+                return Some(first);
+            }
+            self.tied.push(first);
+        }
+        let now = state.now;
+        while let Some(entry) = pop_live(state, now) {
+            self.tied.push(entry);
+        }
+        self.contenders.clear();
+        self.contenders.extend(self.tied.iter().map(|entry| state.concerned(entry.due)));
+        self.contenders.sort_unstable();
+        self.contenders.dedup();
+        let lives = u32::try_from(self.contenders.len()).expect("fewer lives than that");
+        let first = state.choices.ask(self.contenders[0], Site::Tie, Label(0), lives, Odds::Even);
+        let life = self.contenders[first as usize];
+        let place = self.tied.iter().position(|entry| state.concerned(entry.due) == life);
+        Some(self.tied.remove(place.expect("every contender has an entry")))
+    }
+
+    fn fire(&mut self, timer: u32) {
+        let mut state = self.state.borrow_mut();
+        let timer = &mut state.timers[timer as usize];
+        timer.fired = true;
+        let waiter = timer.waiter.take();
+        state.wake(waiter);
+        self.disturbed = true;
+    }
+
+    fn answer(&mut self, conn: ConnId) {
+        self.state.borrow_mut().deliver(conn);
+        self.disturbed = true;
+    }
+
+    fn unblock(&mut self, proc: ProcId) {
+        let mut state = self.state.borrow_mut();
+        let process = state.proc(proc);
+        process.blocked = None;
+        let parked = std::mem::take(&mut process.parked);
+        let blocker = process.blocker.take();
+        drop(state);
+        self.ready.extend(blocker.into_iter().chain(parked));
+        self.disturbed = true;
+    }
+
+    fn arrive(&mut self, conn: ConnId, servers: &mut S) {
+        let mut state = self.state.borrow_mut();
+        let Some(request) = state.arrive(conn) else { return };
+        let proc = state.conns[conn.0 as usize].proc;
+        let life = state.proc(proc).life;
+        self.out.now = state.now;
+        drop(state);
+        let changed = servers.request(conn, request, &mut self.out);
+        self.took(life, changed, servers);
+    }
+
+    fn hang_up(&mut self, conn: ConnId, servers: &mut S) {
+        let mut state = self.state.borrow_mut();
+        let first = state.gone(conn);
+        self.out.now = state.now;
+        drop(state);
+        assert!(first, "a connection closes once");
+        servers.closed(conn, &mut self.out);
+        self.took(LifeId::WORLD, false, servers);
+    }
+
+    fn expire(&mut self, servers: &mut S) {
+        self.state.borrow_mut().servers_at = None;
+        self.out.now = self.now();
+        if servers.next_deadline().is_some_and(|deadline| deadline <= self.out.now) {
+            servers.expire(&mut self.out);
+        }
+        self.took(LifeId::WORLD, false, servers);
+    }
+
+    /// Takes over what the servers said, and when they want to be called next.
+    fn took(&mut self, life: LifeId, changed: bool, servers: &S) {
+        let mut state = self.state.borrow_mut();
+        state.take_out(life, changed, &mut self.out);
+        let Some(deadline) = servers.next_deadline() else { return };
+        let deadline = deadline.max(state.now);
+        if state.servers_at.is_none_or(|at| deadline < at) {
+            state.servers_at = Some(deadline);
+            state.push(deadline, Due::Servers);
+        }
+    }
+
+    /// Runs everything that can run at this instant.
+    fn settle(&mut self, servers: &mut S) {
+        self.disturbed = false;
+        loop {
+            self.adopt(servers);
+            self.collect_woken();
+            while let Some(task) = self.ready.pop_front() {
+                if self.turn(task) {
+                    self.adopt(servers);
+                }
+                self.collect_woken();
+            }
+            if !self.reap() {
+                return;
+            }
+        }
+    }
+
+    /// Takes over the futures and connections that processes asked for.
+    fn adopt(&mut self, servers: &mut S) {
+        let mut state = self.state.borrow_mut();
+        let state = &mut *state;
+        for conn in state.opened.drain(..) {
+            servers.opened(conn, state.conns[conn.0 as usize].server);
+        }
+        for (proc, future) in state.spawned.drain(..) {
+            let task = self.free_tasks.pop().unwrap_or_else(|| {
+                u32::try_from(self.tasks.len()).expect("fewer than 2^32 tasks at once")
+            });
+            let queued = Arc::new(TaskWaker {
+                task,
+                queued: AtomicBool::new(true),
+                woken: self.woken.clone(),
+            });
+            let waker = Waker::from(queued.clone());
+            let entry = Task { future: Some(future), proc, queued, waker };
+            match self.tasks.get_mut(task as usize) {
+                Some(place) => *place = entry,
+                None => self.tasks.push(entry),
+            }
+            self.ready.push_back(task);
+        }
+    }
+
+    fn collect_woken(&mut self) {
+        self.ready.extend(self.state.borrow_mut().woken.drain(..));
+        if self.woken.any.swap(false, Ordering::Relaxed) {
+            self.ready.extend(self.woken.list().drain(..));
+        }
+    }
+
+    /// One turn of one task, unless its process is dead or its event loop is busy. Returns whether
+    /// it asked for something that the executor must take over.
+    fn turn(&mut self, id: TaskId) -> bool {
+        let Task { future: place, proc, queued, waker } = &mut self.tasks[id as usize];
+        let Some(future) = place else { return false };
+        let mut state = self.state.borrow_mut();
+        let process = state.proc(*proc);
+        if process.dead.is_some() || process.blocked.is_some() {
+            process.parked.push_back(id);
+            return false;
+        }
+        state.running = Some(Running { task: id, data: waker.data() });
+        drop(state);
+        queued.queued.store(false, Ordering::Relaxed);
+        if future.as_mut().poll(&mut Context::from_waker(waker)).is_ready() {
+            *place = None;
+            self.free_tasks.push(id);
+        }
+        let state = self.state.borrow();
+        !state.spawned.is_empty() || !state.opened.is_empty()
+    }
+
+    /// Buries the processes that died: their connections close, then their futures are dropped.
+    /// Returns whether there was one.
+    fn reap(&mut self) -> bool {
+        let mut state = self.state.borrow_mut();
+        if state.dying.is_empty() {
+            return false;
+        }
+        let dying = std::mem::take(&mut state.dying);
+        drop(state);
+        for proc in &dying {
+            let mut state = self.state.borrow_mut();
+            let process = state.proc(*proc);
+            assert!(!process.reaped, "a process dies once");
+            process.reaped = true;
+            let end = process.dead.expect("a dying process is dead");
+            for conn in std::mem::take(&mut process.conns) {
+                state.shut(conn, end == End::Killed);
+            }
+            drop(state);
+            for id in 0..self.tasks.len() {
+                if self.tasks[id].proc == *proc && self.tasks[id].future.take().is_some() {
+                    self.free_tasks.push(id as TaskId);
+                }
+            }
+            self.ended.push((*proc, end));
+        }
+        true
+    }
+}
+
+/// Whether an entry of the heap still means something: its timer was not cleared, and the servers
+/// want to be called then.
+fn live<S: Servers>(state: &State<S>, entry: &Entry) -> bool {
+    match entry.due {
+        Due::Timer(timer) => state.timers[timer as usize].seq == Some(entry.seq),
+        Due::Unblock(proc) => state.alive(proc),
+        Due::Servers => state.servers_at == Some(entry.at),
+        _ => true,
+    }
+}
+
+/// Takes the next entry that still means something and is due no later than `until`.
+fn pop_live<S: Servers>(state: &mut State<S>, until: Instant) -> Option<Entry> {
+    while state.heap.peek().is_some_and(|next| next.at <= until) {
+        let entry = state.heap.pop().expect("just seen");
+        if live(state, &entry) {
+            return Some(entry);
+        }
+    }
+    None
+}

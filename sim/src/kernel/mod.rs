@@ -1,0 +1,73 @@
+//! The kernel: processes, their tasks and timers, connections, and the run loop.
+//!
+//! It knows no Redis, no queue and no scenario: what a request means is the business of the
+//! [`Servers`] that it delivers to. It decides nothing: every open question goes to [`Choices`].
+//! It never polls a future except in the order its process was woken in, and never moves time
+//! except to the next thing that is due.
+
+mod conn;
+mod ctx;
+mod exec;
+mod race;
+mod state;
+
+pub use conn::{Closed, Conn, ConnId, Reply};
+pub use ctx::{Block, Ctx, Sleep, Terminated};
+pub use exec::{Kernel, Step};
+pub use race::{Either, race};
+pub use state::{Boot, End, Link, ProcId};
+
+use crate::choices::Label;
+use crate::clock::Instant;
+use crate::event::{Event, ServerId};
+
+/// What the kernel carries messages to: synchronous, told the time, never asked a question.
+pub trait Servers: 'static {
+    /// What a client sends.
+    type Request;
+    /// What it gets back, once for each request, in order.
+    type Reply;
+
+    /// The word for a request.
+    fn label(request: &Self::Request) -> Label;
+
+    /// A request arrived. Replies go to `out`, now or at a later call. Returns whether it changed
+    /// anything in the server.
+    fn request(&mut self, conn: ConnId, request: Self::Request, out: &mut Out<Self::Reply>) -> bool;
+
+    /// A connection opened, to one server of these.
+    fn opened(&mut self, conn: ConnId, server: ServerId);
+
+    /// A connection closed: what was blocked on it leaves, and nothing is owed to it any more.
+    fn closed(&mut self, conn: ConnId, out: &mut Out<Self::Reply>);
+
+    /// When the servers want [`Servers::expire`] to be called, if nothing arrives before.
+    fn next_deadline(&self) -> Option<Instant>;
+
+    /// Something that the servers waited for is due.
+    fn expire(&mut self, out: &mut Out<Self::Reply>);
+}
+
+/// What a server says while it executes: replies to any connection, and events.
+pub struct Out<R> {
+    /// The true time of the call.
+    pub now: Instant,
+    pub(crate) replies: Vec<(ConnId, R)>,
+    pub(crate) events: Vec<Event>,
+}
+
+impl<R> Out<R> {
+    fn new() -> Self {
+        Out { now: Instant::default(), replies: Vec::new(), events: Vec::new() }
+    }
+
+    /// Sends a reply on a connection.
+    pub fn reply(&mut self, conn: ConnId, reply: R) {
+        self.replies.push((conn, reply));
+    }
+
+    /// Says what happened.
+    pub fn emit(&mut self, event: Event) {
+        self.events.push(event);
+    }
+}

@@ -1,0 +1,296 @@
+//! What processes and the run loop share: time, the heap of what is due, processes, connections,
+//! the choices and the events so far. No future is kept here and none is polled while it is borrowed.
+
+use super::conn::{ConnId, ConnState, Slot};
+use super::Servers;
+use crate::choices::{Choices, Label, LifeId, Odds, QUANTILES, Site};
+use crate::civil::Zone;
+use crate::clock::{Clock, Instant, Span};
+use crate::event::{Event, ReleaseId, Stamp};
+use std::cmp::Ordering;
+use std::collections::{BinaryHeap, VecDeque};
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Waker};
+
+/// A process: one life of one container, as an index into the run's processes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ProcId(pub u32);
+
+/// How a process ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum End {
+    /// By itself, with an exit code.
+    Exited(u8),
+    /// Killed.
+    Killed,
+}
+
+/// The network between processes and one server: the one-way delay is one of sixteen quantiles of a
+/// range, asked anew for every message.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Link {
+    delays: Vec<Span>,
+}
+
+impl Link {
+    /// A link whose one-way delay lies between `least` and `most`.
+    pub fn new(least: Span, most: Span) -> Self {
+        Link { delays: quantiles(least, most) }
+    }
+}
+
+/// The values that a range can come out as: one if it is a point, else sixteen, ends included.
+pub(super) fn quantiles(least: Span, most: Span) -> Vec<Span> {
+    let count = if least == most { 1 } else { QUANTILES };
+    (0..count).map(|answer| quantile(least, most, answer)).collect()
+}
+
+/// The value that an answer stands for: 0 is `least`, the last of sixteen is `most`.
+pub(super) fn quantile(least: Span, most: Span, answer: u32) -> Span {
+    let width = most.nanos() - least.nanos();
+    assert!(width >= 0, "a range is never upside down: the parser refuses it");
+    let part = i128::from(width) * i128::from(answer) / i128::from(QUANTILES - 1);
+    least + Span::from_nanos(i64::try_from(part).expect("within the range"))
+}
+
+/// What a process is born with.
+#[derive(Clone, Debug)]
+pub struct Boot {
+    /// The life that asks this process's questions.
+    pub life: LifeId,
+    /// The release that it runs, for its `Booted` event.
+    pub release: ReleaseId,
+    /// Its wall clock and its timers.
+    pub clock: Clock,
+    /// Its `TZ`.
+    pub zone: Zone,
+    /// Which of the kernel's networks it is on.
+    pub network: u16,
+    /// The kill point at which it dies, counted from 1; `None` to let it live.
+    pub dies_at: Option<u32>,
+}
+
+/// One process.
+pub(super) struct Process {
+    pub(super) life: LifeId,
+    pub(super) clock: Clock,
+    pub(super) zone: Zone,
+    pub(super) network: u16,
+    pub(super) conns: Vec<ConnId>,
+    /// The event loop is busy until then: no task is polled before.
+    pub(super) blocked: Option<Instant>,
+    /// Tasks woken while the event loop was busy, in order.
+    pub(super) parked: VecDeque<TaskId>,
+    /// The task that blocks: it goes on first, as the synchronous code that it is.
+    pub(super) blocker: Option<TaskId>,
+    pub(super) dead: Option<End>,
+    pub(super) reaped: bool,
+    pub(super) dies_at: Option<u32>,
+    pub(super) points: u32,
+    pub(super) terminated: bool,
+    pub(super) on_term: Vec<Waiter>,
+}
+
+/// A task's place in the executor.
+pub(super) type TaskId = u32;
+
+/// Who is to be woken: a task by its number if it waits itself, else by whatever waker it waits
+/// through (a combinator's). The number is the same wake-up without its atomics.
+pub(super) enum Waiter {
+    Task(TaskId),
+    Waker(Waker),
+}
+
+/// The task whose turn it is, and what its own waker points to.
+#[derive(Clone, Copy)]
+pub(super) struct Running {
+    pub(super) task: TaskId,
+    pub(super) data: *const (),
+}
+
+/// A future that a process asked to run, not yet taken over by the executor.
+pub(super) type Spawned = (ProcId, Pin<Box<dyn Future<Output = ()>>>);
+
+/// What is due at an instant. Small, since the heap moves it about.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Due {
+    Timer(u32),
+    Unblock(ProcId),
+    Arrive(ConnId),
+    Answer(ConnId),
+    Close(ConnId),
+    Servers,
+    Plan(u32),
+}
+
+/// An entry of the heap: ordered by time, then by the order in which it was made. The heap of the
+/// standard library gives its greatest first, so the order here is turned round.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entry {
+    pub(super) at: Instant,
+    pub(super) seq: u64,
+    pub(super) due: Due,
+}
+
+impl Entry {
+    /// Both parts of the order in one number; instants before the epoch do not occur in a run.
+    fn key(&self) -> u128 {
+        (u128::from(self.at.nanos() as u64) << 64) | u128::from(self.seq)
+    }
+}
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for Entry {}
+
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Entry {
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.key().cmp(&self.key())
+    }
+}
+
+/// One timer. Its entry's number tells it from one that had its place before.
+#[derive(Default)]
+pub(super) struct Timer {
+    pub(super) seq: Option<u64>,
+    pub(super) fired: bool,
+    pub(super) proc: u32,
+    pub(super) waiter: Option<Waiter>,
+}
+
+/// Everything that a `Ctx` can reach.
+pub(super) struct State<S: Servers> {
+    pub(super) now: Instant,
+    pub(super) seq: u64,
+    pub(super) heap: BinaryHeap<Entry>,
+    pub(super) procs: Vec<Process>,
+    pub(super) conns: Vec<ConnState<S>>,
+    pub(super) networks: Vec<Vec<Link>>,
+    pub(super) slots: Vec<Slot<S::Reply>>,
+    pub(super) free_slots: Vec<u32>,
+    pub(super) timers: Vec<Timer>,
+    pub(super) free_timers: Vec<u32>,
+    pub(super) spawned: Vec<Spawned>,
+    pub(super) opened: Vec<ConnId>,
+    /// Processes that died while they were polled or called: the run loop drops their futures.
+    pub(super) dying: Vec<ProcId>,
+    /// When the servers want to be called.
+    pub(super) servers_at: Option<Instant>,
+    pub(super) running: Option<Running>,
+    /// Tasks woken by their number, in order.
+    pub(super) woken: Vec<TaskId>,
+    pub(super) choices: Choices,
+    pub(super) events: Vec<(Stamp, Event)>,
+}
+
+impl<S: Servers> State<S> {
+    /// Who is to be woken for a future that is polled now.
+    #[inline]
+    pub(super) fn waiter(&self, cx: &Context<'_>) -> Waiter {
+        match self.running {
+            Some(running) if running.data == cx.waker().data() => Waiter::Task(running.task),
+            _ => Waiter::Waker(cx.waker().clone()),
+        }
+    }
+
+    #[inline]
+    pub(super) fn wake(&mut self, waiter: impl IntoIterator<Item = Waiter>) {
+        for waiter in waiter {
+            match waiter {
+                Waiter::Task(task) => self.woken.push(task),
+                Waiter::Waker(waker) => waker.wake(),
+            }
+        }
+    }
+
+    pub(super) fn push(&mut self, at: Instant, due: Due) -> u64 {
+        let seq = self.seq;
+        self.seq += 1;
+        self.heap.push(Entry { at: at.max(self.now), seq, due });
+        seq
+    }
+
+    pub(super) fn emit(&mut self, life: LifeId, event: Event) {
+        self.events.push((Stamp { at: self.now, life }, event));
+    }
+
+    pub(super) fn proc(&mut self, proc: ProcId) -> &mut Process {
+        &mut self.procs[proc.0 as usize]
+    }
+
+    pub(super) fn alive(&self, proc: ProcId) -> bool {
+        self.procs[proc.0 as usize].dead.is_none()
+    }
+
+    /// Marks a process dead. From now on every call of its `Ctx` is inert, so no destructor can
+    /// send anything; the run loop closes its connections and drops its futures.
+    pub(super) fn die(&mut self, proc: ProcId, end: End) {
+        let now = self.now;
+        let process = self.proc(proc);
+        if process.dead.is_some() {
+            return;
+        }
+        process.dead = Some(end);
+        let life = process.life;
+        let event = match end {
+            End::Exited(code) => Event::Exited { code },
+            End::Killed => Event::Killed,
+        };
+        self.events.push((Stamp { at: now, life }, event));
+        self.dying.push(proc);
+    }
+
+    /// Passes one kill point of a process; kills it if this is the one. Returns whether it lives.
+    pub(super) fn kill_point(&mut self, proc: ProcId) -> bool {
+        let process = self.proc(proc);
+        if process.dead.is_some() {
+            return false;
+        }
+        process.points += 1;
+        if process.dies_at == Some(process.points) {
+            self.die(proc, End::Killed);
+            return false;
+        }
+        true
+    }
+
+    /// The delay of one message on a connection.
+    pub(super) fn delay(&mut self, conn: ConnId, site: Site, label: Label) -> Span {
+        let state = &self.conns[conn.0 as usize];
+        let Process { life, network, .. } = self.procs[state.proc.0 as usize];
+        let delays = &self.networks[usize::from(network)][usize::from(state.server.0)].delays;
+        let bound = delays.len() as u32;
+        delays[self.choices.ask(life, site, label, bound, Odds::Even) as usize]
+    }
+
+    /// One of the sixteen quantiles of a range; a point is not asked for.
+    pub(super) fn draw(&mut self, life: LifeId, label: Label, least: Span, most: Span) -> Span {
+        if least >= most {
+            return least;
+        }
+        let answer = self.choices.ask(life, Site::Draw, label, QUANTILES, Odds::Even);
+        quantile(least, most, answer)
+    }
+
+    /// Who is concerned by what is due: where two lives are, at one instant, their order is asked.
+    pub(super) fn concerned(&self, due: Due) -> LifeId {
+        let proc = match due {
+            Due::Timer(timer) => ProcId(self.timers[timer as usize].proc),
+            Due::Unblock(proc) => proc,
+            Due::Arrive(conn) | Due::Answer(conn) | Due::Close(conn) => self.conns[conn.0 as usize].proc,
+            Due::Servers | Due::Plan(_) => return LifeId::WORLD,
+        };
+        self.procs[proc.0 as usize].life
+    }
+}

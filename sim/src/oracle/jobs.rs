@@ -1,0 +1,278 @@
+//! The distinct jobs of one queue.
+//!
+//! A distinct job is one [`Added`]. Its id is not enough to tell it: an id is used again, and some
+//! scripts add under an id whose job is still open, so that two entries share one hash. Which of
+//! them an event is about is told by where they stand and who has them in hand. An event that no
+//! job fits is about an entry whose hash is gone, which has no name and does no schedule's work:
+//! it is refused, not guessed at.
+
+use std::collections::BTreeMap;
+use std::mem;
+
+use crate::choices::LifeId;
+use crate::clock::Instant;
+use crate::event::{Added, JobId, JobState, RegistrationKey};
+
+/// Where a distinct job stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Place {
+    /// In `wait`, `paused` or `prioritized`: the next free worker takes it.
+    Waiting,
+    /// In `delayed`.
+    Delayed,
+    /// In `active`, taken by a worker of a life, which may be dead by now.
+    Active(LifeId),
+    /// It left its worker for good.
+    Finished,
+    /// Its hash was deleted after a life took it, which may yet start it.
+    Gone,
+}
+
+/// A distinct job.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Job {
+    /// The schedule whose work it does, an index into the scenario's.
+    pub schedule: Option<usize>,
+    /// The registration that it is an iteration of.
+    pub registration: Option<RegistrationKey>,
+    /// The instant that it stands for.
+    pub tick: Option<Instant>,
+    /// Where it stands.
+    pub place: Place,
+    /// Whether a processor was ever called with it.
+    pub started: bool,
+    /// The life that took it and has not started it yet. Meanwhile others may have found it
+    /// stalled, and even finished it: it does not hear of that.
+    taker: Option<LifeId>,
+}
+
+impl Job {
+    /// Whether it is in the queue or in hand, neither finished nor removed.
+    #[must_use]
+    pub fn open(&self) -> bool {
+        !matches!(self.place, Place::Finished | Place::Gone)
+    }
+}
+
+/// The first or a further start of a job.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Start {
+    pub(super) schedule: Option<usize>,
+    pub(super) tick: Option<Instant>,
+    pub(super) first: bool,
+}
+
+/// The jobs of one queue that can still be heard of.
+#[derive(Debug, Default)]
+pub(super) struct Jobs {
+    /// Those of one id in the order of their adds. None is empty.
+    by_id: BTreeMap<JobId, Vec<Job>>,
+    /// The ids under which there are open iterations: few, while kept jobs may be many.
+    iterations: Vec<JobId>,
+    /// The ids under which there may be a job that is gone.
+    gone: Vec<JobId>,
+}
+
+impl Jobs {
+    pub(super) fn all(&self) -> impl Iterator<Item = (&JobId, &Job)> {
+        let each = |(id, jobs)| Iterator::zip(std::iter::repeat(id), jobs);
+        self.by_id.iter().flat_map(each)
+    }
+
+    pub(super) fn iterations(&self) -> impl Iterator<Item = &Job> {
+        self.iterations
+            .iter()
+            .filter_map(|id| self.by_id.get(id))
+            .flatten()
+            .filter(|job| open_iteration(job))
+    }
+
+    pub(super) fn newest(&self, id: &JobId) -> Option<&Job> {
+        self.by_id.get(id)?.last()
+    }
+
+    pub(super) fn add(&mut self, added: &Added, schedule: Option<usize>) {
+        let job = Job {
+            schedule,
+            registration: added.registration.clone(),
+            tick: added.tick,
+            place: place(added.state),
+            started: false,
+            taker: None,
+        };
+        let jobs = self.by_id.entry(added.job.clone()).or_default();
+        if job.place == Place::Delayed {
+            // `delayed` is a set: what stood there under this id is this job now.
+            jobs.retain(|other| other.place != Place::Delayed);
+        }
+        jobs.push(job);
+        self.index(&added.job);
+    }
+
+    pub(super) fn promote(&mut self, id: &JobId) {
+        let delayed = |job: &Job| (job.place == Place::Delayed).then_some(0);
+        if let Some(job) = self.pick(id, delayed) {
+            job.place = Place::Waiting;
+        }
+    }
+
+    pub(super) fn fetch(&mut self, id: &JobId, life: LifeId) {
+        let rank = |job: &Job| match job.place {
+            Place::Waiting => Some(0),
+            Place::Delayed => Some(1),
+            Place::Active(_) => Some(2),
+            Place::Finished | Place::Gone => None,
+        };
+        if let Some(job) = self.pick(id, rank) {
+            job.place = Place::Active(life);
+            job.taker = Some(life);
+        }
+    }
+
+    pub(super) fn start(&mut self, id: &JobId, life: LifeId) -> Option<Start> {
+        let rank = |job: &Job| match job.place {
+            _ if job.taker == Some(life) => Some(0),
+            Place::Active(holder) => Some(if holder == life { 1 } else { 2 }),
+            Place::Waiting | Place::Delayed => Some(3),
+            Place::Finished | Place::Gone => None,
+        };
+        let job = self.pick(id, rank)?;
+        job.taker = None;
+        let start = Start {
+            schedule: job.schedule,
+            tick: job.tick,
+            first: !mem::replace(&mut job.started, true),
+        };
+        self.retain(id, |job| job.place != Place::Gone || job.taker.is_some());
+        Some(start)
+    }
+
+    /// The job leaves `active` for good. Without its hash nothing of that id is a job any more.
+    pub(super) fn finish(&mut self, id: &JobId, life: LifeId, kept: bool) {
+        // `completed` and `failed` are sets too: who was kept there under this id is this job now.
+        self.retain(id, |job| job.place != Place::Finished);
+        if let Some(job) = self.pick(id, |job| held(job, life)) {
+            job.place = Place::Finished;
+        }
+        if !kept {
+            self.remove(id);
+        }
+        self.index(id);
+    }
+
+    /// Whether it was finished before: a job that is tried again by hand.
+    pub(super) fn retry(&mut self, id: &JobId, life: LifeId, state: JobState) -> bool {
+        let rank = |job: &Job| match job.place {
+            Place::Finished => Some(u8::MAX),
+            _ => held(job, life),
+        };
+        let Some(job) = self.pick(id, rank) else {
+            return false;
+        };
+        let before = mem::replace(&mut job.place, place(state));
+        self.index(id);
+        before == Place::Finished
+    }
+
+    pub(super) fn stall(&mut self, id: &JobId) {
+        let active = |job: &Job| matches!(job.place, Place::Active(_)).then_some(0);
+        if let Some(job) = self.pick(id, active) {
+            job.place = Place::Waiting;
+        }
+    }
+
+    /// The hash is deleted. Returns how many entries of `wait`, `prioritized` and `active` went
+    /// with it: none if it was a finished job's, since then nobody looks for others of its id.
+    pub(super) fn remove(&mut self, id: &JobId) -> i64 {
+        let Some(jobs) = self.by_id.get_mut(id) else {
+            return 0;
+        };
+        let queued = |job: &&Job| matches!(job.place, Place::Waiting | Place::Active(_));
+        let finished = jobs.iter().any(|job| job.place == Place::Finished);
+        let entries = jobs.iter().filter(queued).count();
+        for job in jobs {
+            job.place = Place::Gone;
+        }
+        self.retain(id, |job| job.taker.is_some());
+        if self.by_id.contains_key(id) && !self.gone.contains(id) {
+            self.gone.push(id.clone());
+        }
+        self.index(id);
+        if finished {
+            0
+        } else {
+            i64::try_from(entries).unwrap_or(0)
+        }
+    }
+
+    /// A life is over: what it took it will not start.
+    pub(super) fn forget(&mut self, life: LifeId) {
+        for id in mem::take(&mut self.gone) {
+            self.retain(&id, |job| {
+                job.place != Place::Gone || job.taker != Some(life)
+            });
+            let gone = |job: &Job| job.place == Place::Gone;
+            if self
+                .by_id
+                .get(&id)
+                .is_some_and(|jobs| jobs.iter().any(gone))
+            {
+                self.gone.push(id);
+            }
+        }
+    }
+
+    /// The job of an id that an event is about: the oldest of those with the least rank.
+    fn pick(&mut self, id: &JobId, rank: impl Fn(&Job) -> Option<u8>) -> Option<&mut Job> {
+        let jobs = self.by_id.get_mut(id)?;
+        jobs.iter_mut()
+            .filter(|job| rank(job).is_some())
+            .min_by_key(|job| rank(job))
+    }
+
+    fn retain(&mut self, id: &JobId, keep: impl Fn(&Job) -> bool) {
+        let Some(jobs) = self.by_id.get_mut(id) else {
+            return;
+        };
+        jobs.retain(keep);
+        if jobs.is_empty() {
+            self.by_id.remove(id);
+        }
+    }
+
+    fn index(&mut self, id: &JobId) {
+        let jobs = self.by_id.get(id);
+        let open = jobs.is_some_and(|jobs| jobs.iter().any(open_iteration));
+        let at = self.iterations.iter().position(|other| other == id);
+        match (open, at) {
+            (true, None) => self.iterations.push(id.clone()),
+            (false, Some(at)) => {
+                self.iterations.swap_remove(at);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn open_iteration(job: &Job) -> bool {
+    job.registration.is_some() && job.open()
+}
+
+fn place(state: JobState) -> Place {
+    match state {
+        JobState::Wait | JobState::Prioritized => Place::Waiting,
+        JobState::Delayed(_) => Place::Delayed,
+    }
+}
+
+/// Ranks the jobs of an id that may leave `active` at the word of a life. Whoever has it in hand
+/// and started it comes first; the word may also be that of a worker that found it stalled.
+fn held(job: &Job, life: LifeId) -> Option<u8> {
+    match job.place {
+        Place::Active(holder) if holder == life => Some(u8::from(!job.started)),
+        Place::Active(_) => Some(2),
+        Place::Waiting => Some(3),
+        Place::Delayed => Some(4),
+        Place::Finished | Place::Gone => None,
+    }
+}

@@ -1,0 +1,280 @@
+//! Histories for the tests of this folder: short words for events. Only tests use it.
+
+use super::{Judge, Judgement, Verdict};
+use crate::choices::{Label, LifeId};
+use crate::clock::{Instant, Span};
+use crate::event::{
+    Added, Event, Finish, JobId, JobState, QueueEvent, QueueId, Registered, RegistrationKey,
+    ReleaseId, ServerId, Sink, Stamp,
+};
+use crate::redis::Bytes;
+use crate::scenario::{
+    Declared, Expectation, Faults, JobOptions, Property, Queue, Range, Recurrence, Scenario,
+    Schedule,
+};
+
+/// The instant so many minutes after the epoch, where [`hourly`] starts.
+pub(super) fn minute(minute: i64) -> Instant {
+    Instant::from_ms(minute * 60_000)
+}
+
+/// Four hours of a schedule that is due every hour, all of it measured.
+pub(super) fn hourly() -> Scenario {
+    let hours = |hours: i64| Span::from_secs(hours * 3_600);
+    let queue = |name: &str| Queue {
+        name: name.into(),
+        prefix: "bull".into(),
+        defaults: JobOptions::default(),
+    };
+    Scenario {
+        name: "hourly".into(),
+        start: minute(0),
+        length: hours(4),
+        measure: (Span::ZERO, hours(4)),
+        calm: Span::ZERO,
+        round_trip: Range {
+            least: Span::ZERO,
+            most: Span::ZERO,
+            draw: 0,
+        },
+        schedules: vec![Schedule {
+            name: "usage".into(),
+            recurrence: Recurrence::Every(hours(1)),
+            queue: QueueId(0),
+            job: "usage".into(),
+            max_lateness: Span::from_secs(360),
+        }],
+        queues: vec![queue("usage"), queue("other")],
+        jobs: Vec::new(),
+        releases: Vec::new(),
+        services: Vec::new(),
+        events: Vec::new(),
+        faults: Faults::default(),
+        expectations: Vec::new(),
+        draws: Vec::new(),
+    }
+}
+
+/// A scenario and what happened.
+pub(super) struct Story {
+    pub(super) scenario: Scenario,
+    pub(super) events: Vec<(Stamp, Event)>,
+    now: Stamp,
+}
+
+impl Story {
+    pub(super) fn hourly() -> Story {
+        let now = Stamp {
+            at: minute(0),
+            life: LifeId(1),
+        };
+        Story {
+            scenario: hourly(),
+            events: Vec::new(),
+            now,
+        }
+    }
+
+    pub(super) fn judge(&self, property: Property) -> Judgement {
+        self.judge_until(property, self.scenario.start + self.scenario.length)
+    }
+
+    pub(super) fn judge_until(&self, property: Property, end: Instant) -> Judgement {
+        self.verdict_at(&[property], end).judgements[0]
+    }
+
+    pub(super) fn verdict(&self, properties: &[Property]) -> Verdict {
+        self.verdict_at(properties, self.scenario.start + self.scenario.length)
+    }
+
+    fn verdict_at(&self, properties: &[Property], end: Instant) -> Verdict {
+        let mut scenario = self.scenario.clone();
+        let expectation = |property: &Property| Expectation {
+            property: *property,
+            declared: Declared::Holds,
+            at: 0,
+        };
+        scenario.expectations = properties.iter().map(expectation).collect();
+        let mut judge = Judge::new(&scenario);
+        for (stamp, event) in &self.events {
+            judge.event(stamp, event);
+        }
+        judge.finish(end)
+    }
+
+    pub(super) fn at(&mut self, at: i64) -> &mut Story {
+        self.now.at = minute(at);
+        self
+    }
+
+    pub(super) fn life(&mut self, life: LifeId) -> &mut Story {
+        self.now.life = life;
+        self
+    }
+
+    pub(super) fn event(&mut self, event: Event) -> &mut Story {
+        self.events.push((self.now, event));
+        self
+    }
+
+    pub(super) fn queue_event(&mut self, queue: QueueId, event: QueueEvent) -> &mut Story {
+        self.event(Event::Queue(queue, event))
+    }
+
+    fn queue(&mut self, event: QueueEvent) -> &mut Story {
+        self.queue_event(QueueId(0), event)
+    }
+
+    pub(super) fn boot(&mut self) -> &mut Story {
+        let release = ReleaseId(0);
+        self.event(Event::Booted { release })
+    }
+
+    pub(super) fn command(&mut self) -> &mut Story {
+        self.event(Event::Command {
+            server: ServerId(0),
+            label: Label(0),
+            changed: false,
+        })
+    }
+
+    pub(super) fn terminate(&mut self) -> &mut Story {
+        self.event(Event::Terminated)
+    }
+
+    pub(super) fn exit(&mut self) -> &mut Story {
+        self.event(Event::Exited { code: 0 })
+    }
+
+    pub(super) fn kill(&mut self) -> &mut Story {
+        self.event(Event::Killed)
+    }
+
+    pub(super) fn block_until(&mut self, until: i64) -> &mut Story {
+        let until = minute(until);
+        self.event(Event::Blocked { until })
+    }
+
+    pub(super) fn worker_up(&mut self) -> &mut Story {
+        self.queue(QueueEvent::WorkerUp)
+    }
+
+    /// A job of the schedule in `wait`, and the minute that it stands for.
+    pub(super) fn add(&mut self, id: &str, tick: Option<i64>) -> &mut Story {
+        self.add_named(id, "usage", tick)
+    }
+
+    pub(super) fn add_named(&mut self, id: &str, name: &str, tick: Option<i64>) -> &mut Story {
+        self.added(id, name, tick, JobState::Wait, None)
+    }
+
+    pub(super) fn add_delayed(&mut self, id: &str, tick: Option<i64>) -> &mut Story {
+        let state = JobState::Delayed(minute(tick.unwrap_or(0)));
+        self.added(id, "usage", tick, state, None)
+    }
+
+    /// A delayed iteration `key:tick` of a registration.
+    pub(super) fn iteration(&mut self, key: &str, tick: i64) -> &mut Story {
+        let (id, state) = (format!("{key}:{tick}"), JobState::Delayed(minute(tick)));
+        self.added(&id, "usage", Some(tick), state, Some(key))
+    }
+
+    fn added(
+        &mut self,
+        id: &str,
+        name: &str,
+        tick: Option<i64>,
+        state: JobState,
+        key: Option<&str>,
+    ) -> &mut Story {
+        self.queue(QueueEvent::Added(Box::new(Added {
+            job: job(id),
+            name: Bytes::from(name),
+            registration: key.map(registration),
+            tick: tick.map(minute),
+            state,
+        })))
+    }
+
+    /// A job of the schedule, fetched and started at once.
+    pub(super) fn job(&mut self, id: &str, tick: Option<i64>) -> &mut Story {
+        self.add(id, tick).fetch(id).start(id)
+    }
+
+    pub(super) fn promote(&mut self, id: &str) -> &mut Story {
+        self.queue(QueueEvent::Promoted { job: job(id) })
+    }
+
+    pub(super) fn fetch(&mut self, id: &str) -> &mut Story {
+        self.queue(QueueEvent::Fetched { job: job(id) })
+    }
+
+    pub(super) fn start(&mut self, id: &str) -> &mut Story {
+        self.queue(QueueEvent::Started { job: job(id) })
+    }
+
+    pub(super) fn rows(&mut self, id: &str, rows: u64) -> &mut Story {
+        let (queue, job) = (QueueId(0), job(id));
+        self.event(Event::Rows { queue, job, rows })
+    }
+
+    pub(super) fn end(&mut self, id: &str, ok: bool) -> &mut Story {
+        self.queue(QueueEvent::Ended { job: job(id), ok })
+    }
+
+    pub(super) fn finish(&mut self, id: &str, kept: bool) -> &mut Story {
+        let how = Finish::Completed;
+        self.queue(QueueEvent::Finished {
+            job: job(id),
+            how,
+            kept,
+        })
+    }
+
+    /// Ended, completed and removed.
+    pub(super) fn done(&mut self, id: &str) -> &mut Story {
+        self.end(id, true).finish(id, false).remove(id)
+    }
+
+    /// Put back into `wait`, or into `delayed` until a minute.
+    pub(super) fn retry(&mut self, id: &str, until: Option<i64>) -> &mut Story {
+        let state = until.map_or(JobState::Wait, |until| JobState::Delayed(minute(until)));
+        self.queue(QueueEvent::Retried {
+            job: job(id),
+            state,
+        })
+    }
+
+    pub(super) fn stall(&mut self, id: &str) -> &mut Story {
+        self.queue(QueueEvent::Stalled { job: job(id) })
+    }
+
+    pub(super) fn remove(&mut self, id: &str) -> &mut Story {
+        self.queue(QueueEvent::Removed { job: job(id) })
+    }
+
+    pub(super) fn register(&mut self, key: &str, next: i64) -> &mut Story {
+        self.register_named(key, "usage", next)
+    }
+
+    pub(super) fn register_named(&mut self, key: &str, name: &str, next: i64) -> &mut Story {
+        self.queue(QueueEvent::Registered(Box::new(Registered {
+            key: registration(key),
+            name: Bytes::from(name),
+            next: minute(next),
+        })))
+    }
+
+    pub(super) fn unregister(&mut self, key: &str) -> &mut Story {
+        let key = registration(key);
+        self.queue(QueueEvent::Unregistered { key })
+    }
+}
+
+fn job(id: &str) -> JobId {
+    JobId(Bytes::from(id))
+}
+
+fn registration(key: &str) -> RegistrationKey {
+    RegistrationKey(Bytes::from(key))
+}

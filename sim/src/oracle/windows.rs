@@ -1,0 +1,207 @@
+//! Windows of a schedule: which one an instant belongs to, which of them are judged, and how much
+//! fell into each.
+//!
+//! A window is the time from one tick of the schedule to the next. It refuses to judge one that
+//! the run's ends cut, since nobody saw all of it, and one outside the measured part.
+
+use std::collections::BTreeMap;
+
+use super::ticks::Ticks;
+use crate::clock::Instant;
+use crate::scenario::{Recurrence, Scenario, Schedule};
+
+/// From a tick (included) to the next (excluded).
+pub type Window = (Instant, Instant);
+
+/// The windows of one schedule in one run.
+#[derive(Debug)]
+pub(super) struct Windows {
+    ticks: Ticks,
+    run: Window,
+    measured: Window,
+    /// The one that was asked for last: events come in order, so it is mostly the one again.
+    last: Option<Window>,
+}
+
+impl Windows {
+    pub(super) fn new(scenario: &Scenario, schedule: &Schedule) -> Windows {
+        let ticks = match &schedule.recurrence {
+            Recurrence::Pattern(cron, zone) => Ticks::pattern(cron, zone.clone()),
+            Recurrence::Every(period) => Ticks::every(period.ms(), 0),
+        };
+        let start = scenario.start;
+        Windows {
+            ticks,
+            run: (start, start + scenario.length),
+            measured: (start + scenario.measure.0, start + scenario.measure.1),
+            last: None,
+        }
+    }
+
+    /// The window that an instant lies in; none before the first tick.
+    pub(super) fn containing(&mut self, at: Instant) -> Option<Window> {
+        if let Some(last) = self.last
+            && last.0 <= at
+            && at < last.1
+        {
+            return Some(last);
+        }
+        let window = self.starting(self.ticks.at_or_before(at.ms())?);
+        self.last = Some(window);
+        Some(window)
+    }
+
+    /// The first tick after an instant.
+    pub(super) fn tick_after(&self, at: Instant) -> Option<Instant> {
+        self.ticks.after(at.ms()).map(Instant::from_ms)
+    }
+
+    /// Whether a window is judged in a run of full length.
+    pub(super) fn judged(&self, window: Window) -> bool {
+        let (from, to) = window;
+        let whole = self.run.0 <= from && to <= self.run.1;
+        // An empty part is met by no window.
+        let measured = from.max(self.measured.0) < to.min(self.measured.1);
+        whole && measured
+    }
+
+    /// How many windows are judged in a run that ended at `end`.
+    pub(super) fn count_judged(&self, end: Instant) -> u64 {
+        let until = end.min(self.run.1);
+        let first = self.run.0.max(self.measured.0).ms();
+        let mut tick = self
+            .ticks
+            .at_or_before(first)
+            .or_else(|| self.ticks.after(first));
+        let mut count = 0;
+        while let Some(ms) = tick {
+            let window = self.starting(ms);
+            if window.0 >= self.measured.1 || window.1 > until {
+                break;
+            }
+            count += u64::from(self.judged(window));
+            tick = Some(window.1.ms());
+        }
+        count
+    }
+
+    fn starting(&self, tick: i64) -> Window {
+        let from = Instant::from_ms(tick);
+        (from, self.tick_after(from).unwrap_or(Instant::MAX))
+    }
+}
+
+/// How much fell into each window that is judged, of those that got something.
+#[derive(Debug)]
+pub(super) struct Tally {
+    pub(super) windows: Windows,
+    counts: BTreeMap<Instant, u64>,
+}
+
+impl Tally {
+    pub(super) fn new(scenario: &Scenario, schedule: &Schedule) -> Tally {
+        Tally {
+            windows: Windows::new(scenario, schedule),
+            counts: BTreeMap::new(),
+        }
+    }
+
+    /// Adds to the window of an instant. Returns it and what it has now, unless it is not judged.
+    pub(super) fn add(&mut self, at: Instant, amount: u64) -> Option<(Window, u64)> {
+        let window = self.windows.containing(at)?;
+        if !self.windows.judged(window) {
+            return None;
+        }
+        let count = self.counts.entry(window.0).or_default();
+        *count += amount;
+        Some((window, *count))
+    }
+
+    pub(super) fn count(&self, window: Window) -> u64 {
+        self.counts.get(&window.0).copied().unwrap_or(0)
+    }
+
+    #[cfg(test)]
+    pub(super) fn counts(&self) -> &BTreeMap<Instant, u64> {
+        &self.counts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{hourly, minute};
+    use super::*;
+    use crate::bullmq::cron::Cron;
+    use crate::civil::Zone;
+    use crate::clock::Span;
+
+    fn windows(scenario: &Scenario) -> Windows {
+        Windows::new(scenario, &scenario.schedules[0])
+    }
+
+    #[test]
+    fn an_instant_belongs_to_the_tick_before_it() {
+        let scenario = hourly();
+        let mut windows = windows(&scenario);
+        let second = Some((minute(60), minute(120)));
+        for at in [minute(60), minute(119), minute(90)] {
+            assert_eq!(windows.containing(at), second);
+        }
+        assert_eq!(
+            windows.containing(minute(120)),
+            Some((minute(120), minute(180)))
+        );
+        assert_eq!(
+            windows.containing(minute(59)),
+            Some((minute(0), minute(60)))
+        );
+    }
+
+    #[test]
+    fn a_pattern_and_its_period_have_the_same_windows() {
+        let mut scenario = hourly();
+        let mut every = windows(&scenario);
+        let cron = Cron::parse("0 * * * *").expect("a pattern");
+        scenario.schedules[0].recurrence = Recurrence::Pattern(cron, Zone::utc());
+        let mut pattern = windows(&scenario);
+        for at in (0..300).step_by(7).map(minute) {
+            assert_eq!(pattern.containing(at), every.containing(at));
+        }
+        assert_eq!(pattern.count_judged(minute(240)), 4);
+    }
+
+    #[test]
+    fn a_pattern_that_names_no_day_has_no_windows() {
+        let mut scenario = hourly();
+        let cron = Cron::parse("0 0 31 2,4,6 *").expect("a pattern");
+        scenario.schedules[0].recurrence = Recurrence::Pattern(cron, Zone::utc());
+        let mut windows = windows(&scenario);
+        assert_eq!(windows.containing(minute(10)), None);
+        assert_eq!(windows.count_judged(minute(240)), 0);
+    }
+
+    #[test]
+    fn windows_that_the_run_cuts_are_not_judged() {
+        let mut scenario = hourly();
+        scenario.start = minute(30);
+        scenario.measure.1 = Span::from_secs(240 * 60);
+        let windows = windows(&scenario);
+        assert!(!windows.judged((minute(0), minute(60))));
+        assert!(windows.judged((minute(60), minute(120))));
+        assert!(windows.judged((minute(180), minute(240))));
+        assert!(!windows.judged((minute(240), minute(300))));
+        assert_eq!(windows.count_judged(minute(270)), 3);
+        assert_eq!(windows.count_judged(minute(239)), 2, "the run ended early");
+    }
+
+    #[test]
+    fn windows_that_meet_the_measured_part_are_judged_whole() {
+        let mut scenario = hourly();
+        scenario.measure = (Span::from_secs(90 * 60), Span::from_secs(180 * 60));
+        assert_eq!(windows(&scenario).count_judged(minute(240)), 2);
+        scenario.measure.1 = Span::from_secs(180 * 60 + 1);
+        assert_eq!(windows(&scenario).count_judged(minute(240)), 3);
+        scenario.measure.1 = scenario.measure.0;
+        assert_eq!(windows(&scenario).count_judged(minute(240)), 0);
+    }
+}

@@ -1,0 +1,119 @@
+//! The clients that wait in BZPOPMIN, and when each stops waiting.
+//!
+//! Which client waits for which key is kept with the keyspace ([`Db`]), as in Redis, because a key
+//! that comes into being must know whether anyone waits for it. Nothing here sends a reply.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use super::ClientId;
+use super::bytes::{FixedMap, Key};
+use super::db::Db;
+use crate::clock::Instant;
+
+/// A client that waits.
+struct Waiter {
+    keys: Rc<[Key]>,
+    timeout: Option<Timeout>,
+}
+
+/// When a client stops waiting. Clients with the same deadline stop in the order they started.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Timeout {
+    /// The last millisecond of waiting.
+    deadline_ms: i64,
+    /// Counts the waits since the start.
+    wait: u64,
+    client: ClientId,
+}
+
+/// All clients that wait.
+#[derive(Default)]
+pub(super) struct Blocked {
+    waiters: FixedMap<ClientId, Waiter>,
+    /// Sorted. Waits mostly end in the order they started, so both ends are where it changes.
+    timeouts: VecDeque<Timeout>,
+    waits: u64,
+}
+
+impl Blocked {
+    /// Whether `client` waits.
+    pub(super) fn contains(&self, client: ClientId) -> bool {
+        self.waiters.contains_key(&client)
+    }
+
+    /// Lets `client` wait for `keys`, behind those who wait already; 0 ms is for ever.
+    pub(super) fn add(&mut self, db: &mut Db, client: ClientId, keys: &Rc<[Key]>, timeout_ms: u64) {
+        for (at, key) in keys.iter().enumerate() {
+            if keys[..at].contains(key) {
+                continue;
+            }
+            match db.waiting.get_mut(key) {
+                Some(clients) => clients.push_back(client),
+                None => {
+                    db.waiting.insert(key.clone(), [client].into());
+                }
+            }
+        }
+        self.waits += 1;
+        let timeout = (timeout_ms > 0).then(|| Timeout {
+            deadline_ms: db.now_ms.saturating_add_unsigned(timeout_ms),
+            wait: self.waits,
+            client,
+        });
+        if let Some(timeout) = timeout {
+            let at = self.timeouts.partition_point(|other| *other < timeout);
+            self.timeouts.insert(at, timeout);
+        }
+        self.waiters.insert(client, Waiter { keys: Rc::clone(keys), timeout });
+    }
+
+    /// Lets `client` wait no more; whether it did.
+    pub(super) fn remove(&mut self, db: &mut Db, client: ClientId) -> bool {
+        let Some(waiter) = self.waiters.remove(&client) else { return false };
+        if let Some(timeout) = waiter.timeout {
+            let at = self.timeouts.binary_search(&timeout).expect("a wait's timeout is listed");
+            self.timeouts.remove(at);
+        }
+        for key in waiter.keys.iter() {
+            let clients = db.waiting.get_mut(key).expect("a key waited for stays");
+            // Mostly the first of them. A key named twice is there once.
+            if let Some(at) = clients.iter().position(|waiting| *waiting == client) {
+                clients.remove(at);
+            }
+        }
+        true
+    }
+
+    /// The instant from which the next wait is over. Redis lets a deadline pass before it acts.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        let timeout = self.timeouts.front()?;
+        Some(Instant::from_ms(timeout.deadline_ms.saturating_add(1)))
+    }
+
+    /// A client whose wait is over at `now_ms`, earliest deadline first.
+    pub(super) fn due(&self, now_ms: i64) -> Option<ClientId> {
+        self.timeouts.front().filter(|timeout| timeout.deadline_ms < now_ms).map(|t| t.client)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_are_forgotten_in_every_place() {
+        let (mut db, mut blocked) = (Db::new(), Blocked::default());
+        let [a, b] = ["a", "b"].map(Key::from);
+        let keys: Rc<[Key]> = [a.clone(), b.clone(), a.clone()].into();
+        blocked.add(&mut db, ClientId(1), &keys, 10);
+        blocked.add(&mut db, ClientId(2), &keys, 0);
+        assert_eq!(db.waiting[&a], [ClientId(1), ClientId(2)]);
+        assert_eq!(blocked.next_deadline(), Some(Instant::from_ms(11)));
+        assert_eq!((blocked.due(10), blocked.due(11)), (None, Some(ClientId(1))));
+        assert!(blocked.remove(&mut db, ClientId(1)) && !blocked.remove(&mut db, ClientId(1)));
+        assert_eq!((db.waiting[&a].len(), db.waiting[&b].len()), (1, 1));
+        assert!(!blocked.contains(ClientId(1)) && blocked.contains(ClientId(2)));
+        assert_eq!(blocked.next_deadline(), None);
+    }
+}

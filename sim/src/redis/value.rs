@@ -1,0 +1,130 @@
+//! What a key can hold.
+//!
+//! The six types of Redis that BullMQ's scripts use, no others, and without Redis's internal
+//! encodings: where those show (the order of HGETALL and SMEMBERS), this model answers in bytewise
+//! order, which is an order a client of Redis may not rely on either.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::bytes::Bytes;
+use super::stream::Stream;
+use super::zset::Zset;
+
+/// The insides of a list: the head is the front.
+pub type List = VecDeque<Bytes>;
+/// The insides of a hash, by field.
+pub type Hash = BTreeMap<Bytes, Bytes>;
+/// The insides of a set.
+pub type Set = BTreeSet<Bytes>;
+
+/// What a key holds.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Value {
+    /// A string of bytes.
+    String(Bytes),
+    /// A list, the head at the front.
+    List(List),
+    /// A hash: fields with values.
+    Hash(Hash),
+    /// A set of members.
+    Set(Set),
+    /// A sorted set.
+    Zset(Zset),
+    /// A stream. Boxed: it is large and rare.
+    Stream(Box<Stream>),
+}
+
+impl Value {
+    /// The name that TYPE answers with.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Value::String(_) => "string",
+            Value::List(_) => "list",
+            Value::Hash(_) => "hash",
+            Value::Set(_) => "set",
+            Value::Zset(_) => "zset",
+            Value::Stream(_) => "stream",
+        }
+    }
+
+    /// Whether this is a collection that should have vanished: no key ever holds one.
+    pub fn is_empty_collection(&self) -> bool {
+        match self {
+            Value::String(_) | Value::Stream(_) => false,
+            Value::List(list) => list.is_empty(),
+            Value::Hash(hash) => hash.is_empty(),
+            Value::Set(set) => set.is_empty(),
+            Value::Zset(zset) => zset.is_empty(),
+        }
+    }
+}
+
+/// One of the types of [`Value`], seen from the command that works on it.
+pub(super) trait Kind: Default {
+    /// The value as this type, if it is of this type.
+    fn of(value: &Value) -> Option<&Self>;
+    /// The value as this type, to change.
+    fn of_mut(value: &mut Value) -> Option<&mut Self>;
+    /// This as a value.
+    fn wrap(self) -> Value;
+    /// Whether a key holding this ceases to exist. (An empty stream stays, unlike the others.)
+    fn vanishes(&self) -> bool;
+}
+
+macro_rules! kind {
+    ($type:ty, $variant:ident, $empty:expr) => {
+        impl Kind for $type {
+            #[inline]
+            fn of(value: &Value) -> Option<&Self> {
+                match value {
+                    Value::$variant(inner) => Some(inner),
+                    _ => None,
+                }
+            }
+
+            #[inline]
+            fn of_mut(value: &mut Value) -> Option<&mut Self> {
+                match value {
+                    Value::$variant(inner) => Some(inner),
+                    _ => None,
+                }
+            }
+
+            fn wrap(self) -> Value {
+                Value::$variant(self)
+            }
+
+            #[inline]
+            fn vanishes(&self) -> bool {
+                let empty: fn(&Self) -> bool = $empty;
+                empty(self)
+            }
+        }
+    };
+}
+
+kind!(Bytes, String, |_| false);
+kind!(List, List, |list| list.is_empty());
+kind!(Hash, Hash, |hash| hash.is_empty());
+kind!(Set, Set, |set| set.is_empty());
+kind!(Zset, Zset, |zset| zset.is_empty());
+kind!(Box<Stream>, Stream, |_| false);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_type_sees_only_its_own_values() {
+        let value = List::from([Bytes::from("a")]).wrap();
+        assert!(List::of(&value).is_some() && Set::of(&value).is_none());
+        assert_eq!(value.type_name(), "list");
+    }
+
+    #[test]
+    fn only_collections_vanish_when_empty() {
+        assert!(Zset::default().vanishes() && Zset::default().wrap().is_empty_collection());
+        assert!(!Bytes::new().vanishes());
+        assert!(!Box::<Stream>::default().vanishes());
+    }
+}

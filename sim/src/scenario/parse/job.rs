@@ -1,0 +1,125 @@
+//! `[job.NAME]`: what a processor does, and how its attempts end.
+//!
+//! It refuses steps that belong to start-up code, and writes that could not be told from none.
+
+use toml::de::DeValue;
+
+use super::super::diagnostic::{Diagnostic, code};
+use super::super::{Job, JobStep, Outcome, Range};
+use super::context::Context;
+use super::options::{add, maybe, queue_of};
+use super::shape;
+use super::table::{Node, Table, list};
+use crate::clock::Span;
+
+/// The most rows of one write: more than any table has, and products of it fit 64 bits.
+const ROWS_MAX: i64 = 1_000_000_000_000;
+
+/// The most commits of one write; each is an event of the run.
+const BATCHES_MAX: u32 = 100_000;
+
+const OUTCOMES: [(&str, Outcome); 3] = [
+    ("ok", Outcome::Ok),
+    ("fail", Outcome::Fail),
+    ("exit", Outcome::Exit),
+];
+
+/// Reads `[job.NAME]`.
+pub(super) fn job<'t>(cx: &mut Context<'t>, name: &str, node: Node<'t>) -> Option<Job> {
+    let table = Table::open(cx, node, &shape::JOB)?;
+    let queue = match table.get("queue") {
+        Some(_) => queue_of(cx, &table).map(Some),
+        None => Some(None),
+    };
+    let steps = match table.get("steps") {
+        Some(node) => steps(cx, name, node),
+        None => Some(Vec::new()),
+    };
+    let outcomes = match table.get("outcome") {
+        Some(node) => outcomes(cx, node),
+        None => Some(vec![Outcome::Ok]),
+    };
+    Some(Job {
+        name: name.into(),
+        queue: queue?,
+        steps: steps?,
+        outcomes: outcomes?,
+    })
+}
+
+fn outcomes<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Vec<Outcome>> {
+    if matches!(node.value, DeValue::String(_)) {
+        return Some(vec![cx.word(node, &OUTCOMES)?]);
+    }
+    let help = "one word, or one for each attempt: \"ok\", \"fail\" or \"exit\"";
+    let nodes = list(cx, node, "an outcome", Some(help));
+    if nodes.is_empty() {
+        if matches!(node.value, DeValue::Array(array) if array.is_empty()) {
+            let message = "`outcome` needs a word for the first attempt";
+            cx.push(Diagnostic::error(code::WRONG_TYPE, node.span, message).help(help));
+        }
+        return None;
+    }
+    let outcomes: Vec<_> = nodes
+        .into_iter()
+        .map(|node| cx.word(node, &OUTCOMES))
+        .collect();
+    outcomes.into_iter().collect()
+}
+
+fn steps<'t>(cx: &mut Context<'t>, name: &str, node: Node<'t>) -> Option<Vec<JobStep>> {
+    let help = "steps are a list of tables, as in `steps = [ { query = \"5s\" } ]`";
+    let nodes = list(cx, node, "a job's step", Some(help));
+    let mut steps = Vec::new();
+    for (number, node) in nodes.into_iter().enumerate() {
+        steps.push(step(cx, node, &format!("job {name} step {}", number + 1)));
+    }
+    steps.into_iter().collect()
+}
+
+fn step<'t>(cx: &mut Context<'t>, node: Node<'t>, word: &str) -> Option<JobStep> {
+    let mut table = Table::open_any(cx, node, &shape::JOB_STEPS, "a job's step")?;
+    let action = table.exactly_one(
+        cx,
+        "a job's step",
+        &["query", "write", "sleep", "block", "add"],
+    )?;
+    let shape = shape::JOB_STEPS
+        .iter()
+        .find(|shape| shape.required.first() == Some(&action.key))?;
+    table.narrow(cx, shape);
+    match action.key {
+        "query" => cx.range(action.node, word).map(JobStep::Query),
+        "sleep" => cx.range(action.node, word).map(JobStep::Sleep),
+        "block" => cx.range(action.node, word).map(JobStep::Block),
+        "write" => write(cx, action.node, word),
+        _ => add(cx, &table, false).map(JobStep::Add),
+    }
+}
+
+fn write<'t>(cx: &mut Context<'t>, node: Node<'t>, word: &str) -> Option<JobStep> {
+    let table = Table::open(cx, node, &shape::WRITE)?;
+    let rows = table
+        .get("rows")
+        .and_then(|node| cx.integer(node, 0..=ROWS_MAX));
+    let batches = maybe(cx, &table, "batches", |cx, node| {
+        cx.count(node, 1..=BATCHES_MAX)
+    });
+    let takes: Option<Range> = match table.get("takes") {
+        Some(node) => cx.range(node, word),
+        None => cx.draw((Span::ZERO, Span::ZERO), word.to_owned(), node.span),
+    };
+    let (rows, batches) = (rows?, batches?.unwrap_or(1));
+    if let Some(node) = table
+        .get("batches")
+        .filter(|_| i64::from(batches) > rows.max(1))
+    {
+        let message = format!("{rows} rows cannot be written in {batches} batches");
+        return cx.fail(Diagnostic::error(code::BOUNDS, node.span, message));
+    }
+    Some(JobStep::Write {
+        rows: u64::try_from(rows).ok()?,
+        batches,
+        takes: takes?,
+    })
+}

@@ -1,0 +1,252 @@
+//! Queues and what is said about jobs: options, repeats, adds.
+//!
+//! What BullMQ itself would refuse or quietly change is refused here, with its reason.
+
+use toml::de::DeValue;
+
+use super::super::diagnostic::{Diagnostic, code};
+use super::super::{Add, Backoff, JobOptions, Keep, Queue, Repeat, RepeatWhen, Template};
+use super::context::Context;
+use super::names::{Kind, shown};
+use super::read::Grain;
+use super::shape::{self, Shape};
+use super::table::{Node, Table};
+use super::value::BARE_HELP;
+use crate::event::QueueId;
+
+/// The greatest priority that BullMQ takes.
+const PRIORITY_MAX: u32 = 2_097_152;
+
+/// The one placeholder of job ids.
+const WINDOW: &str = "window";
+
+/// Reads `[queue.NAME]`.
+pub(super) fn queue<'t>(cx: &mut Context<'t>, name: &str, node: Node<'t>) -> Option<Queue> {
+    let table = Table::open(cx, node, &shape::QUEUE)?;
+    let prefix = match table.get("prefix") {
+        Some(node) => cx.name(node, true),
+        None => Some("bull"),
+    };
+    let defaults = match table.get("default_job_options") {
+        Some(node) => {
+            Table::open(cx, node, &shape::DEFAULTS).and_then(|table| options(cx, &table, false))
+        }
+        None => Some(JobOptions::default()),
+    };
+    Some(Queue {
+        name: name.into(),
+        prefix: prefix?.into(),
+        defaults: defaults?,
+    })
+}
+
+/// The queue that a table names.
+pub(super) fn queue_of<'t>(cx: &mut Context<'t>, table: &Table<'t>) -> Option<QueueId> {
+    let node = table.get("queue")?;
+    let number = cx.resolve(Kind::Queue, node)?;
+    u16::try_from(number).ok().map(QueueId)
+}
+
+/// What `read` makes of a key's value; `None` within `Some` if the key is not there.
+pub(super) fn maybe<'t, T>(
+    cx: &mut Context<'t>,
+    table: &Table<'t>,
+    key: &str,
+    read: impl FnOnce(&mut Context<'t>, Node<'t>) -> Option<T>,
+) -> Option<Option<T>> {
+    match table.get(key) {
+        Some(node) => read(cx, node).map(Some),
+        None => Some(None),
+    }
+}
+
+/// The options of a job that stand in a table. `in_timer`: whether there is a tick whose window an
+/// id can name.
+pub(super) fn options<'t>(
+    cx: &mut Context<'t>,
+    table: &Table<'t>,
+    in_timer: bool,
+) -> Option<JobOptions> {
+    let job_id = maybe(cx, table, "job_id", |cx, node| template(cx, node, in_timer));
+    let delay = maybe(cx, table, "delay", |cx, node| cx.span(node, Grain::Millis));
+    let priority = maybe(cx, table, "priority", |cx, node| {
+        cx.count(node, 0..=PRIORITY_MAX)
+    });
+    let attempts = maybe(cx, table, "attempts", |cx, node| {
+        cx.count(node, 1..=u32::MAX)
+    });
+    let backoff = maybe(cx, table, "backoff", backoff);
+    let remove_on_complete = maybe(cx, table, "remove_on_complete", keep);
+    let remove_on_fail = maybe(cx, table, "remove_on_fail", keep);
+    let lifo = maybe(cx, table, "lifo", |cx, node| cx.boolean(node));
+    Some(JobOptions {
+        job_id: job_id?,
+        delay: delay?,
+        priority: priority?,
+        attempts: attempts?,
+        backoff: backoff?,
+        remove_on_complete: remove_on_complete?,
+        remove_on_fail: remove_on_fail?,
+        lifo: lifo?.unwrap_or(false),
+    })
+}
+
+fn backoff<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Backoff> {
+    if !matches!(node.value, DeValue::Table(_)) {
+        let help = "as in \"5s\", which is fixed, or `{ type = \"exponential\", delay = \"5s\" }`";
+        return match node.value {
+            DeValue::String(_) => cx.span(node, Grain::Millis).map(Backoff::Fixed),
+            DeValue::Integer(_) => {
+                let problem = Diagnostic::error(code::NO_UNIT, node.span, "`backoff` has no unit");
+                cx.fail(problem.label("a number alone").help(BARE_HELP))
+            }
+            _ => cx.fail(node.wrong("a length of time or a table").help(help)),
+        };
+    }
+    let table = Table::open(cx, node, &shape::BACKOFF)?;
+    let kinds = [("fixed", false), ("exponential", true)];
+    let exponential = table.get("type").and_then(|node| cx.word(node, &kinds));
+    let delay = table
+        .get("delay")
+        .and_then(|node| cx.span(node, Grain::Millis));
+    match (exponential?, delay?) {
+        (true, delay) => Some(Backoff::Exponential(delay)),
+        (false, delay) => Some(Backoff::Fixed(delay)),
+    }
+}
+
+/// `remove_on_complete` and `remove_on_fail`.
+fn keep<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Keep> {
+    match node.value {
+        DeValue::Boolean(true) => Some(Keep::None),
+        DeValue::Boolean(false) => Some(Keep::All),
+        DeValue::Integer(_) => cx.count(node, 0..=u32::MAX).map(Keep::Count),
+        DeValue::Table(_) => keep_table(cx, node),
+        _ => {
+            let help = "`true` keeps none, `false` keeps all, a number keeps so many, and a table has `age` or `count`";
+            cx.fail(node.wrong("true, false, a number or a table").help(help))
+        }
+    }
+}
+
+fn keep_table<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Keep> {
+    let table = Table::open(cx, node, &shape::KEEP)?;
+    // BullMQ counts the age in seconds.
+    let age = maybe(cx, &table, "age", |cx, node| cx.span(node, Grain::Seconds));
+    let count = maybe(cx, &table, "count", |cx, node| cx.count(node, 0..=u32::MAX));
+    match (age?, count?) {
+        (Some(age), count) => Some(Keep::Age { age, count }),
+        (None, Some(count)) => Some(Keep::Count(count)),
+        (None, None) => {
+            table.exactly_one(cx, shape::KEEP.noun, &["age", "count"]);
+            None
+        }
+    }
+}
+
+/// A job id that may have the tick's window in it.
+fn template<'t>(cx: &mut Context<'t>, node: Node<'t>, in_timer: bool) -> Option<Template> {
+    let text = cx.string(node)?;
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('{') {
+        let at = text.len() - after.len() - 1;
+        let Some((word, behind)) = after.split_once('}') else {
+            let at = cx.within(node, text, at..text.len());
+            return cx.fail(Diagnostic::error(
+                code::PLACEHOLDER,
+                at,
+                "a brace is not closed",
+            ));
+        };
+        let at = cx.within(node, text, at..at + word.len() + 2);
+        if word != WINDOW {
+            let message = format!("there is no placeholder {}", shown(&format!("{{{word}}}")));
+            let help = format!(
+                "the only one is `{{{WINDOW}}}`, the window of a timer's tick; a job id has no braces otherwise"
+            );
+            return cx.fail(Diagnostic::error(code::PLACEHOLDER, at, message).help(help));
+        }
+        if !in_timer {
+            let message = format!("`{{{WINDOW}}}` means nothing here");
+            let help = "only an `add` among the steps of a timer has a tick whose window its `job_id` can name";
+            return cx.fail(Diagnostic::error(code::PLACEHOLDER, at, message).help(help));
+        }
+        pieces.push(Box::from(before));
+        rest = behind;
+    }
+    pieces.push(Box::from(rest));
+    id(cx, node, &pieces)?;
+    Some(Template { pieces })
+}
+
+/// A job id without placeholders.
+pub(super) fn plain_id<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Box<str>> {
+    template(cx, node, false)?.pieces.into_iter().next()
+}
+
+/// Whether BullMQ takes an id that has these pieces around a window.
+fn id<'t>(cx: &mut Context<'t>, node: Node<'t>, pieces: &[Box<str>]) -> Option<()> {
+    let windowed = pieces.len() > 1;
+    // A window is digits, dashes and colons; one letter stands for it here.
+    let text = pieces.join("w");
+    if let Some(message) = super::names::name_fault(&text, true) {
+        let help = super::names::name_help(true);
+        return cx.fail(Diagnostic::error(code::BAD_NAME, node.span, message).help(help));
+    }
+    let digits = text.strip_prefix('-').unwrap_or(&text);
+    let integer =
+        !windowed && !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let message = if text == "0" || text.starts_with("0:") {
+        "BullMQ refuses the job id 0 and those that start with `0:`"
+    } else if integer {
+        "BullMQ refuses job ids that are integers: they would meet the ones that it makes itself"
+    } else {
+        return Some(());
+    };
+    let help = "put a word before it, as in \"usage-1\"";
+    cx.fail(Diagnostic::error(code::JOB_ID, node.span, message).help(help))
+}
+
+/// A `repeat`, by the shape that it has in its API.
+pub(super) fn repeat<'t>(
+    cx: &mut Context<'t>,
+    node: Node<'t>,
+    shape: &'static Shape,
+) -> Option<Repeat> {
+    let table = Table::open(cx, node, shape)?;
+    let when = table.exactly_one(cx, shape.noun, &["pattern", "every"]);
+    let when = when.and_then(|when| match when.key {
+        "pattern" => cx.cron(when.node).map(RepeatWhen::Pattern),
+        _ => cx
+            .span(when.node, Grain::PositiveMillis)
+            .map(RepeatWhen::Every),
+    });
+    let zone = maybe(cx, &table, "tz", |cx, node| cx.zone(node));
+    let immediately = maybe(cx, &table, "immediately", |cx, node| cx.boolean(node));
+    let limit = maybe(cx, &table, "limit", |cx, node| cx.count(node, 1..=u32::MAX));
+    let key = maybe(cx, &table, "key", |cx, node| cx.name(node, true));
+    Some(Repeat {
+        when: when?,
+        zone: zone?,
+        immediately: immediately?.unwrap_or(false),
+        limit: limit?,
+        key: key?.map(Box::from),
+    })
+}
+
+/// An `add`, of a release or of a job.
+pub(super) fn add<'t>(cx: &mut Context<'t>, table: &Table<'t>, in_timer: bool) -> Option<Add> {
+    let name = table.get("add").and_then(|node| cx.name(node, false));
+    let queue = queue_of(cx, table);
+    let options = options(cx, table, in_timer);
+    let repeat = maybe(cx, table, "repeat", |cx, node| {
+        repeat(cx, node, &shape::REPEAT)
+    });
+    Some(Add {
+        name: name?.into(),
+        queue: queue?,
+        options: options?,
+        repeat: repeat?,
+    })
+}

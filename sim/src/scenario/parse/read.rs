@@ -1,0 +1,257 @@
+//! Values of the tree as what they mean: texts, numbers, lengths of time, patterns, zones.
+//!
+//! Each reader reports what is wrong and then has no value; none guesses one.
+
+use std::ops::{Range as Bytes, RangeInclusive};
+
+use toml::de::{DeInteger, DeValue};
+
+use super::super::Range;
+use super::super::diagnostic::{Diagnostic, Span as TextSpan, code};
+use super::context::Context;
+use super::names::{is_unseen, name_fault, name_help, nearest, shown};
+use super::table::{Known, Node};
+use super::value::{self, Fault};
+use crate::bullmq::cron::Cron;
+use crate::civil::Zone;
+use crate::clock::{NANOS_PER_MS, Span};
+
+/// What a length of time must be for its use.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Grain {
+    /// Anything, zero too.
+    Any,
+    /// More than zero.
+    Positive,
+    /// Whole milliseconds, which is how BullMQ counts; perhaps zero.
+    Millis,
+    /// Whole milliseconds, at least one.
+    PositiveMillis,
+    /// Whole seconds, perhaps zero.
+    Seconds,
+}
+
+impl<'t> Context<'t> {
+    /// A text in which every character can be seen.
+    pub(super) fn string(&mut self, node: Node<'t>) -> Option<&'t str> {
+        let DeValue::String(text) = node.value else {
+            return self.fail(node.wrong("a string"));
+        };
+        let Some((at, c)) = text.char_indices().find(|&(_, c)| is_unseen(c)) else {
+            return Some(text);
+        };
+        let what = format!("U+{:04X}", u32::from(c));
+        let message = format!("{} has the invisible character {what} in it", node.title());
+        let at = self.within(node, text, at..at + c.len_utf8());
+        let help = "control characters and marks that reorder or hide text are not allowed";
+        self.fail(Diagnostic::error(code::BAD_NAME, at, message).help(help))
+    }
+
+    /// A text that can be a name.
+    pub(super) fn name(&mut self, node: Node<'t>, colons: bool) -> Option<&'t str> {
+        let DeValue::String(text) = node.value else {
+            return self.fail(node.wrong("a string"));
+        };
+        match name_fault(text, colons) {
+            None => Some(text),
+            Some(message) => {
+                let problem = Diagnostic::error(code::BAD_NAME, node.span, message);
+                self.fail(problem.help(name_help(colons)))
+            }
+        }
+    }
+
+    /// One of some words.
+    pub(super) fn word<T: Copy>(
+        &mut self,
+        node: Node<'t>,
+        words: &[(&'static str, T)],
+    ) -> Option<T> {
+        let text = self.string(node)?;
+        if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
+            return Some(*value);
+        }
+        let names: Vec<String> = words
+            .iter()
+            .map(|(word, _)| format!("\"{word}\""))
+            .collect();
+        let message = format!("{} cannot be {}", node.title(), shown(text));
+        let problem = Diagnostic::error(code::WORD, node.span, message)
+            .help(format!("it is one of {}", names.join(", ")));
+        match nearest(text, words.iter().map(|(word, _)| *word)).filter(|guess| guess.certain) {
+            Some(guess) => self.fail(problem.rename(format!("\"{}\"", guess.name))),
+            None => self.fail(problem),
+        }
+    }
+
+    pub(super) fn boolean(&mut self, node: Node<'t>) -> Option<bool> {
+        match node.value {
+            DeValue::Boolean(value) => Some(*value),
+            _ => self.fail(node.wrong("true or false")),
+        }
+    }
+
+    /// A whole number within bounds.
+    pub(super) fn integer(&mut self, node: Node<'t>, bounds: RangeInclusive<i64>) -> Option<i64> {
+        let DeValue::Integer(integer) = node.value else {
+            return self.fail(node.wrong("a whole number"));
+        };
+        let value = number(integer);
+        if let Some(value) = value.filter(|value| bounds.contains(value)) {
+            return Some(value);
+        }
+        let (least, most) = bounds.into_inner();
+        let message = match value {
+            Some(value) if value < least => format!("{} must be at least {least}", node.title()),
+            None if integer.as_str().starts_with('-') => {
+                format!("{} must be at least {least}", node.title())
+            }
+            _ => format!("{} must be at most {most}", node.title()),
+        };
+        self.fail(Diagnostic::error(code::BOUNDS, node.span, message))
+    }
+
+    /// A whole number within bounds that fits 32 bits.
+    pub(super) fn count(&mut self, node: Node<'t>, bounds: RangeInclusive<u32>) -> Option<u32> {
+        let bounds = i64::from(*bounds.start())..=i64::from(*bounds.end());
+        self.integer(node, bounds)
+            .and_then(|value| u32::try_from(value).ok())
+    }
+
+    /// A length of time.
+    pub(super) fn span(&mut self, node: Node<'t>, grain: Grain) -> Option<Span> {
+        let text = self.timed(node)?;
+        let span = value::duration(text)
+            .map_err(|fault| self.fault(node, text, fault))
+            .ok()?;
+        self.grain(node, span, grain)
+    }
+
+    fn grain(&mut self, node: Node<'t>, span: Span, grain: Grain) -> Option<Span> {
+        let positive = matches!(grain, Grain::Positive | Grain::PositiveMillis);
+        if positive && span == Span::ZERO {
+            let message = format!("{} must be longer than zero", node.title());
+            return self.fail(Diagnostic::error(code::GRAIN, node.span, message));
+        }
+        let (unit, units) = match grain {
+            Grain::Any | Grain::Positive => return Some(span),
+            Grain::Millis | Grain::PositiveMillis => (NANOS_PER_MS, "milliseconds"),
+            Grain::Seconds => (1000 * NANOS_PER_MS, "seconds"),
+        };
+        if span.nanos() % unit == 0 {
+            return Some(span);
+        }
+        let message = format!(
+            "{} must be whole {units}: BullMQ counts no finer",
+            node.title()
+        );
+        self.fail(Diagnostic::error(code::GRAIN, node.span, message))
+    }
+
+    /// A range of lengths of time whose draws are called `word`.
+    pub(super) fn range(&mut self, node: Node<'t>, word: impl Into<String>) -> Option<Range> {
+        let text = self.timed(node)?;
+        let ends = value::range(text)
+            .map_err(|fault| self.fault(node, text, fault))
+            .ok()?;
+        self.draw(ends, word.into(), node.span)
+    }
+
+    /// The text of a length of time; numbers are answered with the units.
+    fn timed(&mut self, node: Node<'t>) -> Option<&'t str> {
+        match node.value {
+            DeValue::Integer(_) | DeValue::Float(_) => {
+                let message = format!("{} has no unit", node.title());
+                let problem = Diagnostic::error(code::NO_UNIT, node.span, message);
+                self.fail(problem.label("a number alone").help(value::BARE_HELP))
+            }
+            DeValue::String(text) => Some(text),
+            _ => self.fail(
+                node.wrong("a length of time in quotes")
+                    .help(value::UNITS_HELP),
+            ),
+        }
+    }
+
+    /// A percentage in millionths.
+    pub(super) fn percent(&mut self, node: Node<'t>) -> Option<u32> {
+        let DeValue::String(text) = node.value else {
+            return self.fail(node.wrong("a percentage in quotes, such as \"25%\""));
+        };
+        value::percent(text)
+            .map_err(|fault| self.fault(node, text, fault))
+            .ok()
+    }
+
+    /// A cron pattern.
+    pub(super) fn cron(&mut self, node: Node<'t>) -> Option<Cron> {
+        const LONGEST: usize = 200;
+        let text = self.string(node)?;
+        if text.trim().is_empty() || text.len() > LONGEST {
+            let message = format!("a cron pattern has between 1 and {LONGEST} characters");
+            let help = "five fields: minute, hour, day of month, month, day of week; with six, seconds come first";
+            return self.fail(Diagnostic::error(code::CRON, node.span, message).help(help));
+        }
+        match Cron::parse(text) {
+            Ok(cron) => Some(cron),
+            Err(error) => {
+                let at = self.within(node, text, error.span());
+                let message = format!("{} is no cron pattern", shown(text));
+                let help = "five fields: minute, hour, day of month, month, day of week; with six, seconds come first";
+                let label = shown(error.message()).replace('`', "");
+                self.fail(
+                    Diagnostic::error(code::CRON, at, message)
+                        .label(label)
+                        .help(help),
+                )
+            }
+        }
+    }
+
+    /// A time zone.
+    pub(super) fn zone(&mut self, node: Node<'t>) -> Option<Zone> {
+        let text = self.string(node)?;
+        let zone = Zone::get(text);
+        if zone.is_none() {
+            let message = format!("there is no time zone {}", shown(text));
+            let help = "a zone is a name of the IANA list, such as \"Europe/Berlin\", or \"UTC\"";
+            self.push(Diagnostic::error(code::ZONE, node.span, message).help(help));
+        }
+        zone
+    }
+
+    /// Reports what is wrong with a text.
+    pub(super) fn fault(&mut self, node: Node<'t>, text: &str, fault: Fault) {
+        let Fault {
+            code,
+            range,
+            message,
+            help,
+        } = fault;
+        let mut problem = Diagnostic::error(code, self.within(node, text, range), message);
+        problem.help = help;
+        self.push(problem);
+    }
+
+    /// Where a part of a string's text stands, if the file has the text as it is; else where the
+    /// string stands, since escapes move things.
+    pub(super) fn within(&self, node: Node<'t>, text: &str, part: Bytes<usize>) -> TextSpan {
+        let start = node.span.start + 1;
+        let plain = node.span.end == start + text.len() + 1;
+        if plain && self.text.get(start..start + text.len()) == Some(text) && !part.is_empty() {
+            return TextSpan::new(start + part.start, start + part.end);
+        }
+        node.span
+    }
+
+    /// Reports a key that makes no sense beside another.
+    pub(super) fn clash(&mut self, key: Known<'t>, message: impl Into<String>, other: Known<'t>) {
+        let problem = Diagnostic::error(code::EXACTLY_ONE, key.at, message);
+        self.push(problem.and(other.at, "because of this"));
+    }
+}
+
+/// The value of an integer, if it fits.
+fn number(integer: &DeInteger<'_>) -> Option<i64> {
+    i64::from_str_radix(integer.as_str(), integer.radix()).ok()
+}

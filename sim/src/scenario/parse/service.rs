@@ -1,0 +1,266 @@
+//! The fleet: services, what happens to them by plan, and what may happen by chance.
+//!
+//! It refuses fleets beyond what a run can hold, events that could not happen, and rollouts that
+//! Kubernetes refuses.
+
+use toml::de::DeValue;
+
+use super::super::diagnostic::{Diagnostic, code};
+use super::super::{Change, Kills, PlannedEvent, Quota, Restart, Rollout, Service};
+use super::context::Context;
+use super::names::{Kind, shown};
+use super::options::maybe;
+use super::read::Grain;
+use super::shape;
+use super::table::{Known, Node, Table, list};
+use crate::civil::Zone;
+use crate::clock::Span;
+use crate::event::{ReleaseId, ServiceId};
+
+/// The most replicas of a service.
+pub(super) const REPLICAS_MAX: u32 = 1000;
+
+/// How long a container takes to run if the file does not say.
+const BOOT: (Span, Span) = (Span::from_secs(1), Span::from_secs(5));
+
+/// Kubernetes' default for both of a rollout's quotas.
+const QUARTER: Quota = Quota::Percent(25);
+
+/// Reads `[service.NAME]`.
+pub(super) fn service<'t>(cx: &mut Context<'t>, name: &str, node: Node<'t>) -> Option<Service> {
+    let table = Table::open(cx, node, &shape::SERVICE)?;
+    let release = table
+        .get("release")
+        .and_then(|node| cx.resolve(Kind::Release, node));
+    let replicas = maybe(cx, &table, "replicas", |cx, node| {
+        cx.count(node, 0..=REPLICAS_MAX)
+    });
+    let boot = match table.get("boot") {
+        Some(node) => cx.range(node, format!("boot {name}")),
+        None => cx.draw(BOOT, format!("boot {name}"), node.span),
+    };
+    let words = [
+        ("always", Restart::Always),
+        ("on_failure", Restart::OnFailure),
+        ("never", Restart::Never),
+    ];
+    let restart = maybe(cx, &table, "restart", |cx, node| cx.word(node, &words));
+    let grace = maybe(cx, &table, "termination_grace_period", |cx, node| {
+        cx.span(node, Grain::Any)
+    });
+    let rollout = maybe(cx, &table, "rollout", rollout);
+    let zone = maybe(cx, &table, "tz", |cx, node| cx.zone(node));
+    let round_trip = maybe(cx, &table, "round_trip", |cx, node| {
+        cx.range(node, format!("round_trip {name}"))
+    });
+    Some(Service {
+        name: name.into(),
+        release: ReleaseId(u16::try_from(release?).ok()?),
+        replicas: replicas?.unwrap_or(1),
+        boot: boot?,
+        restart: restart?.unwrap_or(Restart::Always),
+        grace: grace?.unwrap_or(Span::from_secs(30)),
+        rollout: rollout?.unwrap_or(Rollout::Rolling {
+            max_surge: QUARTER,
+            max_unavailable: QUARTER,
+        }),
+        zone: zone?.unwrap_or_else(Zone::utc),
+        round_trip: round_trip?,
+    })
+}
+
+fn rollout<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Rollout> {
+    if matches!(node.value, DeValue::String(_)) {
+        return cx.word(node, &[("recreate", Rollout::Recreate)]);
+    }
+    if !matches!(node.value, DeValue::Table(_)) {
+        let help = "`rollout` is \"recreate\" or `{ max_surge = \"25%\", max_unavailable = 0 }`";
+        return cx.fail(node.wrong("\"recreate\" or a table").help(help));
+    }
+    let table = Table::open(cx, node, &shape::ROLLOUT)?;
+    let max_surge = maybe(cx, &table, "max_surge", |cx, node| quota(cx, node, 1000));
+    let max_unavailable = maybe(cx, &table, "max_unavailable", |cx, node| {
+        quota(cx, node, 100)
+    });
+    let (max_surge, max_unavailable) = (
+        max_surge?.unwrap_or(QUARTER),
+        max_unavailable?.unwrap_or(QUARTER),
+    );
+    let none = |quota| matches!(quota, Quota::Count(0) | Quota::Percent(0));
+    if none(max_surge) && none(max_unavailable) {
+        let message =
+            "a rollout with `max_surge` and `max_unavailable` both 0 could never take a step";
+        let help = "Kubernetes refuses it too: let one of them be at least 1";
+        return cx.fail(Diagnostic::error(code::STUCK_ROLLOUT, node.span, message).help(help));
+    }
+    Some(Rollout::Rolling {
+        max_surge,
+        max_unavailable,
+    })
+}
+
+/// A number of containers or a whole percentage up to `most`.
+fn quota<'t>(cx: &mut Context<'t>, node: Node<'t>, most: u32) -> Option<Quota> {
+    if matches!(node.value, DeValue::Integer(_)) {
+        return cx.count(node, 0..=REPLICAS_MAX).map(Quota::Count);
+    }
+    let percent = cx.percent(node)?;
+    if percent % 10_000 != 0 || percent / 10_000 > most {
+        let message = format!(
+            "{} must be a whole percentage from 0% to {most}%",
+            node.title()
+        );
+        return cx.fail(Diagnostic::error(code::PERCENT, node.span, message));
+    }
+    Some(Quota::Percent(percent / 10_000))
+}
+
+/// The service that a table names, or the only one.
+fn service_of<'t>(cx: &mut Context<'t>, table: &Table<'t>, noun: &str) -> Option<ServiceId> {
+    let number = match table.get("service") {
+        Some(node) => cx.resolve(Kind::Service, node),
+        None => the_only(cx, table, Kind::Service, noun),
+    };
+    u16::try_from(number?).ok().map(ServiceId)
+}
+
+/// The number of the only thing of a kind, for a table that does not name it.
+pub(super) fn the_only<'t>(
+    cx: &mut Context<'t>,
+    table: &Table<'t>,
+    kind: Kind,
+    noun: &str,
+) -> Option<usize> {
+    let word = kind.word();
+    let count = cx.names.count(kind);
+    if count == 1 {
+        return Some(0);
+    }
+    if count == 0 && kind == Kind::Service {
+        // That there is no service at all is reported once, for the file.
+        return None;
+    }
+    let message = match count {
+        0 => format!("{noun} needs a {word}, and the file has none"),
+        _ => format!("{noun} needs `{word}`: the file has {count} of them"),
+    };
+    let names: Vec<String> = cx
+        .names
+        .of(kind)
+        .take(5)
+        .map(|(name, _, _)| shown(name))
+        .collect();
+    let help = match count {
+        0 => format!("declare one with a table `[{word}.NAME]`"),
+        _ => format!("say which: {}", names.join(", ")),
+    };
+    cx.fail(Diagnostic::error(code::AMBIGUOUS, table.at, message).help(help))
+}
+
+/// Reads the `number`-th `[[event]]`, counted from 1.
+pub(super) fn event<'t>(
+    cx: &mut Context<'t>,
+    number: usize,
+    node: Node<'t>,
+) -> Option<PlannedEvent> {
+    let table = Table::open(cx, node, &shape::EVENT)?;
+    let at = table.get("at").and_then(|node| {
+        let at = cx.range(node, format!("event {number}"))?;
+        let Some(length) = cx.length.filter(|length| at.most >= *length) else {
+            return Some(at);
+        };
+        let message = format!(
+            "the event may come at {}, when the run is over: it is {length} long",
+            at.most
+        );
+        cx.fail(Diagnostic::error(code::OUTSIDE, node.span, message))
+    });
+    let service = service_of(cx, &table, "an event");
+    let change = table.exactly_one(cx, "an event", &["deploy", "scale", "kill", "restart"]);
+    let change = change.and_then(|change| self::change(cx, change));
+    Some(PlannedEvent {
+        at: at?,
+        service: service?,
+        change: change?,
+    })
+}
+
+fn change<'t>(cx: &mut Context<'t>, change: Known<'t>) -> Option<Change> {
+    let node = change.node;
+    match change.key {
+        "deploy" => {
+            let release = cx.resolve(Kind::Release, node)?;
+            u16::try_from(release)
+                .ok()
+                .map(|release| Change::Deploy(ReleaseId(release)))
+        }
+        "scale" => cx.count(node, 0..=REPLICAS_MAX).map(Change::Scale),
+        "kill" => cx.count(node, 1..=REPLICAS_MAX).map(Change::Kill),
+        _ if cx.boolean(node)? => Some(Change::Restart),
+        _ => {
+            let message = "an event that does not restart anything is no event";
+            cx.fail(
+                Diagnostic::error(code::WORD, node.span, message)
+                    .help("`restart = true`, or leave the event out"),
+            )
+        }
+    }
+}
+
+/// Reads `[faults]`.
+pub(super) fn faults<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Vec<Kills>> {
+    let table = Table::open(cx, node, &shape::FAULTS)?;
+    let Some(node) = table.get("kill") else {
+        return Some(Vec::new());
+    };
+    let nodes = match node.value {
+        DeValue::Table(_) => vec![node],
+        _ => list(
+            cx,
+            node,
+            "a kill fault",
+            Some("as in `kill = { odds = \"25%\" }`, or a list of those"),
+        ),
+    };
+    let mut kills: Vec<(Kills, Node<'t>)> = Vec::new();
+    for node in nodes {
+        let Some(kill) = kill(cx, node) else {
+            continue;
+        };
+        if let Some((_, first)) = kills
+            .iter()
+            .find(|(other, _)| other.service == kill.service)
+        {
+            let message = "the kills of this service are given twice";
+            let problem = Diagnostic::error(code::REPEATED, node.span, message);
+            cx.push(problem.and(first.span, "the first time"));
+        }
+        kills.push((kill, node));
+    }
+    Some(kills.into_iter().map(|(kill, _)| kill).collect())
+}
+
+fn kill<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Kills> {
+    let table = Table::open(cx, node, &shape::KILL)?;
+    let service = service_of(cx, &table, "a `kill` fault");
+    let odds = table.get("odds").and_then(|node| odds(cx, node));
+    let points = maybe(cx, &table, "points", |cx, node| cx.count(node, 1..=4096));
+    Some(Kills {
+        service: service?,
+        odds_of_2_32: odds?,
+        points: points?.unwrap_or(64),
+    })
+}
+
+/// A probability above zero in units of 2^-32.
+fn odds<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<u32> {
+    let millionths = cx.percent(node)?;
+    if millionths == 0 || millionths > 1_000_000 {
+        let message = "the odds must be above 0% and at most 100%";
+        let help = "a fault that never happens is left out";
+        return cx.fail(Diagnostic::error(code::PERCENT, node.span, message).help(help));
+    }
+    let odds = (u64::from(millionths) << 32) / 1_000_000;
+    // Certainty is one part too many for 32 bits, and one part in 2^32 is nothing.
+    Some(u32::try_from(odds).unwrap_or(u32::MAX))
+}

@@ -1,0 +1,365 @@
+//! Which keys stand in which tables.
+//!
+//! This is the grammar of the format as data: what each table needs, what it may have, and what
+//! is part of the format but refused by this version. Values are the business of other files.
+
+/// A table of the format.
+pub(super) struct Shape {
+    /// What it is, with an article: `a service`.
+    pub(super) noun: &'static str,
+    pub(super) required: &'static [&'static str],
+    pub(super) optional: &'static [&'static [&'static str]],
+    /// Keys of the format that this version does not have.
+    pub(super) later: &'static [&'static str],
+}
+
+impl Shape {
+    /// The keys that it may have, those first that it must have.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &'static str> {
+        self.required
+            .iter()
+            .chain(self.optional.iter().copied().flatten())
+            .copied()
+    }
+
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.keys().any(|k| k == key)
+    }
+}
+
+/// Options of a job that stand beside its name.
+const OPTIONS: &[&str] = &[
+    "delay",
+    "priority",
+    "attempts",
+    "backoff",
+    "remove_on_complete",
+    "remove_on_fail",
+    "lifo",
+];
+
+/// What every step may carry.
+const CARRIED: &[&str] = &["await", "on_error"];
+
+const LATER_OPTIONS: &[&str] = &["deduplication"];
+
+const LATER_STEPS: &[&str] = &[
+    "add_bulk",
+    "remove_all_repeatables",
+    "pause",
+    "resume",
+    "drain",
+    "obliterate",
+    "parallel",
+    "database",
+    "when",
+    "once_per",
+    "deduplication",
+];
+
+pub(super) static TOP: Shape = Shape {
+    noun: "the top of the file",
+    required: &["format", "name", "length"],
+    optional: &[
+        &["start", "measure", "calm", "network"],
+        &[
+            "schedule", "queue", "job", "release", "service", "event", "faults", "expect",
+        ],
+    ],
+    later: &["extends", "clock", "redis", "database", "env"],
+};
+
+pub(super) static NETWORK: Shape = Shape {
+    noun: "the `network` table",
+    required: &[],
+    optional: &[&["round_trip"]],
+    later: &["mode", "modes", "loss", "partition"],
+};
+
+pub(super) static SCHEDULE: Shape = Shape {
+    noun: "a schedule",
+    required: &["queue", "job"],
+    optional: &[&["pattern", "every", "tz", "max_lateness"]],
+    later: &["start_date", "end_date"],
+};
+
+pub(super) static QUEUE: Shape = Shape {
+    noun: "a queue",
+    required: &[],
+    optional: &[&["prefix", "default_job_options"]],
+    later: &[],
+};
+
+pub(super) static DEFAULTS: Shape = Shape {
+    noun: "`default_job_options`",
+    required: &[],
+    optional: &[OPTIONS],
+    later: LATER_OPTIONS,
+};
+
+pub(super) static BACKOFF: Shape = Shape {
+    noun: "a `backoff`",
+    required: &["type", "delay"],
+    optional: &[],
+    later: &[],
+};
+
+pub(super) static KEEP: Shape = Shape {
+    noun: "what is kept",
+    required: &[],
+    optional: &[&["age", "count"]],
+    later: &[],
+};
+
+pub(super) static REPEAT: Shape = Shape {
+    noun: "the `repeat` of an `add` step",
+    required: &[],
+    optional: &[&["pattern", "every", "tz", "immediately", "limit", "key"]],
+    later: &["start_date", "end_date"],
+};
+
+pub(super) static SCHEDULER_REPEAT: Shape = Shape {
+    noun: "the `repeat` of an `upsert_job_scheduler` step",
+    required: &[],
+    optional: &[&["pattern", "every", "tz", "immediately", "limit"]],
+    later: &["start_date", "end_date"],
+};
+
+pub(super) static JOB: Shape = Shape {
+    noun: "a job",
+    required: &[],
+    optional: &[&["queue", "steps", "outcome"]],
+    later: &[],
+};
+
+pub(super) static JOB_STEPS: [Shape; 5] = [
+    Shape {
+        noun: "a `query` step",
+        required: &["query"],
+        optional: &[],
+        later: LATER_STEPS,
+    },
+    Shape {
+        noun: "a `write` step",
+        required: &["write"],
+        optional: &[],
+        later: LATER_STEPS,
+    },
+    Shape {
+        noun: "a job's `sleep` step",
+        required: &["sleep"],
+        optional: &[],
+        later: LATER_STEPS,
+    },
+    Shape {
+        noun: "a `block` step",
+        required: &["block"],
+        optional: &[],
+        later: LATER_STEPS,
+    },
+    Shape {
+        noun: "a job's `add` step",
+        required: &["add", "queue"],
+        optional: &[&["job_id", "repeat"], OPTIONS],
+        later: LATER_STEPS,
+    },
+];
+
+pub(super) static WRITE: Shape = Shape {
+    noun: "a `write`",
+    required: &["rows"],
+    optional: &[&["batches", "takes"]],
+    later: &[],
+};
+
+pub(super) static RELEASE: Shape = Shape {
+    noun: "a release",
+    required: &["library", "steps"],
+    optional: &[],
+    later: &["exec", "extends"],
+};
+
+pub(super) static STEPS: [Shape; 7] = [
+    Shape {
+        noun: "an `add` step",
+        required: &["add", "queue"],
+        optional: &[&["job_id", "repeat"], OPTIONS, CARRIED],
+        later: LATER_STEPS,
+    },
+    Shape {
+        noun: "an `upsert_job_scheduler` step",
+        required: &["upsert_job_scheduler", "queue", "repeat"],
+        optional: &[&["name"], OPTIONS, CARRIED],
+        later: LATER_STEPS,
+    },
+    Shape {
+        noun: "a `remove_repeatable` step",
+        required: &["remove_repeatable", "queue", "repeat"],
+        optional: &[&["job_id"], CARRIED],
+        later: LATER_STEPS,
+    },
+    Shape {
+        noun: "a `remove_job_scheduler` step",
+        required: &["remove_job_scheduler", "queue"],
+        optional: &[CARRIED],
+        later: LATER_STEPS,
+    },
+    Shape {
+        noun: "a `worker` step",
+        required: &["worker"],
+        optional: &[
+            &[
+                "concurrency",
+                "limiter",
+                "lock_duration",
+                "stalled_interval",
+                "max_stalled_count",
+            ],
+            &["drain_delay", "on_error"],
+        ],
+        later: LATER_STEPS,
+    },
+    Shape {
+        noun: "a `timer` step",
+        required: &["timer", "steps"],
+        optional: &[&["tz", "on_error"]],
+        later: LATER_STEPS,
+    },
+    Shape {
+        noun: "a `sleep` step",
+        required: &["sleep"],
+        optional: &[CARRIED],
+        later: LATER_STEPS,
+    },
+];
+
+pub(super) static LIMITER: Shape = Shape {
+    noun: "a worker's `limiter`",
+    required: &["max", "duration"],
+    optional: &[],
+    later: &[],
+};
+
+pub(super) static ON_ERROR: Shape = Shape {
+    noun: "`on_error`",
+    required: &[],
+    optional: &[],
+    later: &["retry", "delay"],
+};
+
+pub(super) static SERVICE: Shape = Shape {
+    noun: "a service",
+    required: &["release"],
+    optional: &[
+        &[
+            "replicas",
+            "boot",
+            "restart",
+            "termination_grace_period",
+            "rollout",
+            "tz",
+        ],
+        &["round_trip"],
+    ],
+    later: &["env", "exec", "clock"],
+};
+
+pub(super) static ROLLOUT: Shape = Shape {
+    noun: "a `rollout`",
+    required: &[],
+    optional: &[&["max_surge", "max_unavailable"]],
+    later: &[],
+};
+
+pub(super) static EVENT: Shape = Shape {
+    noun: "an event",
+    required: &["at"],
+    optional: &[&["service", "deploy", "scale", "kill", "restart"]],
+    later: &[
+        "pause",
+        "resume",
+        "redis",
+        "failover",
+        "evict",
+        "slow",
+        "clock",
+        "remove",
+        "promote",
+        "retry",
+        "edit",
+        "network",
+        "recreate",
+        "max_surge",
+        "max_unavailable",
+    ],
+};
+
+pub(super) static FAULTS: Shape = Shape {
+    noun: "the `faults` table",
+    required: &[],
+    optional: &[&["kill"]],
+    later: &[
+        "crash",
+        "redis",
+        "clock",
+        "network",
+        "partition",
+        "slow",
+        "evict",
+        "failover",
+        "disconnect",
+    ],
+};
+
+pub(super) static KILL: Shape = Shape {
+    noun: "a `kill` fault",
+    required: &["odds"],
+    optional: &[&["service", "points"]],
+    later: &[],
+};
+
+pub(super) static EXPECTATIONS: [Shape; 3] = [
+    Shape {
+        noun: "\"firings per window\"",
+        required: &["always"],
+        optional: &[&["schedule", "at_most", "at_least", "violated"]],
+        later: &["sometimes"],
+    },
+    Shape {
+        noun: "\"rows per window\"",
+        required: &["always", "at_most"],
+        optional: &[&["schedule", "violated"]],
+        later: &["sometimes"],
+    },
+    Shape {
+        noun: "\"live registrations\"",
+        required: &["eventually", "exactly"],
+        optional: &[&["schedule", "violated"]],
+        later: &["sometimes"],
+    },
+];
+
+/// Every table of the format, in the order in which they are offered for a misplaced key.
+pub(super) fn all() -> impl Iterator<Item = &'static Shape> {
+    let named = [&SCHEDULE, &QUEUE, &JOB, &RELEASE, &SERVICE, &EVENT, &FAULTS];
+    let nested = [
+        &DEFAULTS,
+        &BACKOFF,
+        &KEEP,
+        &REPEAT,
+        &SCHEDULER_REPEAT,
+        &WRITE,
+        &LIMITER,
+        &ON_ERROR,
+        &ROLLOUT,
+        &KILL,
+        &NETWORK,
+        &TOP,
+    ];
+    named
+        .into_iter()
+        .chain(&STEPS)
+        .chain(&JOB_STEPS)
+        .chain(&EXPECTATIONS)
+        .chain(nested)
+}

@@ -1,0 +1,148 @@
+//! One run in progress: kernel, servers, fleet and oracles, wired together. It knows all and decides
+//! nothing: a run is a function of the scenario and the policy's answers.
+
+use crate::choices::{Choices, LifeId, LifeName, Policy, Tape};
+use crate::clock::{Instant, Span};
+use crate::event::{Event, Rolling, Sink, Stamp};
+use crate::fleet::Fleet;
+use crate::kernel::{Kernel, Link, Step};
+use crate::oracle::{Judge, Verdict};
+use crate::scenario::Scenario;
+use crate::servers::{self, Servers};
+use std::hash::Hasher as _;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// How many steps of the run loop a run may take: far more than any scenario that moves needs.
+pub const MAX_STEPS: u64 = 2_000_000_000;
+
+/// How many events are handed over at once. Nothing of a run depends on when they are.
+const BATCH: usize = 64;
+
+/// What came of one run.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// What the oracles say, and the figures.
+    pub verdict: Verdict,
+    /// The hash that rolled over every event.
+    pub hash: u64,
+    /// How many events there were.
+    pub events: u64,
+    /// How many questions were asked.
+    pub asked: u64,
+    /// The answers, if they were recorded.
+    pub tape: Tape,
+    /// Who is who among the tape's lives.
+    pub lives: Vec<LifeName>,
+    /// Where the run left the tape that it replayed, if it did.
+    pub diverged: Option<String>,
+    /// Whether the run stopped at [`MAX_STEPS`] instead of its end: inconclusive.
+    pub out_of_steps: bool,
+}
+
+/// Plays a scenario to its end. Every event goes to `sink` as it happens; answers are recorded on a
+/// tape if `record` is set.
+pub fn run(scenario: &Arc<Scenario>, policy: Box<dyn Policy>, record: bool, sink: &mut dyn Sink) -> Outcome {
+    let mut world = World::new(scenario, policy, record);
+    let out_of_steps = !world.play(sink);
+    world.outcome(out_of_steps)
+}
+
+/// One run in progress; with its scenario and tape it determines every event that will ever happen
+/// in it.
+struct World {
+    kernel: Kernel<Servers>,
+    servers: Servers,
+    fleet: Fleet,
+    watch: Watch,
+    end: Instant,
+}
+
+/// What reads the events.
+struct Watch {
+    judge: Judge,
+    hash: Rolling,
+    events: u64,
+}
+
+impl World {
+    fn new(scenario: &Arc<Scenario>, policy: Box<dyn Policy>, record: bool) -> Self {
+        let words = servers::labels().chain(scenario.draws.iter().map(|word| Rc::from(&**word)));
+        let mut choices = Choices::new(policy, words.collect());
+        choices.record(record);
+        let mut kernel = Kernel::new(scenario.start, networks(scenario), choices);
+        let fleet = Fleet::new(scenario.clone(), &mut kernel);
+        World {
+            kernel,
+            servers: Servers::default(),
+            fleet,
+            watch: Watch { judge: Judge::new(scenario), hash: Rolling::default(), events: 0 },
+            end: scenario.start + scenario.length,
+        }
+    }
+
+    /// Runs to the end; `false` if it would not come within [`MAX_STEPS`].
+    fn play(&mut self, sink: &mut dyn Sink) -> bool {
+        // The end itself belongs to the next window: what is due at it does not happen.
+        let last = self.end - Span::from_nanos(1);
+        for _ in 0..MAX_STEPS {
+            let step = self.kernel.step(&mut self.servers, last);
+            if let Step::Plan(token) = step {
+                self.fleet.due(&mut self.kernel, token);
+            }
+            let ended = self.kernel.has_ended();
+            if ended {
+                self.fleet.ended(&mut self.kernel);
+            }
+            let idle = step == Step::Idle && !ended;
+            if idle || self.kernel.events() >= BATCH {
+                let watch = &mut self.watch;
+                self.kernel.drain(|stamp, event| watch.see(stamp, event, sink));
+            }
+            if idle {
+                return true;
+            }
+        }
+        let stamp = Stamp { at: self.kernel.now(), life: LifeId::WORLD };
+        self.watch.see(&stamp, &Event::OutOfSteps, sink);
+        false
+    }
+
+    fn outcome(mut self, out_of_steps: bool) -> Outcome {
+        let mut choices = self.kernel.choices();
+        let (tape, lives) = (choices.take_tape(), choices.names());
+        let (asked, diverged) = (choices.asked(), choices.diverged());
+        drop(choices);
+        Outcome {
+            verdict: self.watch.judge.finish(self.end),
+            hash: self.watch.hash.finish(),
+            events: self.watch.events,
+            asked,
+            tape,
+            lives,
+            diverged,
+            out_of_steps,
+        }
+    }
+}
+
+impl Watch {
+    #[inline]
+    fn see(&mut self, stamp: &Stamp, event: &Event, sink: &mut dyn Sink) {
+        self.hash.roll(stamp, event);
+        self.events += 1;
+        self.judge.event(stamp, event);
+        sink.event(stamp, event);
+    }
+}
+
+/// One network for each service, with a link to each server.
+fn networks(scenario: &Scenario) -> Vec<Vec<Link>> {
+    let half = |span: Span| Span::from_nanos(span.nanos() / 2);
+    let links = |service: &crate::scenario::Service| {
+        let round_trip = service.round_trip.unwrap_or(scenario.round_trip);
+        let link = Link::new(half(round_trip.least), half(round_trip.most));
+        vec![link.clone(), link]
+    };
+    scenario.services.iter().map(links).collect()
+}

@@ -1,0 +1,213 @@
+//! The commands: argument, mode, exit code. Results go to standard output and everything else to
+//! standard error, so that the same invocation prints the same bytes.
+
+use crate::explore::{Exploration, explore};
+use crate::load::{self, Loaded, load};
+use crate::report::{Report, Verdict, diagnostic, text};
+use bootrace_sim::scenario::Diagnostic;
+use clap::{Parser, Subcommand, ValueEnum};
+use std::io::{IsTerminal, Write};
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// How an invocation ends. Of several, the first of: a bug (101, a panic), 4, 5, 2, 1, 7, 3.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Exit {
+    /// Everything is as the scenario declares.
+    AsDeclared = 0,
+    /// Something is not.
+    NotAsDeclared = 1,
+    /// A file or an argument is wrong.
+    BadInput = 2,
+    /// The premise of an expectation was never met.
+    Vacuous = 3,
+    /// Equal runs were not equal.
+    Nondeterminism = 4,
+    /// The result could not be written.
+    Io = 5,
+    /// A bound was reached.
+    Inconclusive = 7,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        ExitCode::from(exit as u8)
+    }
+}
+
+impl From<Verdict> for Exit {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::AsDeclared => Exit::AsDeclared,
+            Verdict::NotAsDeclared => Exit::NotAsDeclared,
+            Verdict::Vacuous => Exit::Vacuous,
+            Verdict::Nondeterministic => Exit::Nondeterminism,
+            Verdict::Inconclusive => Exit::Inconclusive,
+        }
+    }
+}
+
+/// Find out what your job queues do while you deploy, before you deploy.
+#[derive(Parser, Debug)]
+#[command(name = "bootrace", version, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Play a scenario on many seeds and judge it by its expectations
+    Run {
+        /// The scenario
+        file: PathBuf,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Play several scenarios on the same seeds and set them side by side; the last one counts
+    Compare {
+        /// The scenarios, what was before first
+        #[arg(num_args = 2.., required = true)]
+        files: Vec<PathBuf>,
+        #[command(flatten)]
+        how: How,
+    },
+}
+
+#[derive(clap::Args, Debug)]
+struct How {
+    /// How many seeds, from 1
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    seeds: u64,
+    /// One seed alone
+    #[arg(long, conflicts_with = "seeds")]
+    seed: Option<u64>,
+    /// What is printed
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, ValueEnum, Debug)]
+enum Format {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+impl How {
+    fn seeds(&self) -> RangeInclusive<u64> {
+        self.seed.map_or(1..=self.seeds, |seed| seed..=seed)
+    }
+}
+
+/// Does what the arguments of the process say.
+pub fn main() -> Exit {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version are asked for; anything else is a wrong argument.
+            let exit = if error.use_stderr() { Exit::BadInput } else { Exit::AsDeclared };
+            return error.print().map_or(Exit::Io, |()| exit);
+        }
+    };
+    match &arguments.command {
+        Command::Run { file, how } => run(file, how),
+        Command::Compare { files, how } => compare(files, how),
+    }
+}
+
+fn run(file: &Path, how: &How) -> Exit {
+    let Some(loaded) = load_all(std::slice::from_ref(&file.to_owned())) else {
+        return Exit::BadInput;
+    };
+    let reports = reports(&loaded, how);
+    let printed = match how.format {
+        Format::Text => reports.iter().map(text::run).collect(),
+        Format::Json => reports.first().map_or_else(String::new, json),
+    };
+    print(&printed, &reports)
+}
+
+fn compare(files: &[PathBuf], how: &How) -> Exit {
+    let Some(loaded) = load_all(files) else {
+        return Exit::BadInput;
+    };
+    let reports = reports(&loaded, how);
+    let printed = match how.format {
+        Format::Text => text::compare(&reports),
+        Format::Json => json(&reports),
+    };
+    print(&printed, &reports)
+}
+
+/// Loads every file, and says everything that is wrong with any of them.
+fn load_all(files: &[PathBuf]) -> Option<Vec<Loaded>> {
+    let loaded: Vec<_> = files.iter().map(|file| load(file)).collect();
+    let mut good = Vec::new();
+    let mut bad = 0;
+    for result in loaded {
+        match result {
+            Ok(loaded) => {
+                complain(&loaded.path, &loaded.text, &loaded.warnings);
+                good.push(loaded);
+            }
+            Err(error) => {
+                bad += 1;
+                say(&error);
+            }
+        }
+    }
+    (bad == 0).then_some(good)
+}
+
+fn say(error: &load::Error) {
+    match error {
+        load::Error::Io(path, error) => eprintln!("error: cannot read {}: {error}", path.display()),
+        load::Error::Refused(path, why) => eprintln!("error: cannot read {}: {why}", path.display()),
+        load::Error::Bad(path, text, problems) => {
+            complain(path, text, problems);
+            let problems = match problems.len() {
+                1 => "1 problem".to_owned(),
+                n => format!("{n} problems"),
+            };
+            eprintln!("error: {problems} in {}; nothing was run", path.display());
+        }
+    }
+}
+
+fn complain(path: &Path, text: &str, diagnostics: &[Diagnostic]) {
+    let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    eprint!("{}", diagnostic::render(&path.display().to_string(), text, diagnostics, color));
+}
+
+fn reports(loaded: &[Loaded], how: &How) -> Vec<Report> {
+    let report = |loaded: &Loaded| {
+        let exploration: Exploration = explore(&loaded.scenario, how.seeds());
+        if let Some((once, again)) = exploration.nondeterministic {
+            eprintln!("error: {}: two runs of one seed differ: {once:016x}, {again:016x}", loaded.path.display());
+        }
+        Report::new(&loaded.path.display().to_string(), &loaded.scenario, &exploration)
+    };
+    loaded.iter().map(report).collect()
+}
+
+fn json(value: &(impl serde::Serialize + ?Sized)) -> String {
+    let mut text = serde_json::to_string_pretty(value).expect("a report is plain data");
+    text.push('\n');
+    text
+}
+
+fn print(text: &str, reports: &[Report]) -> Exit {
+    let mut out = std::io::stdout().lock();
+    if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        // A reader that has seen enough is no failure.
+        if error.kind() != std::io::ErrorKind::BrokenPipe {
+            eprintln!("error: cannot write the result: {error}");
+            return Exit::Io;
+        }
+    }
+    reports.last().map_or(Exit::BadInput, |report| Exit::from(report.verdict))
+}

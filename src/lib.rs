@@ -1,0 +1,11 @@
+//! bootrace finds out what a job queue does while its fleet boots, restarts, scales and deploys.
+//!
+//! This is the impure half: files, threads, arguments, reports. What a run does is a pure function
+//! of a scenario and the answers to its questions, and lives in [`sim`].
+
+pub mod cli;
+pub mod explore;
+pub mod load;
+pub mod report;
+
+pub use bootrace_sim as sim;

@@ -1,0 +1,7 @@
+//! The `bootrace` command: arguments in, an exit code out.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    bootrace::cli::main().into()
+}

@@ -1,0 +1,240 @@
+//! Diagnostics as text for a terminal, in the manner of rustc: code, file, line, caret, way out.
+//!
+//! It asks no terminal for its width and no environment for colours, so that the same problems
+//! make the same text everywhere. Whatever the file has in it, the text obeys nothing: controls
+//! and marks that reorder or hide text are shown as what they are.
+
+use annotate_snippets::{
+    Annotation, AnnotationKind, Group, Level, Message, Origin, Patch, Renderer, Snippet,
+};
+use bootrace_sim::scenario::{Diagnostic, Severity, TextSpan};
+
+/// Wider than any line that is worth reading, so that lines are cut alike everywhere.
+const WIDTH: usize = 200;
+
+/// Renders diagnostics of a file that has this text and is called `path`, one after the other.
+#[must_use]
+pub fn render(path: &str, text: &str, diagnostics: &[Diagnostic], color: bool) -> String {
+    let renderer = if color {
+        Renderer::styled().hyperlink(false)
+    } else {
+        Renderer::plain()
+    };
+    let renderer = renderer.term_width(WIDTH);
+    let (path, source) = (escaped(path), Source::new(text));
+    let mut rendered = String::new();
+    for diagnostic in diagnostics {
+        rendered.push_str(&renderer.render(&groups(&path, &source, diagnostic)));
+        rendered.push_str("\n\n");
+    }
+    rendered
+}
+
+/// The parts of one diagnostic: the problem, and the replacement if there is a certain one.
+fn groups<'a>(path: &'a str, source: &'a Source, diagnostic: &'a Diagnostic) -> Vec<Group<'a>> {
+    let level = match diagnostic.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let title = level
+        .primary_title(escaped(&diagnostic.message))
+        .id(diagnostic.code);
+    let mut problem = Group::with_title(title);
+    let Some((first, rest)) = diagnostic.labels.split_first() else {
+        return vec![problem.element(Origin::path(path))];
+    };
+    if source.text.trim().is_empty() {
+        // There is no line to point at.
+        problem = problem.element(Origin::path(path).line(1).char_column(1));
+    } else {
+        let primary = annotation(source, AnnotationKind::Primary, first);
+        let others = rest
+            .iter()
+            .map(|label| annotation(source, AnnotationKind::Context, label));
+        let snippet = Snippet::source(&source.text).path(path).annotation(primary);
+        problem = problem.element(snippet.annotations(others));
+    }
+    let Some(replacement) = &diagnostic.rename else {
+        return vec![problem.elements(diagnostic.help.iter().map(|help| message(help)))];
+    };
+    let help = diagnostic.help.as_deref().unwrap_or("write it so");
+    let patch = Patch::new(source.place(first.0), escaped(replacement));
+    let fix = Group::with_title(Level::HELP.secondary_title(escaped(help)))
+        .element(Snippet::source(&source.text).path(path).patch(patch));
+    vec![problem, fix]
+}
+
+fn message<'a>(help: &str) -> Message<'a> {
+    Level::HELP.message(escaped(help))
+}
+
+fn annotation<'a>(
+    source: &Source,
+    kind: AnnotationKind,
+    (at, label): &'a (TextSpan, String),
+) -> Annotation<'a> {
+    let annotation = kind.span(source.place(*at));
+    if label.is_empty() {
+        annotation
+    } else {
+        annotation.label(escaped(label))
+    }
+}
+
+/// The text of a file as it can be shown, and where each place of the file is in it.
+struct Source {
+    text: String,
+    /// Places behind which everything moved, in the file, and by how much in all.
+    moved: Vec<(usize, usize)>,
+    /// How long the file is.
+    len: usize,
+    /// The byte order mark, which is not shown.
+    mark: usize,
+}
+
+impl Source {
+    fn new(text: &str) -> Source {
+        let shown = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let mark = text.len() - shown.len();
+        let (mut escaped_text, mut moved, mut by) =
+            (String::with_capacity(shown.len()), Vec::new(), 0);
+        for (at, c) in shown.char_indices() {
+            let line_end = c == '\n' || (c == '\r' && shown[at..].starts_with("\r\n"));
+            if line_end || c == '\t' || !is_unseen(c) {
+                escaped_text.push(c);
+                continue;
+            }
+            let before = escaped_text.len();
+            escaped_text.extend(c.escape_unicode());
+            by += escaped_text.len() - before - c.len_utf8();
+            moved.push((mark + at + c.len_utf8(), by));
+        }
+        Source {
+            text: escaped_text,
+            moved,
+            len: text.len(),
+            mark,
+        }
+    }
+
+    /// Where a place of the file is in the shown text, never more than one line of it: a caret
+    /// under many lines points at nothing.
+    fn place(&self, at: TextSpan) -> std::ops::Range<usize> {
+        let start = self.offset(at.start);
+        let end = self.offset(at.end).max(start);
+        let line = self.text[start..end]
+            .find('\n')
+            .map_or(end, |newline| start + newline);
+        start..line.min(end)
+    }
+
+    fn offset(&self, at: usize) -> usize {
+        let at = at.min(self.len).max(self.mark);
+        let passed = self.moved.partition_point(|&(place, _)| place <= at);
+        let by = passed.checked_sub(1).map_or(0, |last| self.moved[last].1);
+        let mut offset = (at - self.mark + by).min(self.text.len());
+        while !self.text.is_char_boundary(offset) {
+            offset -= 1;
+        }
+        offset
+    }
+}
+
+/// A text in which every character can be seen, on one line.
+fn escaped(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_unseen(c) {
+            shown.extend(c.escape_unicode());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+/// Whether a character acts on the text around it instead of being seen.
+fn is_unseen(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use bootrace_sim::scenario::parse;
+
+    use super::*;
+
+    fn rendered(text: &str) -> String {
+        let problems = parse(text).expect_err("a file that is wrong");
+        render("a.toml", text, &problems, false)
+    }
+
+    #[test]
+    fn a_certain_name_is_shown_as_a_change() {
+        let text = "format = 1\nname = \"a\"\nlenght = 3\n[queue.q]\ndefaultJobOptions = {}\n";
+        let expected = "\
+error[BR003]: unknown key `defaultJobOptions`
+ --> a.toml:5:1
+  |
+5 | defaultJobOptions = {}
+  | ^^^^^^^^^^^^^^^^^ BullMQ's `defaultJobOptions` is `default_job_options` here
+  |
+help: rename it
+  |
+5 - defaultJobOptions = {}
+5 + default_job_options = {}
+  |
+";
+        assert!(rendered(text).contains(expected), "{}", rendered(text));
+    }
+
+    #[test]
+    fn nothing_of_the_file_acts_on_the_terminal() {
+        let text = "\u{feff}format = 2 # \u{202e}\u{7}é\n\"\\u001b[31m\" = 1 # \u{200b}\r\nx = '\u{1b}]8;;'\n";
+        let shown = rendered(text);
+        let seen = |c: char| c == '\n' || !is_unseen(c);
+        assert!(shown.chars().all(seen), "{shown:?}");
+        assert!(shown.contains("\\u{1b}]8;;"), "{shown}");
+        let path = render("\u{1b}[31m.toml", "", &parse("").expect_err("empty"), false);
+        assert!(
+            path.starts_with("error[BR010]: ") && path.chars().all(seen),
+            "{path:?}"
+        );
+    }
+
+    #[test]
+    fn places_move_with_what_is_escaped() {
+        let text = "\u{feff}# \u{202e}\nformat = 1 # \u{ad}\nname = 5\n";
+        let shown = rendered(text);
+        let expected = " --> a.toml:3:8\n  |\n3 | name = 5\n  |        ^ this is a whole number\n";
+        assert!(shown.contains(expected), "{shown}");
+    }
+
+    #[test]
+    fn places_anywhere_are_rendered() {
+        let texts = [
+            "",
+            "\n",
+            "é\u{202e}é\n\nx",
+            "\u{feff}",
+            "a\r\nb",
+            "a\tb = \u{1}\u{1}\u{1}",
+        ];
+        for text in texts {
+            for start in 0..=text.len() + 1 {
+                for end in start..=text.len() + 1 {
+                    let problem = Diagnostic::error("BR001", TextSpan::new(start, end), "m")
+                        .and(TextSpan::new(0, start), "a second place")
+                        .rename("r");
+                    let problem = [problem];
+                    let shown = render("a.toml", text, &problem, true);
+                    assert!(shown.contains("BR001"));
+                    assert!(!render("a.toml", text, &problem, false).contains('\u{1b}'));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! Reports: what an exploration came to, as values, and the ways to render them. Nothing is judged
+//! here but whether things are as the scenario declares them.
+
+pub mod diagnostic;
+pub mod text;
+
+use crate::explore::{Exploration, Played};
+use bootrace_sim::oracle::Figures;
+use bootrace_sim::scenario::{Declared, Expectation, Property, Scenario};
+use serde::Serialize;
+
+/// What the runs of one scenario came to.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Report {
+    /// The file.
+    pub file: String,
+    /// The scenario's name.
+    pub scenario: String,
+    /// The seeds that were played: first and last.
+    pub seeds: (u64, u64),
+    /// One for each expectation, in the file's order.
+    pub expectations: Vec<Expected>,
+    /// The figures, each over all seeds.
+    pub figures: Vec<Figure>,
+    /// How it all ends.
+    pub verdict: Verdict,
+}
+
+/// How an exploration ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Everything is as declared.
+    AsDeclared,
+    /// Something is not as declared.
+    NotAsDeclared,
+    /// The premise of an expectation was never met.
+    Vacuous,
+    /// Equal runs were not equal.
+    Nondeterministic,
+    /// A run was stopped because it would not end.
+    Inconclusive,
+}
+
+/// One expectation over all seeds.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Expected {
+    /// `always` or `eventually`.
+    pub kind: &'static str,
+    /// The property: `firings per window`.
+    pub property: &'static str,
+    /// The schedule that it is about.
+    pub schedule: String,
+    /// Its bound: `at most`, `at least`, `exactly`.
+    pub relation: &'static str,
+    /// The bound's number.
+    pub bound: u64,
+    /// What the scenario declares: `holds`, `violated in every seed`, …
+    pub declared: String,
+    /// Whether it is so.
+    pub status: Status,
+    /// In how many seeds it was violated.
+    pub violated: u64,
+    /// In how many seeds its premise was met.
+    pub judged: u64,
+    /// Of how many.
+    pub of: u64,
+    /// The worst value and the first seed that has it.
+    pub worst: Option<(u64, u64)>,
+    /// The median over the seeds in which its premise was met.
+    pub median: Option<u64>,
+}
+
+/// Whether an expectation is as declared.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// It holds, and should.
+    Holds,
+    /// It is violated, as declared.
+    ViolatedAsDeclared,
+    /// It is violated, or not violated, against what is declared.
+    NotAsDeclared,
+    /// Its premise was never met.
+    Vacuous,
+}
+
+/// One figure over all seeds.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Figure {
+    /// What is counted.
+    pub name: &'static str,
+    /// The least, the median and the most over the seeds.
+    pub least: u64,
+    /// See `least`.
+    pub median: u64,
+    /// See `least`.
+    pub most: u64,
+    /// The first seed that has the most.
+    pub most_seed: u64,
+    /// The value of each seed, for pairing.
+    #[serde(skip)]
+    pub values: Vec<u64>,
+}
+
+/// What the figures are called, and where they are.
+const FIGURES: [(&str, fn(&Figures) -> u64); 9] = [
+    ("executions", |figures| figures.total.executions),
+    ("firings", |figures| figures.total.firings),
+    ("rows written", |figures| figures.total.rows),
+    ("failed jobs", |figures| figures.failed),
+    ("stalled jobs", |figures| figures.stalled),
+    ("longest queue", |figures| figures.longest),
+    ("queue at the end", |figures| figures.length_at_end),
+    ("boots", |figures| figures.boots),
+    ("commands", |figures| figures.commands),
+];
+
+impl Report {
+    /// Sums up the runs of a scenario.
+    ///
+    /// # Panics
+    /// If no seed was played: the arguments do not allow it.
+    pub fn new(file: &str, scenario: &Scenario, exploration: &Exploration) -> Self {
+        let played = &exploration.played;
+        let (first, last) = match (played.first(), played.last()) {
+            (Some(first), Some(last)) => (first.seed, last.seed),
+            _ => panic!("an exploration plays one seed at least"),
+        };
+        let expectations: Vec<Expected> = scenario
+            .expectations
+            .iter()
+            .enumerate()
+            .map(|(place, expectation)| expected(scenario, expectation, place, played))
+            .collect();
+        Report {
+            file: file.to_owned(),
+            scenario: scenario.name.to_string(),
+            seeds: (first, last),
+            verdict: verdict(exploration, &expectations),
+            expectations,
+            figures: FIGURES.iter().map(|(name, value)| figure(name, value, played)).collect(),
+        }
+    }
+}
+
+/// The first that applies, in the order of the exit codes.
+fn verdict(exploration: &Exploration, expectations: &[Expected]) -> Verdict {
+    let any = |status| expectations.iter().any(|expected| expected.status == status);
+    if exploration.nondeterministic.is_some() {
+        Verdict::Nondeterministic
+    } else if any(Status::NotAsDeclared) {
+        Verdict::NotAsDeclared
+    } else if exploration.played.iter().any(|played| played.out_of_steps) {
+        Verdict::Inconclusive
+    } else if any(Status::Vacuous) {
+        Verdict::Vacuous
+    } else {
+        Verdict::AsDeclared
+    }
+}
+
+fn expected(
+    scenario: &Scenario,
+    expectation: &Expectation,
+    place: usize,
+    played: &[Played],
+) -> Expected {
+    let (kind, property, schedule, relation, bound) = match expectation.property {
+        Property::FiringsAtMost { schedule, most } => {
+            ("always", "firings per window", schedule, "at most", most)
+        }
+        Property::FiringsAtLeast { schedule, least } => {
+            ("always", "firings per window", schedule, "at least", least)
+        }
+        Property::RowsAtMost { schedule, most } => {
+            ("always", "rows per window", schedule, "at most", most)
+        }
+        Property::LiveRegistrations { schedule, exactly } => {
+            ("eventually", "live registrations", schedule, "exactly", exactly)
+        }
+    };
+    let judgements = || played.iter().map(|played| (played.seed, &played.verdict.judgements[place]));
+    let count = |which: fn(&bootrace_sim::oracle::Judgement) -> bool| {
+        judgements().filter(|(_, judgement)| which(judgement)).count() as u64
+    };
+    let (violated, judged) = (count(|judgement| !judgement.held), count(|judgement| judgement.judged > 0));
+    let of = played.len() as u64;
+    let mut found: Vec<(u64, u64)> =
+        judgements().filter_map(|(seed, judgement)| Some((judgement.figure?, seed))).collect();
+    let distance = |value: u64| match relation {
+        "at most" => value,
+        "at least" => u64::MAX - value,
+        _ => value.abs_diff(bound),
+    };
+    let worst = found.iter().copied().max_by_key(|(value, seed)| (distance(*value), u64::MAX - seed));
+    found.sort_unstable();
+    Expected {
+        kind,
+        property,
+        schedule: scenario.schedules[schedule].name.to_string(),
+        relation,
+        bound,
+        declared: declared(expectation.declared),
+        status: status(expectation.declared, violated, judged, of),
+        violated,
+        judged,
+        of,
+        worst,
+        median: found.get(found.len() / 2).map(|(value, _)| *value),
+    }
+}
+
+fn declared(declared: Declared) -> String {
+    match declared {
+        Declared::Holds => "holds".to_owned(),
+        Declared::EverySeed => "violated in every seed".to_owned(),
+        Declared::SomeSeed => "violated in some seed".to_owned(),
+        Declared::AtLeast(percent) => format!("violated in at least {percent} % of the seeds"),
+    }
+}
+
+fn status(declared: Declared, violated: u64, judged: u64, of: u64) -> Status {
+    let so = match declared {
+        Declared::Holds => violated == 0,
+        Declared::EverySeed => violated == of,
+        Declared::SomeSeed => violated > 0,
+        Declared::AtLeast(percent) => violated * 100 >= u64::from(percent) * of,
+    };
+    match (judged, so, declared) {
+        (0, _, _) => Status::Vacuous,
+        (_, false, _) => Status::NotAsDeclared,
+        (_, true, Declared::Holds) => Status::Holds,
+        (_, true, _) => Status::ViolatedAsDeclared,
+    }
+}
+
+fn figure(name: &'static str, value: &fn(&Figures) -> u64, played: &[Played]) -> Figure {
+    let values: Vec<u64> = played.iter().map(|played| value(&played.verdict.figures)).collect();
+    let mut sorted = values.clone();
+    sorted.sort_unstable();
+    let most = sorted.last().copied().unwrap_or(0);
+    let place = values.iter().position(|value| *value == most).unwrap_or(0);
+    Figure {
+        name,
+        least: sorted.first().copied().unwrap_or(0),
+        median: sorted.get(sorted.len() / 2).copied().unwrap_or(0),
+        most,
+        most_seed: played.get(place).map_or(0, |played| played.seed),
+        values,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_violation_is_good_only_where_it_is_declared() {
+        assert_eq!(status(Declared::Holds, 0, 10, 10), Status::Holds);
+        assert_eq!(status(Declared::Holds, 1, 10, 10), Status::NotAsDeclared);
+        assert_eq!(status(Declared::EverySeed, 10, 10, 10), Status::ViolatedAsDeclared);
+        assert_eq!(status(Declared::EverySeed, 9, 10, 10), Status::NotAsDeclared);
+        assert_eq!(status(Declared::SomeSeed, 0, 10, 10), Status::NotAsDeclared);
+        assert_eq!(status(Declared::AtLeast(60), 6, 10, 10), Status::ViolatedAsDeclared);
+        assert_eq!(status(Declared::AtLeast(60), 5, 10, 10), Status::NotAsDeclared);
+    }
+
+    #[test]
+    fn what_was_never_judged_is_vacuous_not_green() {
+        assert_eq!(status(Declared::Holds, 0, 0, 10), Status::Vacuous);
+        assert_eq!(status(Declared::SomeSeed, 0, 0, 10), Status::Vacuous);
+    }
+}
