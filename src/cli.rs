@@ -166,7 +166,9 @@ fn load_all(files: &[PathBuf]) -> Option<Vec<Loaded>> {
 fn say(error: &load::Error) {
     match error {
         load::Error::Io(path, error) => eprintln!("error: cannot read {}: {error}", path.display()),
-        load::Error::Refused(path, why) => eprintln!("error: cannot read {}: {why}", path.display()),
+        load::Error::Refused(path, why) => {
+            eprintln!("error: cannot read {}: {why}", path.display())
+        }
         load::Error::Bad(path, text, problems) => {
             complain(path, text, problems);
             let problems = match problems.len() {
@@ -187,7 +189,10 @@ fn reports(loaded: &[Loaded], how: &How) -> Vec<Report> {
     let report = |loaded: &Loaded| {
         let exploration: Exploration = explore(&loaded.scenario, how.seeds());
         if let Some((once, again)) = exploration.nondeterministic {
-            eprintln!("error: {}: two runs of one seed differ: {once:016x}, {again:016x}", loaded.path.display());
+            eprintln!(
+                "error: {}: two runs of one seed differ: {once:016x}, {again:016x}",
+                loaded.path.display()
+            );
         }
         Report::new(&loaded.path.display().to_string(), &loaded.scenario, &exploration)
     };

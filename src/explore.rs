@@ -47,9 +47,7 @@ pub fn explore(scenario: &Arc<Scenario>, seeds: RangeInclusive<u64>) -> Explorat
         || seeds.into_par_iter().map(|seed| play(scenario, seed)).collect::<Vec<_>>(),
         || play(scenario, first),
     );
-    let nondeterministic = played
-        .first()
-        .filter(|once| **once != again)
-        .map(|once| (once.hash, again.hash));
+    let nondeterministic =
+        played.first().filter(|once| **once != again).map(|once| (once.hash, again.hash));
     Exploration { played, nondeterministic }
 }

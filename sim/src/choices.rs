@@ -204,7 +204,10 @@ impl Choices {
     /// If the policy's answer is not below `bound`, or `bound` is zero: bugs in bootrace.
     #[inline]
     pub fn ask(&mut self, life: LifeId, site: Site, label: Label, bound: u32, odds: Odds) -> u32 {
-        assert!(bound > 0 && bound <= u32::from(u16::MAX), "a question has between 1 and 65,535 answers");
+        assert!(
+            bound > 0 && bound <= u32::from(u16::MAX),
+            "a question has between 1 and 65,535 answers"
+        );
         if bound == 1 {
             return 0;
         }

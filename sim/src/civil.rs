@@ -56,11 +56,8 @@ impl Date {
         let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
         let from_march = (5 * of_year + 2) / 153;
         let day = of_year - (153 * from_march + 2) / 5 + 1;
-        let (month, carry) = if from_march < 10 {
-            (from_march + 3, 0)
-        } else {
-            (from_march - 9, 1)
-        };
+        let (month, carry) =
+            if from_march < 10 { (from_march + 3, 0) } else { (from_march - 9, 1) };
         let year = year_of_era + era * 400 + carry;
         Date {
             year: i32::try_from(year).unwrap_or(if year < 0 { i32::MIN } else { i32::MAX }),
@@ -193,13 +190,7 @@ impl Zone {
         let name = zone.iana_name()?.to_owned();
         let mut starts_ms = vec![-FAR_MS];
         let mut offsets_s = vec![zone.to_offset(Timestamp::MIN).seconds()];
-        let last_ms = Date {
-            year: LAST_YEAR,
-            month: 1,
-            day: 1,
-        }
-        .to_days()
-            * DAY_MS;
+        let last_ms = Date { year: LAST_YEAR, month: 1, day: 1 }.to_days() * DAY_MS;
         for change in zone.following(Timestamp::MIN) {
             let at_ms = change.timestamp().as_millisecond();
             if at_ms >= last_ms {
@@ -212,11 +203,7 @@ impl Zone {
                 offsets_s.push(offset_s);
             }
         }
-        Some(Zone(Arc::new(Table {
-            name,
-            starts_ms,
-            offsets_s,
-        })))
+        Some(Zone(Arc::new(Table { name, starts_ms, offsets_s })))
     }
 
     /// Coordinated Universal Time, which is the zone of every process unless its environment
@@ -227,11 +214,7 @@ impl Zone {
     }
 
     fn fixed(name: String, offset_s: i32) -> Zone {
-        Zone(Arc::new(Table {
-            name,
-            starts_ms: vec![-FAR_MS],
-            offsets_s: vec![offset_s],
-        }))
+        Zone(Arc::new(Table { name, starts_ms: vec![-FAR_MS], offsets_s: vec![offset_s] }))
     }
 
     /// The name, in its registered spelling.
@@ -292,9 +275,7 @@ fn fixed_offset(text: &str) -> Option<i32> {
     };
     let number = |digits: &str| {
         let plain = digits.bytes().all(|b| b.is_ascii_digit());
-        (plain && (1..=2).contains(&digits.len()))
-            .then(|| digits.parse::<i32>().ok())
-            .flatten()
+        (plain && (1..=2).contains(&digits.len())).then(|| digits.parse::<i32>().ok()).flatten()
     };
     Some(sign * (number(hours)? * 3_600 + number(minutes)? * 60))
 }

@@ -57,9 +57,14 @@ struct Container {
 enum Stage {
     /// Created, or in back-off: it will run.
     Pending,
-    Running { proc: ProcId, since: Instant },
+    Running {
+        proc: ProcId,
+        since: Instant,
+    },
     /// Asked to end.
-    Ending { proc: ProcId },
+    Ending {
+        proc: ProcId,
+    },
     /// Ended, and not to be started again.
     Dead,
     Gone,
@@ -131,7 +136,9 @@ impl Fleet {
     pub(crate) fn ended(&mut self, kernel: &mut Kernel<Servers>) {
         for (proc, end) in kernel.take_ended() {
             let has = |container: &Container| match container.stage {
-                Stage::Running { proc: running, .. } | Stage::Ending { proc: running } => running == proc,
+                Stage::Running { proc: running, .. } | Stage::Ending { proc: running } => {
+                    running == proc
+                }
                 Stage::Pending | Stage::Dead | Stage::Gone => false,
             };
             let container = self.containers.iter().position(has);
@@ -159,7 +166,8 @@ impl Fleet {
                 self.reconcile(kernel, service);
             }
             Change::Kill(count) => {
-                let running = self.containers.iter().filter(|container| container.service == service);
+                let running =
+                    self.containers.iter().filter(|container| container.service == service);
                 let procs = running.filter_map(|container| match container.stage {
                     Stage::Running { proc, .. } | Stage::Ending { proc } => Some(proc),
                     Stage::Pending | Stage::Dead | Stage::Gone => None,

@@ -15,7 +15,8 @@ use crate::clock::{Instant, Span};
 use crate::database::{Statement, Write};
 use crate::event::{JobId, QueueId, ReleaseId};
 use crate::scenario::{
-    self, Action, Add, JobOptions, JobStep, OnError, Outcome, Range, Repeat, Scenario, Step, Template,
+    self, Action, Add, JobOptions, JobStep, OnError, Outcome, Range, Repeat, Scenario, Step,
+    Template,
 };
 use crate::servers::{Conn, Ctx, DATABASE, FIRST_DRAW, Request};
 use std::cell::RefCell;
@@ -180,7 +181,8 @@ impl Process {
         Box::pin(async move {
             let scenario = self.image.scenario.clone();
             let does = |does: &&scenario::Job| {
-                does.name.as_bytes() == job.name.as_bytes() && does.queue.is_none_or(|only| only == queue)
+                does.name.as_bytes() == job.name.as_bytes()
+                    && does.queue.is_none_or(|only| only == queue)
             };
             let Some(does) = scenario.jobs.iter().find(does) else { return true };
             for step in &does.steps {
@@ -212,7 +214,8 @@ impl Process {
                 for batch in 0..u64::from(*batches) {
                     let job = JobId(job.id.clone());
                     let rows = share(*rows, u64::from(*batches), batch);
-                    self.statement(Statement { takes, writes: Some(Write { queue, job, rows }) }).await?;
+                    self.statement(Statement { takes, writes: Some(Write { queue, job, rows }) })
+                        .await?;
                 }
             }
             JobStep::Sleep(range) => {

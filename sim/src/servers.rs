@@ -98,7 +98,8 @@ impl Servers {
             }
             Request::Script(QueueCall { keys, call }) => {
                 let events = &mut self.events;
-                let returned = self.redis.script(out.now, |db| scripts::run(call, &keys, db, events));
+                let returned =
+                    self.redis.script(out.now, |db| scripts::run(call, &keys, db, events));
                 for event in self.events.drain(..) {
                     out.emit(Event::Queue(keys.id, event));
                 }

@@ -42,7 +42,12 @@ pub struct Outcome {
 
 /// Plays a scenario to its end. Every event goes to `sink` as it happens; answers are recorded on a
 /// tape if `record` is set.
-pub fn run(scenario: &Arc<Scenario>, policy: Box<dyn Policy>, record: bool, sink: &mut dyn Sink) -> Outcome {
+pub fn run(
+    scenario: &Arc<Scenario>,
+    policy: Box<dyn Policy>,
+    record: bool,
+    sink: &mut dyn Sink,
+) -> Outcome {
     let mut world = World::new(scenario, policy, record);
     let out_of_steps = !world.play(sink);
     world.outcome(out_of_steps)

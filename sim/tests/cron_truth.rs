@@ -30,19 +30,13 @@ fn iterate(cron: &Cron, start: i64, zone: &Zone, count: usize) -> Outcome {
             }
         }
     }
-    Outcome {
-        firings,
-        error: None,
-    }
+    Outcome { firings, error: None }
 }
 
 /// As BullMQ does it: read afresh after each firing.
 fn chain(cron: &Cron, start: i64, zone: &Zone, count: usize) -> Vec<i64> {
     let next = |&at: &i64| cron.next(at, zone);
-    std::iter::successors(Some(start), next)
-        .skip(1)
-        .take(count)
-        .collect()
+    std::iter::successors(Some(start), next).skip(1).take(count).collect()
 }
 
 fn integers(value: &Value) -> Vec<i64> {
@@ -63,10 +57,7 @@ fn agrees_with_the_truth() {
         errors += usize::from(error.is_some());
         let Some(zone) = Zone::get(row["tz"].as_str().unwrap_or("UTC")) else {
             let refused = "CronDate: unhandled timestamp";
-            assert!(
-                error.is_some_and(|error| error.starts_with(refused)),
-                "{row}"
-            );
+            assert!(error.is_some_and(|error| error.starts_with(refused)), "{row}");
             continue;
         };
         let cron = match Cron::parse(pattern) {
@@ -111,10 +102,7 @@ fn check_fuzz(line: &str) -> Result<(usize, bool), String> {
             at += step;
             at
         };
-        integers(steps)
-            .into_iter()
-            .map(&mut add)
-            .collect::<Vec<_>>()
+        integers(steps).into_iter().map(&mut add).collect::<Vec<_>>()
     };
     let firings = sums(&row[3]);
     let count = firings.len();
@@ -123,11 +111,7 @@ fn check_fuzz(line: &str) -> Result<(usize, bool), String> {
         Err(found) if Some(format!("p:{found}")) == error => return Ok((0, true)),
         Err(found) => return Err(format!("parse: {found}")),
     };
-    let fresh = if row[4].is_null() {
-        firings.clone()
-    } else {
-        sums(&row[4])
-    };
+    let fresh = if row[4].is_null() { firings.clone() } else { sums(&row[4]) };
     let found = chain(&cron, start, &zone, count);
     if found != fresh {
         return Err(format!("chained: {found:?}, not {fresh:?}"));
@@ -157,12 +141,7 @@ fn check_lines(lines: &str) {
     }
     println!("{rows} rows: {instants} instants, {errors} errors");
     let shown = wrong.len().min(40);
-    assert!(
-        wrong.is_empty(),
-        "{} wrong:\n{}",
-        wrong.len(),
-        wrong[..shown].join("\n")
-    );
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong[..shown].join("\n"));
 }
 
 #[test]

@@ -47,11 +47,7 @@ at_most = 1
 
 /// The good file with one part changed.
 fn with(part: &str, by: &str) -> String {
-    assert_eq!(
-        GOOD.matches(part).count(),
-        1,
-        "{part:?} stands once in the good file"
-    );
+    assert_eq!(GOOD.matches(part).count(), 1, "{part:?} stands once in the good file");
     GOOD.replace(part, by)
 }
 
@@ -209,14 +205,8 @@ fn cases() -> Vec<(&'static str, String, Vec<&'static str>)> {
     };
     let case = |line: &'static str| {
         let columns: Vec<&str> = line.split(" | ").collect();
-        let [expected, part, by] = columns[..] else {
-            panic!("three columns: {line}")
-        };
-        (
-            by,
-            with(&ends(part), &ends(by)),
-            expected.split(", ").collect(),
-        )
+        let [expected, part, by] = columns[..] else { panic!("three columns: {line}") };
+        (by, with(&ends(part), &ends(by)), expected.split(", ").collect())
     };
     lines.map(case).collect()
 }
@@ -263,27 +253,12 @@ fn a_byte_order_mark_and_other_line_ends_change_nothing() {
 
 #[test]
 fn what_was_meant_is_read_on_and_nothing_else_is_missing() {
-    let text = with(
-        "{ worker = \"work\" }",
-        "{ Worker = \"wrk\", drainDelay = 5, queue = \"work\" }",
-    );
-    check(
-        &text,
-        &[
-            "BR003 19:5",
-            "BR014 19:14",
-            "BR003 19:21",
-            "BR016 19:34",
-            "BR004 19:37",
-        ],
-    );
-    let renames: Vec<Option<String>> = problems(&text)
-        .into_iter()
-        .map(|problem| problem.rename)
-        .collect();
-    let [worker, _, drain_delay, ..] = renames.as_slice() else {
-        panic!("{renames:?}")
-    };
+    let text =
+        with("{ worker = \"work\" }", "{ Worker = \"wrk\", drainDelay = 5, queue = \"work\" }");
+    check(&text, &["BR003 19:5", "BR014 19:14", "BR003 19:21", "BR016 19:34", "BR004 19:37"]);
+    let renames: Vec<Option<String>> =
+        problems(&text).into_iter().map(|problem| problem.rename).collect();
+    let [worker, _, drain_delay, ..] = renames.as_slice() else { panic!("{renames:?}") };
     assert_eq!(worker.as_deref(), Some("worker"));
     assert_eq!(drain_delay.as_deref(), Some("drain_delay"));
 }
@@ -295,21 +270,13 @@ fn two_places_are_shown_where_two_disagree() {
         (with("[queue.work]", "[queue.work]\n[queue.work]"), (10, 1)),
         (with("[queue.work]", "[queue.work]\n[queue.WORK]"), (10, 8)),
         (with("name ", "name = \"a\"\nname "), (2, 1)),
-        (
-            with("odds = \"25%\"", "odds = \"25%\", odds = \"5%\""),
-            (30, 10),
-        ),
-        (
-            with("deploy = \"one\"", "deploy = \"one\"\nscale = 3"),
-            (27, 1),
-        ),
+        (with("odds = \"25%\"", "odds = \"25%\", odds = \"5%\""), (30, 10)),
+        (with("deploy = \"one\"", "deploy = \"one\"\nscale = 3"), (27, 1)),
         (with("job   = \"tick\"", "job   = \"tock\""), (5, 11)),
     ] {
         let problems = problems(&text);
-        let places: Vec<_> = problems
-            .iter()
-            .map(|problem| problem.labels[1].0.line_column(&text))
-            .collect();
+        let places: Vec<_> =
+            problems.iter().map(|problem| problem.labels[1].0.line_column(&text)).collect();
         assert_eq!(places, [second], "{text}\n{problems:#?}");
     }
 }
@@ -320,31 +287,18 @@ fn applied_renames_make_the_file_right() {
         "release = \"one\"",
         "release = \"ONE\"\nrestartPolicy = \"OnFailure\"\nmax-surge = 1",
     );
-    text = text.replace(
-        "max-surge = 1",
-        "strategy = { maxSurge = 1, \"max-unavailable\" = 0 }",
-    );
+    text = text.replace("max-surge = 1", "strategy = { maxSurge = 1, \"max-unavailable\" = 0 }");
     text = text.replace("length =", "start = 2026-01-05T00:00:00\nlength =");
-    text = text.replace(
-        "worker = \"work\"",
-        "worker = \"work\", lock-duration = \"1m\"",
-    );
+    text = text.replace("worker = \"work\"", "worker = \"work\", lock-duration = \"1m\"");
     while let Err(problems) = parse(&text) {
-        let problem = problems
-            .iter()
-            .find(|problem| problem.rename.is_some())
-            .expect("a certain fix");
+        let problem =
+            problems.iter().find(|problem| problem.rename.is_some()).expect("a certain fix");
         let at = problem.at();
-        text.replace_range(
-            at.start..at.end,
-            problem.rename.as_deref().expect("the fix"),
-        );
+        text.replace_range(at.start..at.end, problem.rename.as_deref().expect("the fix"));
     }
     let scenario = good(&text);
-    let expected = Rollout::Rolling {
-        max_surge: Quota::Count(1),
-        max_unavailable: Quota::Count(0),
-    };
+    let expected =
+        Rollout::Rolling { max_surge: Quota::Count(1), max_unavailable: Quota::Count(0) };
     assert_eq!(scenario.services[0].rollout, expected);
 }
 
@@ -353,10 +307,7 @@ fn problems_come_in_the_order_of_the_file() {
     let text = with("\"2h\"", "7200")
         .replace("odds = \"25%\"", "odds = 1")
         .replace("every = \"1h\"\nq", "evry = 5\nq");
-    check(
-        &text,
-        &["BR016 3:10", "BR003 6:1", "BR016 6:8", "BR006 30:17"],
-    );
+    check(&text, &["BR016 3:10", "BR003 6:1", "BR016 6:8", "BR006 30:17"]);
 }
 
 #[test]
@@ -386,17 +337,13 @@ fn floods_get_one_answer_each() {
 fn long_lists_and_large_fleets_are_refused() {
     let steps = "{ query = \"1s\" },".repeat(1001);
     check(&with("{ query = \"1s..2s\" }", &steps), &["BR011 13:9"]);
-    let services: String = (0..11)
-        .map(|n| format!("[service.s{n}]\nrelease = \"one\"\nreplicas = 1000\n"))
-        .collect();
+    let services: String =
+        (0..11).map(|n| format!("[service.s{n}]\nrelease = \"one\"\nreplicas = 1000\n")).collect();
     let text = with("[faults]\nkill = { odds = \"25%\" }", &services)
         .replace("deploy", "service = \"web\"\ndeploy");
     check(&text, &["BR011 57:10"]);
     let queues: String = (0..1001).map(|n| format!("[queue.q{n}]\n")).collect();
-    check(
-        &with("[queue.work]\n", &format!("[queue.work]\n{queues}")),
-        &["BR011 1010:8"],
-    );
+    check(&with("[queue.work]\n", &format!("[queue.work]\n{queues}")), &["BR011 1010:8"]);
 }
 
 #[test]
@@ -427,22 +374,14 @@ fn sound(text: &str) {
         Err(problems) => (problems, true),
     };
     assert_eq!(
-        problems
-            .iter()
-            .any(|problem| problem.severity == Severity::Error),
+        problems.iter().any(|problem| problem.severity == Severity::Error),
         failed,
         "{text}"
     );
-    assert!(
-        problems.is_sorted_by_key(Diagnostic::at),
-        "{text}\n{problems:#?}"
-    );
+    assert!(problems.is_sorted_by_key(Diagnostic::at), "{text}\n{problems:#?}");
     for problem in &problems {
         assert!(CODES.iter().any(|(code, _)| *code == problem.code));
-        assert!(
-            !problem.message.chars().any(char::is_control),
-            "{problem:?}"
-        );
+        assert!(!problem.message.chars().any(char::is_control), "{problem:?}");
         assert!(!problem.labels.is_empty());
         for (at, _) in &problem.labels {
             assert!(text.get(at.start..at.end).is_some(), "{at:?} in {text}");

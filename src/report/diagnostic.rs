@@ -15,11 +15,7 @@ const WIDTH: usize = 200;
 /// Renders diagnostics of a file that has this text and is called `path`, one after the other.
 #[must_use]
 pub fn render(path: &str, text: &str, diagnostics: &[Diagnostic], color: bool) -> String {
-    let renderer = if color {
-        Renderer::styled().hyperlink(false)
-    } else {
-        Renderer::plain()
-    };
+    let renderer = if color { Renderer::styled().hyperlink(false) } else { Renderer::plain() };
     let renderer = renderer.term_width(WIDTH);
     let (path, source) = (escaped(path), Source::new(text));
     let mut rendered = String::new();
@@ -36,9 +32,7 @@ fn groups<'a>(path: &'a str, source: &'a Source, diagnostic: &'a Diagnostic) -> 
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let title = level
-        .primary_title(escaped(&diagnostic.message))
-        .id(diagnostic.code);
+    let title = level.primary_title(escaped(&diagnostic.message)).id(diagnostic.code);
     let mut problem = Group::with_title(title);
     let Some((first, rest)) = diagnostic.labels.split_first() else {
         return vec![problem.element(Origin::path(path))];
@@ -48,9 +42,7 @@ fn groups<'a>(path: &'a str, source: &'a Source, diagnostic: &'a Diagnostic) -> 
         problem = problem.element(Origin::path(path).line(1).char_column(1));
     } else {
         let primary = annotation(source, AnnotationKind::Primary, first);
-        let others = rest
-            .iter()
-            .map(|label| annotation(source, AnnotationKind::Context, label));
+        let others = rest.iter().map(|label| annotation(source, AnnotationKind::Context, label));
         let snippet = Snippet::source(&source.text).path(path).annotation(primary);
         problem = problem.element(snippet.annotations(others));
     }
@@ -74,11 +66,7 @@ fn annotation<'a>(
     (at, label): &'a (TextSpan, String),
 ) -> Annotation<'a> {
     let annotation = kind.span(source.place(*at));
-    if label.is_empty() {
-        annotation
-    } else {
-        annotation.label(escaped(label))
-    }
+    if label.is_empty() { annotation } else { annotation.label(escaped(label)) }
 }
 
 /// The text of a file as it can be shown, and where each place of the file is in it.
@@ -109,12 +97,7 @@ impl Source {
             by += escaped_text.len() - before - c.len_utf8();
             moved.push((mark + at + c.len_utf8(), by));
         }
-        Source {
-            text: escaped_text,
-            moved,
-            len: text.len(),
-            mark,
-        }
+        Source { text: escaped_text, moved, len: text.len(), mark }
     }
 
     /// Where a place of the file is in the shown text, never more than one line of it: a caret
@@ -122,9 +105,7 @@ impl Source {
     fn place(&self, at: TextSpan) -> std::ops::Range<usize> {
         let start = self.offset(at.start);
         let end = self.offset(at.end).max(start);
-        let line = self.text[start..end]
-            .find('\n')
-            .map_or(end, |newline| start + newline);
+        let line = self.text[start..end].find('\n').map_or(end, |newline| start + newline);
         start..line.min(end)
     }
 
@@ -199,10 +180,7 @@ help: rename it
         assert!(shown.chars().all(seen), "{shown:?}");
         assert!(shown.contains("\\u{1b}]8;;"), "{shown}");
         let path = render("\u{1b}[31m.toml", "", &parse("").expect_err("empty"), false);
-        assert!(
-            path.starts_with("error[BR010]: ") && path.chars().all(seen),
-            "{path:?}"
-        );
+        assert!(path.starts_with("error[BR010]: ") && path.chars().all(seen), "{path:?}");
     }
 
     #[test]
@@ -215,14 +193,7 @@ help: rename it
 
     #[test]
     fn places_anywhere_are_rendered() {
-        let texts = [
-            "",
-            "\n",
-            "é\u{202e}é\n\nx",
-            "\u{feff}",
-            "a\r\nb",
-            "a\tb = \u{1}\u{1}\u{1}",
-        ];
+        let texts = ["", "\n", "é\u{202e}é\n\nx", "\u{feff}", "a\r\nb", "a\tb = \u{1}\u{1}\u{1}"];
         for text in texts {
             for start in 0..=text.len() + 1 {
                 for end in start..=text.len() + 1 {

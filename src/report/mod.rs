@@ -180,11 +180,13 @@ fn expected(
             ("eventually", "live registrations", schedule, "exactly", exactly)
         }
     };
-    let judgements = || played.iter().map(|played| (played.seed, &played.verdict.judgements[place]));
+    let judgements =
+        || played.iter().map(|played| (played.seed, &played.verdict.judgements[place]));
     let count = |which: fn(&bootrace_sim::oracle::Judgement) -> bool| {
         judgements().filter(|(_, judgement)| which(judgement)).count() as u64
     };
-    let (violated, judged) = (count(|judgement| !judgement.held), count(|judgement| judgement.judged > 0));
+    let (violated, judged) =
+        (count(|judgement| !judgement.held), count(|judgement| judgement.judged > 0));
     let of = played.len() as u64;
     let mut found: Vec<(u64, u64)> =
         judgements().filter_map(|(seed, judgement)| Some((judgement.figure?, seed))).collect();
@@ -193,7 +195,8 @@ fn expected(
         "at least" => u64::MAX - value,
         _ => value.abs_diff(bound),
     };
-    let worst = found.iter().copied().max_by_key(|(value, seed)| (distance(*value), u64::MAX - seed));
+    let worst =
+        found.iter().copied().max_by_key(|(value, seed)| (distance(*value), u64::MAX - seed));
     found.sort_unstable();
     Expected {
         kind,

@@ -39,7 +39,12 @@ pub fn compare(reports: &[Report]) -> String {
             let figure = &report.figures[place];
             let range = match figure.least == figure.most {
                 true => grouped(figure.median),
-                false => format!("{} ({}..{})", grouped(figure.median), grouped(figure.least), grouped(figure.most)),
+                false => format!(
+                    "{} ({}..{})",
+                    grouped(figure.median),
+                    grouped(figure.least),
+                    grouped(figure.most)
+                ),
             };
             let _ = write!(text, "{range:>28}");
         }
@@ -84,7 +89,9 @@ fn still_fails(report: &Report) -> String {
         .expectations
         .iter()
         .filter(|expected| expected.violated > 0)
-        .map(|expected| format!("{} ({}/{} seeds)", sentence(expected), expected.violated, expected.of))
+        .map(|expected| {
+            format!("{} ({}/{} seeds)", sentence(expected), expected.violated, expected.of)
+        })
         .collect();
     match failing.is_empty() {
         true => "Still fails: nothing.".to_owned(),
@@ -114,7 +121,10 @@ fn expectation(expected: &Expected) -> String {
     };
     let violated = match expected.status {
         Status::Holds => String::new(),
-        _ => format!("; violated in {}/{}, declared: {}", expected.violated, expected.of, expected.declared),
+        _ => format!(
+            "; violated in {}/{}, declared: {}",
+            expected.violated, expected.of, expected.declared
+        ),
     };
     format!("  {word:<8}{:<52}{found}{violated}\n", sentence(expected))
 }
@@ -128,8 +138,12 @@ fn verdict(report: &Report) -> String {
     let word = match report.verdict {
         Verdict::AsDeclared => "As declared.",
         Verdict::NotAsDeclared => "NOT AS DECLARED.",
-        Verdict::Vacuous => "VACUOUS: the premise of an expectation was never met, so nothing is shown.",
-        Verdict::Nondeterministic => "NONDETERMINISTIC: one seed played twice gave two runs; no result counts.",
+        Verdict::Vacuous => {
+            "VACUOUS: the premise of an expectation was never met, so nothing is shown."
+        }
+        Verdict::Nondeterministic => {
+            "NONDETERMINISTIC: one seed played twice gave two runs; no result counts."
+        }
         Verdict::Inconclusive => "INCONCLUSIVE: a run did not come to its end.",
     };
     let worst = report

@@ -43,10 +43,7 @@ impl Cron {
     /// What that package throws, with its message, and where in the pattern the fault is. Some
     /// patterns that can never fire are no error: `0 0 * * L`, `0 0 31 2,4 *`.
     pub fn parse(pattern: &str) -> Result<Cron, CronError> {
-        Ok(Cron {
-            pattern: pattern.to_owned(),
-            fields: Fields::parse(pattern)?,
-        })
+        Ok(Cron { pattern: pattern.to_owned(), fields: Fields::parse(pattern)? })
     }
 
     /// The pattern as it was given.
@@ -80,13 +77,7 @@ impl Cron {
     /// The firings after an instant, as one iterator of cron-parser gives them.
     #[must_use]
     pub fn fires<'a>(&'a self, after_ms: i64, zone: &'a Zone) -> Fires<'a> {
-        Fires {
-            fields: &self.fields,
-            zone,
-            at_ms: after_ms,
-            dst_start: None,
-            dst_end: None,
-        }
+        Fires { fields: &self.fields, zone, at_ms: after_ms, dst_start: None, dst_end: None }
     }
 }
 
@@ -255,11 +246,7 @@ impl Iterator for Fires<'_> {
 /// The distance from `at` to the next bit of a field, or to the field's end.
 fn to_next(bits: u64, at: u8, end: u8) -> u32 {
     let above = bits >> at >> 1;
-    if above == 0 {
-        u32::from(end.saturating_sub(at))
-    } else {
-        above.trailing_zeros() + 1
-    }
+    if above == 0 { u32::from(end.saturating_sub(at)) } else { above.trailing_zeros() + 1 }
 }
 
 #[cfg(test)]
@@ -338,12 +325,7 @@ mod tests {
 
     #[test]
     fn a_gap_at_midnight_costs_the_day() {
-        check(
-            "0 0 * * *",
-            "America/Sao_Paulo",
-            "2018-11-03T12:00:00Z",
-            &["2018-11-05T02:00:00Z"],
-        );
+        check("0 0 * * *", "America/Sao_Paulo", "2018-11-03T12:00:00Z", &["2018-11-05T02:00:00Z"]);
     }
 
     #[test]
@@ -370,27 +352,11 @@ mod tests {
     #[test]
     fn errors_say_where() {
         for (pattern, message, wrong) in [
-            (
-                "* 24 * * *",
-                "Constraint error, got value 24 expected range 0-23",
-                "24",
-            ),
-            (
-                " 0  0 30 feb *",
-                "Invalid explicit day of month definition",
-                "30",
-            ),
+            ("* 24 * * *", "Constraint error, got value 24 expected range 0-23", "24"),
+            (" 0  0 30 feb *", "Invalid explicit day of month definition", "30"),
             ("* * * * * * 2024 x", "Invalid cron expression", "2024 x"),
-            (
-                "@reboot",
-                "Validation error, cannot resolve alias \"reb\"",
-                "@reboot",
-            ),
-            (
-                "/5 * * * *",
-                "Constraint error, got value -59 expected range 0-59",
-                "/5",
-            ),
+            ("@reboot", "Validation error, cannot resolve alias \"reb\"", "@reboot"),
+            ("/5 * * * *", "Constraint error, got value -59 expected range 0-59", "/5"),
         ] {
             let error = Cron::parse(pattern).expect_err("no pattern");
             assert_eq!(error.to_string(), message);
@@ -414,11 +380,8 @@ mod tests {
     }
 
     fn any_pattern() -> impl Strategy<Value = String> {
-        let word = prop_oneof![
-            "[0-9*?L#,/-]{1,5}",
-            "[0-9]{1,2}(/[0-9]{1,2})?",
-            Just("*".to_owned())
-        ];
+        let word =
+            prop_oneof!["[0-9*?L#,/-]{1,5}", "[0-9]{1,2}(/[0-9]{1,2})?", Just("*".to_owned())];
         prop::collection::vec(word, 0..7).prop_map(|words| words.join(" "))
     }
 

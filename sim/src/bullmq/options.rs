@@ -131,7 +131,10 @@ impl Options {
             delay: own.delay.or(defaults.delay).map(ms),
             priority: own.priority.or(defaults.priority),
             lifo: own.lifo || defaults.lifo,
-            remove_on_complete: own.remove_on_complete.or(defaults.remove_on_complete).map(KeepOptions::from),
+            remove_on_complete: own
+                .remove_on_complete
+                .or(defaults.remove_on_complete)
+                .map(KeepOptions::from),
             remove_on_fail: own.remove_on_fail.or(defaults.remove_on_fail).map(KeepOptions::from),
             ..Options::default()
         }
@@ -178,10 +181,9 @@ impl From<Keep> for KeepOptions {
             Keep::All => KeepOptions::Remove(false),
             Keep::None => KeepOptions::Remove(true),
             Keep::Count(count) => KeepOptions::Count(count),
-            Keep::Age { age, count } => KeepOptions::Limits {
-                age: Some(age.ms() / 1000),
-                count: count.map(i64::from),
-            },
+            Keep::Age { age, count } => {
+                KeepOptions::Limits { age: Some(age.ms() / 1000), count: count.map(i64::from) }
+            }
         }
     }
 }
@@ -219,7 +221,9 @@ impl From<Option<&KeepOptions>> for KeepJobs {
         match keep {
             None | Some(KeepOptions::Remove(false)) => KeepJobs { age: None, count: Some(-1) },
             Some(KeepOptions::Remove(true)) => KeepJobs { age: None, count: Some(0) },
-            Some(KeepOptions::Count(count)) => KeepJobs { age: None, count: Some(i64::from(*count)) },
+            Some(KeepOptions::Count(count)) => {
+                KeepJobs { age: None, count: Some(i64::from(*count)) }
+            }
             Some(KeepOptions::Limits { age, count }) => KeepJobs { age: *age, count: *count },
         }
     }

@@ -264,13 +264,18 @@ impl Queue {
     ///
     /// # Errors
     /// An error of Redis.
-    pub async fn remove_repeatable(&self, name: &str, repeat: RepeatOptions) -> Result<bool, QueueError> {
+    pub async fn remove_repeatable(
+        &self,
+        name: &str,
+        repeat: RepeatOptions,
+    ) -> Result<bool, QueueError> {
         self.client.ready().await?;
         self.info_once(&self.repeat).await?;
         let legacy_key = concat_options(name, &repeat);
         let hashed = md5_hex(&legacy_key);
         let job_id = repeat.job_id.as_deref().unwrap_or_default();
-        let legacy = repeat.key.clone().unwrap_or_else(|| md5_hex(&format!("{name}{job_id}{hashed}")));
+        let legacy =
+            repeat.key.clone().unwrap_or_else(|| md5_hex(&format!("{name}{job_id}{hashed}")));
         let call = RemoveRepeatable {
             legacy_job_id: format!("repeat:{legacy}:").into(),
             legacy_key: legacy_key.into(),
@@ -382,7 +387,8 @@ pub(super) fn next_iteration(ctx: &Ctx, options: Options) -> Result<Option<Itera
     };
     let Some(millis) = millis else { return Ok(None) };
     let timestamp = ctx.now_ms();
-    let repeat = RepeatOptions { immediately: false, count: Some(count), offset: Some(offset), ..repeat };
+    let repeat =
+        RepeatOptions { immediately: false, count: Some(count), offset: Some(offset), ..repeat };
     let options = Options {
         delay: Some((millis + offset - timestamp).max(0)),
         timestamp: Some(timestamp),

@@ -76,7 +76,8 @@ mod tests {
     /// Keys that bullmq 5.34.10 itself made.
     #[test]
     fn keys_are_those_of_the_library() {
-        let nightly = RepeatOptions { pattern: Some("0 0 3 * * *".into()), ..RepeatOptions::default() };
+        let nightly =
+            RepeatOptions { pattern: Some("0 0 3 * * *".into()), ..RepeatOptions::default() };
         assert_eq!(key("nightly", &nightly), "8059904b608869efd87e27b2185753b1");
         let with_id = RepeatOptions { job_id: Some("n1".into()), ..nightly };
         assert_eq!(key("nightly", &with_id), "f298fc134d6b3e70a5950555f61f1907");

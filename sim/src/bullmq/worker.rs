@@ -146,8 +146,14 @@ impl Fifo {
 
 impl Worker {
     /// `new Worker`: connects and runs, as `autorun` does.
-    pub fn open(ctx: &Ctx, keys: Rc<Keys>, options: &scenario::Worker, processor: Processor) -> Self {
-        let limiter = options.limiter.map(|limiter| (i64::from(limiter.max), limiter.duration.ms()));
+    pub fn open(
+        ctx: &Ctx,
+        keys: Rc<Keys>,
+        options: &scenario::Worker,
+        processor: Processor,
+    ) -> Self {
+        let limiter =
+            options.limiter.map(|limiter| (i64::from(limiter.max), limiter.duration.ms()));
         let marker = Rc::from([keys.marker.clone()]);
         let worker = Worker(Rc::new(Inner {
             main: Client::open(ctx, keys.clone()),
@@ -339,7 +345,11 @@ impl Worker {
 
     /// `updateDelays` and `nextJobFromJobData`: what a script returned becomes a job, whose next
     /// iteration is made before it is processed.
-    async fn next_job(&self, returned: Returned, token: Bytes) -> Result<Option<Rc<Job>>, QueueError> {
+    async fn next_job(
+        &self,
+        returned: Returned,
+        token: Bytes,
+    ) -> Result<Option<Rc<Job>>, QueueError> {
         let fetched = match returned {
             Returned::Fetched(fetched) => {
                 self.update_delays(0, 0);
@@ -364,7 +374,8 @@ impl Worker {
     }
 
     async fn make_next_iteration(&self, job: &Job) -> Result<(), QueueError> {
-        let (Some(registration), Some(_), false) = (&job.registration, &job.options.repeat, job.has_next)
+        let (Some(registration), Some(_), false) =
+            (&job.registration, &job.options.repeat, job.has_next)
         else {
             return Ok(());
         };
@@ -415,7 +426,13 @@ impl Worker {
         if job.attempts_made + 1 < job.options.attempts {
             let delay = job.options.retry_delay(job.attempts_made + 1);
             let call = if delay > 0 {
-                Call::MoveToDelayed(Box::new(MoveToDelayed { id, timestamp, delay, token, failed_reason }))
+                Call::MoveToDelayed(Box::new(MoveToDelayed {
+                    id,
+                    timestamp,
+                    delay,
+                    token,
+                    failed_reason,
+                }))
             } else {
                 let lifo = job.options.lifo;
                 Call::RetryJob(Box::new(RetryJob { id, timestamp, lifo, token }))

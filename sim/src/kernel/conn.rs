@@ -62,7 +62,8 @@ impl<S: Servers> Clone for Conn<S> {
 impl<S: Servers> Conn<S> {
     pub(super) fn open(ctx: Ctx<S>, server: ServerId) -> Self {
         let mut state = ctx.state.borrow_mut();
-        let id = ConnId(u32::try_from(state.conns.len()).expect("fewer than 2^32 connections in a run"));
+        let id =
+            ConnId(u32::try_from(state.conns.len()).expect("fewer than 2^32 connections in a run"));
         let proc = ctx.proc;
         let shut = !state.alive(proc);
         state.conns.push(ConnState {
@@ -207,9 +208,7 @@ impl<S: Servers> State<S> {
 
     /// Takes what the servers said: replies go on their way, events to the stream.
     pub(super) fn take_out(&mut self, life: LifeId, changed: bool, out: &mut Out<S::Reply>) {
-        if changed
-            && let Some((_, Event::Command { changed, .. })) = self.events.last_mut()
-        {
+        if changed && let Some((_, Event::Command { changed, .. })) = self.events.last_mut() {
             *changed = true;
         }
         if !out.events.is_empty() {
@@ -244,13 +243,16 @@ impl<S: Servers> State<S> {
         if conn.shut || !self.kill_point(proc) {
             return;
         }
-        let (label, slot) = self.conns[id.0 as usize].waiting.pop_front().expect("a reply answers a request");
+        let (label, slot) =
+            self.conns[id.0 as usize].waiting.pop_front().expect("a reply answers a request");
         let life = self.procs[proc.0 as usize].life;
         self.emit(life, Event::Answered { label });
         match std::mem::replace(&mut self.slots[slot as usize], Slot::Ready(reply)) {
             Slot::Waiting(waiter) => self.wake(waiter),
             Slot::Abandoned => self.free_slot(slot),
-            Slot::Free | Slot::Ready(_) | Slot::Closed | Slot::Never => unreachable!("a slot waits for one reply"),
+            Slot::Free | Slot::Ready(_) | Slot::Closed | Slot::Never => {
+                unreachable!("a slot waits for one reply")
+            }
         }
     }
 }

@@ -143,7 +143,8 @@ impl<S: Servers> Kernel<S> {
         F: Future<Output = ()> + 'static,
     {
         let mut state = self.state.borrow_mut();
-        let proc = ProcId(u32::try_from(state.procs.len()).expect("fewer than 2^32 processes in a run"));
+        let proc =
+            ProcId(u32::try_from(state.procs.len()).expect("fewer than 2^32 processes in a run"));
         let Boot { life, release, clock, zone, network, dies_at } = boot;
         state.procs.push(Process {
             life,

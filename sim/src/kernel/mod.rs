@@ -33,7 +33,8 @@ pub trait Servers: 'static {
 
     /// A request arrived. Replies go to `out`, now or at a later call. Returns whether it changed
     /// anything in the server.
-    fn request(&mut self, conn: ConnId, request: Self::Request, out: &mut Out<Self::Reply>) -> bool;
+    fn request(&mut self, conn: ConnId, request: Self::Request, out: &mut Out<Self::Reply>)
+    -> bool;
 
     /// A connection opened, to one server of these.
     fn opened(&mut self, conn: ConnId, server: ServerId);

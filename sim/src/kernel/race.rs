@@ -15,7 +15,10 @@ pub enum Either<A, B> {
 }
 
 /// Waits for the first of two futures and drops the other; the left one if both are ready.
-pub async fn race<A, B>(left: impl Future<Output = A>, right: impl Future<Output = B>) -> Either<A, B> {
+pub async fn race<A, B>(
+    left: impl Future<Output = A>,
+    right: impl Future<Output = B>,
+) -> Either<A, B> {
     let (mut left, mut right) = (pin!(left), pin!(right));
     poll_fn(|cx| match left.as_mut().poll(cx) {
         Poll::Ready(output) => Poll::Ready(Either::Left(output)),

@@ -1,8 +1,8 @@
 //! What processes and the run loop share: time, the heap of what is due, processes, connections,
 //! the choices and the events so far. No future is kept here and none is polled while it is borrowed.
 
-use super::conn::{ConnId, ConnState, Slot};
 use super::Servers;
+use super::conn::{ConnId, ConnState, Slot};
 use crate::choices::{Choices, Label, LifeId, Odds, QUANTILES, Site};
 use crate::civil::Zone;
 use crate::clock::{Clock, Instant, Span};
@@ -288,7 +288,9 @@ impl<S: Servers> State<S> {
         let proc = match due {
             Due::Timer(timer) => ProcId(self.timers[timer as usize].proc),
             Due::Unblock(proc) => proc,
-            Due::Arrive(conn) | Due::Answer(conn) | Due::Close(conn) => self.conns[conn.0 as usize].proc,
+            Due::Arrive(conn) | Due::Answer(conn) | Due::Close(conn) => {
+                self.conns[conn.0 as usize].proc
+            }
             Due::Servers | Due::Plan(_) => return LifeId::WORLD,
         };
         self.procs[proc.0 as usize].life

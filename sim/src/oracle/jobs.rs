@@ -198,25 +198,15 @@ impl Jobs {
             self.gone.push(id.clone());
         }
         self.index(id);
-        if finished {
-            0
-        } else {
-            i64::try_from(entries).unwrap_or(0)
-        }
+        if finished { 0 } else { i64::try_from(entries).unwrap_or(0) }
     }
 
     /// A life is over: what it took it will not start.
     pub(super) fn forget(&mut self, life: LifeId) {
         for id in mem::take(&mut self.gone) {
-            self.retain(&id, |job| {
-                job.place != Place::Gone || job.taker != Some(life)
-            });
+            self.retain(&id, |job| job.place != Place::Gone || job.taker != Some(life));
             let gone = |job: &Job| job.place == Place::Gone;
-            if self
-                .by_id
-                .get(&id)
-                .is_some_and(|jobs| jobs.iter().any(gone))
-            {
+            if self.by_id.get(&id).is_some_and(|jobs| jobs.iter().any(gone)) {
                 self.gone.push(id);
             }
         }
@@ -225,9 +215,7 @@ impl Jobs {
     /// The job of an id that an event is about: the oldest of those with the least rank.
     fn pick(&mut self, id: &JobId, rank: impl Fn(&Job) -> Option<u8>) -> Option<&mut Job> {
         let jobs = self.by_id.get_mut(id)?;
-        jobs.iter_mut()
-            .filter(|job| rank(job).is_some())
-            .min_by_key(|job| rank(job))
+        jobs.iter_mut().filter(|job| rank(job).is_some()).min_by_key(|job| rank(job))
     }
 
     fn retain(&mut self, id: &JobId, keep: impl Fn(&Job) -> bool) {
@@ -274,5 +262,78 @@ fn held(job: &Job, life: LifeId) -> Option<u8> {
         Place::Waiting => Some(3),
         Place::Delayed => Some(4),
         Place::Finished | Place::Gone => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Story;
+    use super::super::{Fact, Ledger};
+    use super::*;
+    use crate::event::QueueId;
+
+    /// The ledger after a story, and the last fact in it.
+    fn fold(story: &Story) -> (Ledger, Option<Fact>) {
+        let mut ledger = Ledger::new(&story.scenario);
+        let facts = story.events.iter();
+        let facts = facts.filter_map(|(stamp, event)| ledger.fold(stamp, event));
+        let last = facts.last();
+        (ledger, last)
+    }
+
+    fn places(story: &Story) -> Vec<Place> {
+        let (ledger, _) = fold(story);
+        let jobs = ledger.jobs(QueueId(0));
+        jobs.map(|(_, job)| job.place).collect()
+    }
+
+    #[test]
+    fn a_job_is_kept_for_as_long_as_something_may_be_heard_of_it() {
+        let mut story = Story::hourly();
+        story.at(1).add("a", None).add_delayed("b", Some(9));
+        assert_eq!(places(&story), [Place::Waiting, Place::Delayed]);
+        story.fetch("a").start("a").end("a", true).remove("b");
+        assert_eq!(places(&story), [Place::Active(LifeId(1))]);
+        story.finish("a", true);
+        assert_eq!(places(&story), [Place::Finished]);
+        story.remove("a");
+        assert_eq!(places(&story), []);
+    }
+
+    #[test]
+    fn what_a_dead_process_took_is_forgotten() {
+        let mut story = Story::hourly();
+        story.at(1).add("a", None).fetch("a").life(LifeId(2));
+        story.finish("a", false).remove("a").kill();
+        assert_eq!(places(&story), [Place::Gone]);
+        story.life(LifeId(1)).kill();
+        assert_eq!(places(&story), []);
+    }
+
+    #[test]
+    fn a_finished_job_that_is_tried_again_by_hand_is_the_same_job() {
+        let mut story = Story::hourly();
+        story.at(1).job("a", None).end("a", false).finish("a", true);
+        story.retry("a", None);
+        assert_eq!(fold(&story).0.length(), 1);
+        story.fetch("a").start("a");
+        let again = Fact::Execution { schedule: 0, firing: None };
+        assert_eq!(fold(&story).1, Some(again));
+    }
+
+    #[test]
+    fn of_one_id_at_most_one_is_finished() {
+        let mut story = Story::hourly();
+        for _ in 0..3 {
+            story.at(1).job("a", None).end("a", true).finish("a", true);
+        }
+        assert_eq!(places(&story), [Place::Finished]);
+    }
+
+    #[test]
+    fn an_entry_without_a_hash_is_no_job() {
+        let mut story = Story::hourly();
+        story.at(1).add("a", None).remove("a").fetch("a").start("a");
+        assert_eq!(fold(&story).1, None);
     }
 }

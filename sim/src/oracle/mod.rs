@@ -158,9 +158,7 @@ impl Judge {
     pub fn finish(mut self, end: Instant) -> Verdict {
         let oracles = self.oracles.iter_mut();
         Verdict {
-            judgements: oracles
-                .map(|oracle| oracle.finish(end, &self.ledger))
-                .collect(),
+            judgements: oracles.map(|oracle| oracle.finish(end, &self.ledger)).collect(),
             figures: self.count.finish(end),
         }
     }
@@ -168,12 +166,7 @@ impl Judge {
     fn observe(&mut self, stamp: &Stamp, event: &Event) {
         let fact = self.ledger.fold(stamp, event);
         self.count.event(stamp, event, fact, &self.ledger);
-        let seen = Seen {
-            stamp,
-            event,
-            fact,
-            ledger: &self.ledger,
-        };
+        let seen = Seen { stamp, event, fact, ledger: &self.ledger };
         for oracle in &mut self.oracles {
             oracle.observe(&seen);
         }
@@ -203,8 +196,8 @@ fn oracle(scenario: &Scenario, property: Property) -> Box<dyn Oracle> {
         Property::RowsAtMost { schedule, most } => {
             Box::new(most::RowsAtMost::new(scenario, schedule, most))
         }
-        Property::LiveRegistrations { schedule, exactly } => Box::new(
-            registrations::LiveRegistrations::new(scenario, schedule, exactly),
-        ),
+        Property::LiveRegistrations { schedule, exactly } => {
+            Box::new(registrations::LiveRegistrations::new(scenario, schedule, exactly))
+        }
     }
 }

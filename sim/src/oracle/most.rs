@@ -81,12 +81,7 @@ impl FiringsAtMost {
             Recurrence::Every(period) if most == 1 => Some(Span::from_nanos(period.nanos() / 2)),
             _ => None,
         };
-        FiringsAtMost {
-            schedule,
-            bound: Bound::new(scenario, schedule, most),
-            apart,
-            last: None,
-        }
+        FiringsAtMost { schedule, bound: Bound::new(scenario, schedule, most), apart, last: None }
     }
 
     fn fired(&mut self, at: Instant, tick: Instant) {
@@ -99,8 +94,7 @@ impl FiringsAtMost {
             && at.since(last) < least
         {
             let apart = at.since(last);
-            self.bound
-                .breaks(at, window, Breach::Apart { apart, least });
+            self.bound.breaks(at, window, Breach::Apart { apart, least });
         }
     }
 }
@@ -111,10 +105,7 @@ impl Oracle for FiringsAtMost {
     }
 
     fn observe(&mut self, seen: &Seen<'_>) {
-        if let Some(Fact::Execution {
-            schedule,
-            firing: Some(tick),
-        }) = seen.fact
+        if let Some(Fact::Execution { schedule, firing: Some(tick) }) = seen.fact
             && schedule == self.schedule
         {
             self.fired(seen.stamp.at, tick);
@@ -169,14 +160,8 @@ mod tests {
     use crate::civil::Zone;
     use crate::scenario::Property;
 
-    const ONE_FIRING: Property = Property::FiringsAtMost {
-        schedule: 0,
-        most: 1,
-    };
-    const TEN_ROWS: Property = Property::RowsAtMost {
-        schedule: 0,
-        most: 10,
-    };
+    const ONE_FIRING: Property = Property::FiringsAtMost { schedule: 0, most: 1 };
+    const TEN_ROWS: Property = Property::RowsAtMost { schedule: 0, most: 10 };
 
     /// Hourly by a pattern, which does not mind how far apart firings are.
     fn pattern() -> Story {
@@ -195,11 +180,7 @@ mod tests {
     fn one_firing_in_each_window_holds() {
         let mut story = pattern();
         for hour in 0..4 {
-            story
-                .at(hour * 60)
-                .job("a", None)
-                .at(hour * 60 + 2)
-                .done("a");
+            story.at(hour * 60).job("a", None).at(hour * 60 + 2).done("a");
         }
         let judgement = story.judge(ONE_FIRING);
         assert!(judgement.held);
@@ -216,14 +197,7 @@ mod tests {
         assert_eq!(judgement.figure, Some(2));
         let what = Breach::Firings { found: 2, most: 1 };
         let window = Some((minute(60), minute(120)));
-        assert_eq!(
-            broke(&judgement),
-            Broke {
-                at: minute(65),
-                window,
-                what
-            }
-        );
+        assert_eq!(broke(&judgement), Broke { at: minute(65), window, what });
     }
 
     #[test]
@@ -237,33 +211,26 @@ mod tests {
             .promote("a")
             .fetch("a")
             .start("a");
-        story
-            .at(61)
-            .stall("a")
-            .stall("a")
-            .fetch("a")
-            .start("a")
-            .fetch("a")
-            .start("a");
+        story.at(61).stall("a").stall("a").fetch("a").start("a").fetch("a").start("a");
         assert_eq!(story.judge(ONE_FIRING).figure, Some(2));
         assert_eq!(story.verdict(&[]).figures.total.executions, 4);
     }
 
     #[test]
+    fn of_two_in_hand_the_one_of_the_speaker_finishes() {
+        let mut story = pattern();
+        // The first is taken by a process that dies, and is started after it was found stalled.
+        story.at(60).add("a", None).fetch("a").kill();
+        story.life(LifeId(2)).job("a", None).end("a", true);
+        story.finish("a", true).stall("a").fetch("a").start("a");
+        assert_eq!(story.judge(ONE_FIRING).figure, Some(2));
+    }
+
+    #[test]
     fn a_retry_is_no_second_firing() {
         let mut story = pattern();
-        story
-            .at(60)
-            .job("a", None)
-            .end("a", false)
-            .retry("a", Some(61));
-        story
-            .at(61)
-            .promote("a")
-            .fetch("a")
-            .start("a")
-            .at(62)
-            .stall("a");
+        story.at(60).job("a", None).end("a", false).retry("a", Some(61));
+        story.at(61).promote("a").fetch("a").start("a").at(62).stall("a");
         story.life(LifeId(2)).fetch("a").start("a").done("a");
         let judgement = story.judge(ONE_FIRING);
         assert!(judgement.held);
@@ -273,11 +240,7 @@ mod tests {
     #[test]
     fn a_retry_in_the_next_window_is_no_firing_there() {
         let mut story = pattern();
-        story
-            .at(119)
-            .job("a", None)
-            .end("a", false)
-            .retry("a", None);
+        story.at(119).job("a", None).end("a", false).retry("a", None);
         story.at(121).fetch("a").start("a").done("a").job("b", None);
         assert!(story.judge(ONE_FIRING).held);
     }
@@ -286,12 +249,7 @@ mod tests {
     fn a_firing_belongs_to_its_tick_although_it_starts_later() {
         let mut story = pattern();
         story.at(60).add_delayed("late", Some(60));
-        story
-            .at(121)
-            .promote("late")
-            .fetch("late")
-            .start("late")
-            .done("late");
+        story.at(121).promote("late").fetch("late").start("late").done("late");
         story.job("next", Some(120)).done("next");
         assert!(story.judge(ONE_FIRING).held);
         story.at(130).job("by hand", None);
@@ -301,13 +259,7 @@ mod tests {
     #[test]
     fn a_start_after_the_hash_is_gone_is_a_firing_all_the_same() {
         let mut story = pattern();
-        story
-            .at(60)
-            .add("a", None)
-            .fetch("a")
-            .life(LifeId(2))
-            .finish("a", false)
-            .remove("a");
+        story.at(60).add("a", None).fetch("a").life(LifeId(2)).finish("a", false).remove("a");
         story.life(LifeId(1)).start("a").job("b", None);
         assert_eq!(story.judge(ONE_FIRING).figure, Some(2));
     }
@@ -316,18 +268,8 @@ mod tests {
     fn windows_that_the_run_cuts_are_not_judged() {
         let mut story = pattern();
         story.scenario.start = minute(30);
-        story
-            .at(40)
-            .job("a", None)
-            .done("a")
-            .job("a", None)
-            .done("a");
-        story
-            .at(245)
-            .job("b", None)
-            .done("b")
-            .job("b", None)
-            .done("b");
+        story.at(40).job("a", None).done("a").job("a", None).done("a");
+        story.at(245).job("b", None).done("b").job("b", None).done("b");
         let judgement = story.judge(ONE_FIRING);
         assert!(judgement.held);
         assert_eq!((judgement.judged, judgement.figure), (3, Some(0)));
@@ -356,18 +298,13 @@ mod tests {
         let mut story = Story::hourly();
         story.at(119).job("a", None).at(121).job("b", None);
         let judgement = story.judge(ONE_FIRING);
-        let what = Breach::Apart {
-            apart: Span::from_secs(2 * 60),
-            least: Span::from_secs(30 * 60),
-        };
+        let what =
+            Breach::Apart { apart: Span::from_secs(2 * 60), least: Span::from_secs(30 * 60) };
         let window = Some((minute(120), minute(180)));
         let at = minute(121);
         assert_eq!(broke(&judgement), Broke { at, window, what });
         assert_eq!(judgement.figure, Some(1));
-        let two = Property::FiringsAtMost {
-            schedule: 0,
-            most: 2,
-        };
+        let two = Property::FiringsAtMost { schedule: 0, most: 2 };
         assert!(story.judge(two).held);
     }
 
@@ -388,22 +325,10 @@ mod tests {
         assert!(judgement.held);
         assert_eq!(judgement.figure, Some(10));
         let mut story = pattern();
-        story
-            .at(60)
-            .job("a", Some(60))
-            .at(119)
-            .rows("a", 10)
-            .rows("a", 1);
-        let what = Breach::Rows {
-            found: 11,
-            most: 10,
-        };
+        story.at(60).job("a", Some(60)).at(119).rows("a", 10).rows("a", 1);
+        let what = Breach::Rows { found: 11, most: 10 };
         let window = Some((minute(60), minute(120)));
-        let expected = Broke {
-            at: minute(119),
-            window,
-            what,
-        };
+        let expected = Broke { at: minute(119), window, what };
         assert_eq!(broke(&story.judge(TEN_ROWS)), expected);
     }
 
@@ -411,14 +336,7 @@ mod tests {
     fn rows_of_an_execution_that_was_overtaken_count() {
         let mut story = pattern();
         // A worker loses its lock, another one runs the job to its end, the first still writes.
-        story
-            .at(60)
-            .job("a", None)
-            .stall("a")
-            .life(LifeId(2))
-            .fetch("a")
-            .start("a")
-            .done("a");
+        story.at(60).job("a", None).stall("a").life(LifeId(2)).fetch("a").start("a").done("a");
         story.life(LifeId(1)).rows("a", 11).end("a", true);
         assert!(!story.judge(TEN_ROWS).held);
         // After its end nothing is known of it.
@@ -429,26 +347,10 @@ mod tests {
     #[test]
     fn rows_that_a_killed_process_had_sent_count() {
         let mut story = pattern();
-        story
-            .at(60)
-            .job("a", None)
-            .stall("a")
-            .life(LifeId(2))
-            .fetch("a")
-            .start("a")
-            .done("a");
+        story.at(60).job("a", None).stall("a").life(LifeId(2)).fetch("a").start("a").done("a");
         story.life(LifeId(1)).kill().rows("a", 11);
         assert!(!story.judge(TEN_ROWS).held);
-        story
-            .at(70)
-            .life(LifeId(2))
-            .kill()
-            .life(LifeId(1))
-            .rows("a", 100);
-        assert_eq!(
-            story.judge(TEN_ROWS).figure,
-            Some(11),
-            "it is forgotten by then"
-        );
+        story.at(70).life(LifeId(2)).kill().life(LifeId(1)).rows("a", 100);
+        assert_eq!(story.judge(TEN_ROWS).figure, Some(11), "it is forgotten by then");
     }
 }

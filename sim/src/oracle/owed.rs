@@ -74,10 +74,7 @@ impl FiringsAtLeast {
 
     fn judge(&self, end: Instant) -> Judgement {
         let owed = self.owed.iter().filter(|window| window.1 <= end);
-        let counts = || {
-            owed.clone()
-                .map(|&window| (window, self.tally.count(window)))
-        };
+        let counts = || owed.clone().map(|&window| (window, self.tally.count(window)));
         let broke = counts().find(|(_, found)| *found < self.least);
         let least = self.least;
         let broke = broke.map(|(window, found)| Broke {
@@ -100,10 +97,7 @@ impl Oracle for FiringsAtLeast {
     }
 
     fn observe(&mut self, seen: &Seen<'_>) {
-        if let Some(Fact::Execution {
-            schedule,
-            firing: Some(tick),
-        }) = seen.fact
+        if let Some(Fact::Execution { schedule, firing: Some(tick) }) = seen.fact
             && schedule == self.schedule
         {
             self.tally.add(tick, 1);
@@ -140,11 +134,7 @@ struct Life {
 
 impl Presence {
     fn new(queue: QueueId, start: Instant) -> Presence {
-        Presence {
-            queue,
-            lives: BTreeMap::new(),
-            passed: start,
-        }
+        Presence { queue, lives: BTreeMap::new(), passed: start }
     }
 
     /// Takes in an event. Returns the time until it in which some worker was up and not blocked,
@@ -177,12 +167,7 @@ impl Presence {
         let now = now.max(self.passed);
         let since = mem::replace(&mut self.passed, now);
         let up = |life: &&Life| life.worker && !life.leaving;
-        let free = self
-            .lives
-            .values()
-            .filter(up)
-            .map(|life| life.blocked_until)
-            .min()?;
+        let free = self.lives.values().filter(up).map(|life| life.blocked_until).min()?;
         let from = free.max(since);
         (from < now).then_some((from, now))
     }
@@ -196,21 +181,14 @@ mod tests {
     use super::*;
     use crate::scenario::Property;
 
-    const ONE_FIRING: Property = Property::FiringsAtLeast {
-        schedule: 0,
-        least: 1,
-    };
+    const ONE_FIRING: Property = Property::FiringsAtLeast { schedule: 0, least: 1 };
 
     /// Four windows of an hour, each owed a firing after six minutes.
     fn fired(hours: &[i64]) -> Story {
         let mut story = Story::hourly();
         story.at(0).worker_up();
         for hour in hours {
-            story
-                .at(hour * 60)
-                .job("a", None)
-                .at(hour * 60 + 2)
-                .done("a");
+            story.at(hour * 60).job("a", None).at(hour * 60 + 2).done("a");
         }
         story
     }
@@ -275,13 +253,7 @@ mod tests {
     #[test]
     fn two_workers_at_once_are_up_no_longer_than_one() {
         let mut story = Story::hourly();
-        story
-            .at(60)
-            .worker_up()
-            .life(LifeId(2))
-            .worker_up()
-            .at(64)
-            .kill();
+        story.at(60).worker_up().life(LifeId(2)).worker_up().at(64).kill();
         story.life(LifeId(1)).at(65).exit();
         assert_eq!(story.judge(ONE_FIRING).judged, 0);
     }
@@ -300,13 +272,7 @@ mod tests {
     fn a_window_in_which_the_worker_is_blocked_is_not_owed() {
         let mut story = Story::hourly();
         story.at(0).block_until(55).worker_up();
-        story
-            .at(60)
-            .block_until(170)
-            .at(62)
-            .block_until(100)
-            .at(170)
-            .kill();
+        story.at(60).block_until(170).at(62).block_until(100).at(170).kill();
         let judgement = story.judge(ONE_FIRING);
         assert!(judgement.held);
         assert_eq!(judgement.judged, 0);
@@ -319,13 +285,7 @@ mod tests {
     #[test]
     fn another_worker_that_is_free_is_enough() {
         let mut story = Story::hourly();
-        story
-            .at(60)
-            .worker_up()
-            .block_until(120)
-            .life(LifeId(2))
-            .at(70)
-            .worker_up();
+        story.at(60).worker_up().block_until(120).life(LifeId(2)).at(70).worker_up();
         story.at(76).kill().life(LifeId(1)).kill();
         assert_eq!(story.judge(ONE_FIRING).judged, 1);
     }

@@ -96,9 +96,7 @@ struct Counts {
 
 /// Whole windows of the four hours, or nothing.
 fn window(at: Instant) -> Option<Instant> {
-    (minute(0)..minute(240))
-        .contains(&at)
-        .then(|| minute(at.ms() / 3_600_000 * 60))
+    (minute(0)..minute(240)).contains(&at).then(|| minute(at.ms() / 3_600_000 * 60))
 }
 
 /// The number of the last add of an id before an event, and its tick.
@@ -120,9 +118,7 @@ fn recount(story: &Story) -> Counts {
         match event {
             Event::Queue(_, QueueEvent::Started { job }) => {
                 let (added, tick) = last_add(story, index, job).expect("started after its add");
-                let again = story.events[added..index]
-                    .iter()
-                    .any(|(_, event)| starts(event, job));
+                let again = story.events[added..index].iter().any(|(_, event)| starts(event, job));
                 if let Some(window) = window(tick.unwrap_or(stamp.at))
                     && !again
                 {
@@ -147,9 +143,7 @@ fn tallied(story: &Story) -> Counts {
     let mut ledger = Ledger::new(scenario);
     for (stamp, event) in &story.events {
         match ledger.fold(stamp, event) {
-            Some(Fact::Execution {
-                firing: Some(of), ..
-            }) => {
+            Some(Fact::Execution { firing: Some(of), .. }) => {
                 firings.add(of, 1);
             }
             Some(Fact::Rows { rows: amount, .. }) => {
@@ -158,10 +152,7 @@ fn tallied(story: &Story) -> Counts {
             _ => {}
         }
     }
-    Counts {
-        firings: firings.counts().clone(),
-        rows: rows.counts().clone(),
-    }
+    Counts { firings: firings.counts().clone(), rows: rows.counts().clone() }
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -171,25 +162,13 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 /// The judgements of at most 3 firings, at most 40 rows and at least 2 firings.
 fn judged(mut story: Story) -> Vec<Judgement> {
     // A worker that is up all the time owes every window its firings.
-    let stamp = Stamp {
-        at: minute(0),
-        life: LifeId(1),
-    };
+    let stamp = Stamp { at: minute(0), life: LifeId(1) };
     let up = Event::Queue(QueueId(0), QueueEvent::WorkerUp);
     story.events.insert(0, (stamp, up));
     let properties = [
-        Property::FiringsAtMost {
-            schedule: 0,
-            most: 3,
-        },
-        Property::RowsAtMost {
-            schedule: 0,
-            most: 40,
-        },
-        Property::FiringsAtLeast {
-            schedule: 0,
-            least: 2,
-        },
+        Property::FiringsAtMost { schedule: 0, most: 3 },
+        Property::RowsAtMost { schedule: 0, most: 40 },
+        Property::FiringsAtLeast { schedule: 0, least: 2 },
     ];
     story.verdict(&properties).judgements
 }

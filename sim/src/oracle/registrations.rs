@@ -133,12 +133,7 @@ impl Oracle for LiveRegistrations {
                 crowded: standing.crowded,
             },
         };
-        Judgement {
-            held,
-            judged: 1,
-            figure: Some(standing.live),
-            broke: (!held).then_some(broke),
-        }
+        Judgement { held, judged: 1, figure: Some(standing.live), broke: (!held).then_some(broke) }
     }
 }
 
@@ -148,22 +143,13 @@ mod tests {
     use super::*;
     use crate::scenario::Property;
 
-    const ONE: Property = Property::LiveRegistrations {
-        schedule: 0,
-        exactly: 1,
-    };
+    const ONE: Property = Property::LiveRegistrations { schedule: 0, exactly: 1 };
 
     fn broke(story: &Story) -> (Instant, [u64; 3]) {
         let judgement = story.judge(ONE);
         assert!(!judgement.held);
         let broke = judgement.broke.expect("what broke it");
-        let Breach::Registrations {
-            live,
-            dead,
-            crowded,
-            ..
-        } = broke.what
-        else {
+        let Breach::Registrations { live, dead, crowded, .. } = broke.what else {
             panic!("another property's breach: {:?}", broke.what);
         };
         assert_eq!(judgement.figure, Some(live));
@@ -179,12 +165,7 @@ mod tests {
 
     /// The iteration that is due is fetched and makes the next one.
     fn carried_on(story: &mut Story) {
-        story
-            .at(60)
-            .promote("k:60")
-            .fetch("k:60")
-            .register("k", 120)
-            .iteration("k", 120);
+        story.at(60).promote("k:60").fetch("k:60").register("k", 120).iteration("k", 120);
     }
 
     #[test]
@@ -195,10 +176,7 @@ mod tests {
         assert_eq!((judgement.judged, judgement.figure), (1, Some(1)));
         carried_on(&mut story);
         assert!(story.judge(ONE).held, "the one that runs is not to come");
-        story
-            .start("k:60")
-            .end("k:60", false)
-            .retry("k:60", Some(65));
+        story.start("k:60").end("k:60", false).retry("k:60", Some(65));
         assert!(story.judge(ONE).held, "neither is one that is tried again");
     }
 
@@ -206,10 +184,7 @@ mod tests {
     fn none_at_all_is_none() {
         let story = Story::hourly();
         assert_eq!(broke(&story), (minute(240), [0, 0, 0]));
-        let none = Property::LiveRegistrations {
-            schedule: 0,
-            exactly: 0,
-        };
+        let none = Property::LiveRegistrations { schedule: 0, exactly: 0 };
         assert!(story.judge(none).held);
         assert!(!registered().judge(none).held);
     }
@@ -218,6 +193,7 @@ mod tests {
     fn an_orphan_beside_the_new_one_breaks_it() {
         let mut story = registered();
         story.at(30).register("k2", 60).iteration("k2", 60);
+        story.at(35).add("by hand", None);
         assert_eq!(broke(&story), (minute(30), [2, 0, 0]));
         story.at(40).unregister("k").remove("k:60");
         assert!(story.judge(ONE).held);
@@ -231,6 +207,8 @@ mod tests {
         assert_eq!(broke(&story), (minute(30), [0, 1, 0]));
         story.at(90).iteration("k", 120);
         assert!(story.judge(ONE).held, "a boot heals it");
+        story.at(91).register("k2", 120);
+        assert_eq!(broke(&story), (minute(91), [1, 1, 0]));
     }
 
     #[test]
@@ -258,11 +236,7 @@ mod tests {
             assert!(story.judge(ONE).held, "it is in hand");
             story.at(61).stall("k:60");
             assert!(story.judge(ONE).held, "it will be again");
-            story
-                .fetch("k:60")
-                .start("k:60")
-                .at(62)
-                .finish("k:60", kept);
+            story.fetch("k:60").start("k:60").at(62).finish("k:60", kept);
             assert_eq!(broke(&story), (minute(62), [0, 1, 0]));
         }
     }
@@ -272,6 +246,13 @@ mod tests {
         let mut story = registered();
         story.at(30).register("k", 120).iteration("k", 120);
         assert_eq!(broke(&story), (minute(30), [1, 0, 1]));
+    }
+
+    #[test]
+    fn an_iteration_added_over_itself_is_one() {
+        let mut story = registered();
+        story.at(2).register("k", 60).iteration("k", 60);
+        assert!(story.judge(ONE).held);
     }
 
     #[test]

@@ -32,11 +32,7 @@ pub(super) fn hourly() -> Scenario {
         length: hours(4),
         measure: (Span::ZERO, hours(4)),
         calm: Span::ZERO,
-        round_trip: Range {
-            least: Span::ZERO,
-            most: Span::ZERO,
-            draw: 0,
-        },
+        round_trip: Range { least: Span::ZERO, most: Span::ZERO, draw: 0 },
         schedules: vec![Schedule {
             name: "usage".into(),
             recurrence: Recurrence::Every(hours(1)),
@@ -64,15 +60,8 @@ pub(super) struct Story {
 
 impl Story {
     pub(super) fn hourly() -> Story {
-        let now = Stamp {
-            at: minute(0),
-            life: LifeId(1),
-        };
-        Story {
-            scenario: hourly(),
-            events: Vec::new(),
-            now,
-        }
+        let now = Stamp { at: minute(0), life: LifeId(1) };
+        Story { scenario: hourly(), events: Vec::new(), now }
     }
 
     pub(super) fn judge(&self, property: Property) -> Judgement {
@@ -131,11 +120,7 @@ impl Story {
     }
 
     pub(super) fn command(&mut self) -> &mut Story {
-        self.event(Event::Command {
-            server: ServerId(0),
-            label: Label(0),
-            changed: false,
-        })
+        self.event(Event::Command { server: ServerId(0), label: Label(0), changed: false })
     }
 
     pub(super) fn terminate(&mut self) -> &mut Story {
@@ -224,11 +209,7 @@ impl Story {
 
     pub(super) fn finish(&mut self, id: &str, kept: bool) -> &mut Story {
         let how = Finish::Completed;
-        self.queue(QueueEvent::Finished {
-            job: job(id),
-            how,
-            kept,
-        })
+        self.queue(QueueEvent::Finished { job: job(id), how, kept })
     }
 
     /// Ended, completed and removed.
@@ -239,10 +220,7 @@ impl Story {
     /// Put back into `wait`, or into `delayed` until a minute.
     pub(super) fn retry(&mut self, id: &str, until: Option<i64>) -> &mut Story {
         let state = until.map_or(JobState::Wait, |until| JobState::Delayed(minute(until)));
-        self.queue(QueueEvent::Retried {
-            job: job(id),
-            state,
-        })
+        self.queue(QueueEvent::Retried { job: job(id), state })
     }
 
     pub(super) fn stall(&mut self, id: &str) -> &mut Story {

@@ -34,20 +34,14 @@ impl Ticks {
     /// ([`Fields::bad_last`]) has none.
     #[must_use]
     pub fn pattern(cron: &Cron, zone: Zone) -> Ticks {
-        Ticks(Kind::Pattern {
-            fields: cron.fields().clone(),
-            zone,
-        })
+        Ticks(Kind::Pattern { fields: cron.fields().clone(), zone })
     }
 
     /// The ticks of `every`: `phase_ms` (0 for the epoch, or the instant of a first firing) and
     /// every `period_ms` before and after it. A period below 1 ms has no ticks.
     #[must_use]
     pub fn every(period_ms: i64, phase_ms: i64) -> Ticks {
-        Ticks(Kind::Every {
-            period_ms,
-            phase_ms,
-        })
+        Ticks(Kind::Every { period_ms, phase_ms })
     }
 
     /// The last tick at an instant or before it, in ms since the epoch. `None` if there is none
@@ -57,10 +51,7 @@ impl Ticks {
         in_range(ms)?;
         match &self.0 {
             Kind::Pattern { fields, zone } => last_until(fields, zone, ms),
-            Kind::Every {
-                period_ms,
-                phase_ms,
-            } => last_multiple(ms, *period_ms, *phase_ms),
+            Kind::Every { period_ms, phase_ms } => last_multiple(ms, *period_ms, *phase_ms),
         }
     }
 
@@ -71,10 +62,9 @@ impl Ticks {
         in_range(ms)?;
         match &self.0 {
             Kind::Pattern { fields, zone } => first_from(fields, zone, ms + 1),
-            Kind::Every {
-                period_ms,
-                phase_ms,
-            } => last_multiple(ms, *period_ms, *phase_ms)?.checked_add(*period_ms),
+            Kind::Every { period_ms, phase_ms } => {
+                last_multiple(ms, *period_ms, *phase_ms)?.checked_add(*period_ms)
+            }
         }
     }
 }
@@ -117,22 +107,15 @@ impl Window {
 /// clocks before it skipped, which are counted on as if there had been no change.
 fn windows(fields: &Fields, zone: &Zone, span: Span) -> [Option<Window>; 2] {
     let offset_ms = span.offset_ms;
-    let mut shown = Window {
-        from: span.start_ms + offset_ms,
-        until: span.end_ms + offset_ms,
-        offset_ms,
-    };
+    let mut shown =
+        Window { from: span.start_ms + offset_ms, until: span.end_ms + offset_ms, offset_ms };
     if !span.has_previous() || fields.any_hour() {
         return [Some(shown), None];
     }
     let before_ms = zone.span_at(span.start_ms - 1).offset_ms;
     let shown_already = span.start_ms + before_ms;
     if before_ms < offset_ms {
-        let skipped = Window {
-            from: shown_already,
-            until: shown.from,
-            offset_ms: before_ms,
-        };
+        let skipped = Window { from: shown_already, until: shown.from, offset_ms: before_ms };
         return [Some(shown), Some(skipped)];
     }
     shown.from = shown_already;
@@ -151,11 +134,7 @@ fn first_from(fields: &Fields, zone: &Zone, ms: i64) -> Option<i64> {
             let window = window.since(ms).up_to(end);
             Some(first_local(fields, window.from, window.until)? - window.offset_ms)
         };
-        let first = windows(fields, zone, span)
-            .into_iter()
-            .flatten()
-            .filter_map(due)
-            .min();
+        let first = windows(fields, zone, span).into_iter().flatten().filter_map(due).min();
         if first.is_some() {
             return first;
         }
@@ -176,11 +155,7 @@ fn last_until(fields: &Fields, zone: &Zone, ms: i64) -> Option<i64> {
             let window = window.since(end).up_to(ms);
             Some(last_local(fields, window.from, window.until)? - window.offset_ms)
         };
-        let last = windows(fields, zone, span)
-            .into_iter()
-            .flatten()
-            .filter_map(due)
-            .max();
+        let last = windows(fields, zone, span).into_iter().flatten().filter_map(due).max();
         if last.is_some() {
             return last;
         }
@@ -339,11 +314,7 @@ mod tests {
             "America/New_York",
             "2026-03-08T00:00:00Z",
             "2026-03-09T06:00:00Z",
-            &[
-                "2026-03-08T07:00:00Z",
-                "2026-03-08T07:30:00Z",
-                "2026-03-09T06:00:00Z",
-            ],
+            &["2026-03-08T07:00:00Z", "2026-03-08T07:30:00Z", "2026-03-09T06:00:00Z"],
         );
         check(
             "0 0 * * *",
@@ -386,11 +357,7 @@ mod tests {
             "America/New_York",
             "2026-11-01T05:00:00Z",
             "2026-11-01T08:00:00Z",
-            &[
-                "2026-11-01T05:30:00Z",
-                "2026-11-01T06:30:00Z",
-                "2026-11-01T07:30:00Z",
-            ],
+            &["2026-11-01T05:30:00Z", "2026-11-01T06:30:00Z", "2026-11-01T07:30:00Z"],
         );
     }
 
@@ -408,14 +375,8 @@ mod tests {
         let rare = ticks("0 0 * 2 1#5", "UTC");
         let first = ms("2044-02-29T00:00:00Z");
         assert_eq!(rare.after(ms("2016-02-29T00:00:00Z")), Some(first));
-        assert_eq!(
-            rare.at_or_before(first - 1),
-            Some(ms("2016-02-29T00:00:00Z"))
-        );
-        assert_eq!(
-            rare.after(ms("2072-02-29T00:00:00Z")),
-            Some(ms("2112-02-29T00:00:00Z"))
-        );
+        assert_eq!(rare.at_or_before(first - 1), Some(ms("2016-02-29T00:00:00Z")));
+        assert_eq!(rare.after(ms("2072-02-29T00:00:00Z")), Some(ms("2112-02-29T00:00:00Z")));
     }
 
     #[test]

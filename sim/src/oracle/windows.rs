@@ -69,10 +69,7 @@ impl Windows {
     pub(super) fn count_judged(&self, end: Instant) -> u64 {
         let until = end.min(self.run.1);
         let first = self.run.0.max(self.measured.0).ms();
-        let mut tick = self
-            .ticks
-            .at_or_before(first)
-            .or_else(|| self.ticks.after(first));
+        let mut tick = self.ticks.at_or_before(first).or_else(|| self.ticks.after(first));
         let mut count = 0;
         while let Some(ms) = tick {
             let window = self.starting(ms);
@@ -100,10 +97,7 @@ pub(super) struct Tally {
 
 impl Tally {
     pub(super) fn new(scenario: &Scenario, schedule: &Schedule) -> Tally {
-        Tally {
-            windows: Windows::new(scenario, schedule),
-            counts: BTreeMap::new(),
-        }
+        Tally { windows: Windows::new(scenario, schedule), counts: BTreeMap::new() }
     }
 
     /// Adds to the window of an instant. Returns it and what it has now, unless it is not judged.
@@ -147,14 +141,8 @@ mod tests {
         for at in [minute(60), minute(119), minute(90)] {
             assert_eq!(windows.containing(at), second);
         }
-        assert_eq!(
-            windows.containing(minute(120)),
-            Some((minute(120), minute(180)))
-        );
-        assert_eq!(
-            windows.containing(minute(59)),
-            Some((minute(0), minute(60)))
-        );
+        assert_eq!(windows.containing(minute(120)), Some((minute(120), minute(180))));
+        assert_eq!(windows.containing(minute(59)), Some((minute(0), minute(60))));
     }
 
     #[test]

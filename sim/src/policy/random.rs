@@ -110,9 +110,7 @@ mod tests {
         let mut policy = Random::new(5);
         let question = Question { life: LifeId(1), site: Site::Kill, label: Label(0), n: 0 };
         let odds = Odds::Fault { of_2_32: u32::MAX / 4 };
-        let faults = (0..4000)
-            .filter(|_| policy.answer(&question, &name(1), 10, odds) > 0)
-            .count();
+        let faults = (0..4000).filter(|_| policy.answer(&question, &name(1), 10, odds) > 0).count();
         assert!((900..1100).contains(&faults), "{faults} of 4000 at odds of a quarter");
     }
 }

@@ -54,7 +54,8 @@ impl Policy for Replay {
 
     fn diverged(&self) -> Option<String> {
         let (used, all) = (self.at, self.tape.choices.len());
-        let left = (used < all).then(|| format!("the run asks {used} questions, the tape answers {all}"));
+        let left =
+            (used < all).then(|| format!("the run asks {used} questions, the tape answers {all}"));
         self.diverged.clone().or(left)
     }
 }
@@ -96,7 +97,10 @@ mod tests {
         );
         let mut longer = choices(Replay::new(tape));
         ask(&mut longer, &[2, 16, 2]);
-        assert_eq!(longer.diverged().as_deref(), Some("the tape ends after 2 answers, and world asks draw #2 of 2"));
+        assert_eq!(
+            longer.diverged().as_deref(),
+            Some("the tape ends after 2 answers, and world asks draw #2 of 2")
+        );
     }
 
     #[test]

@@ -25,10 +25,7 @@ impl Span {
     #[must_use]
     pub fn line_column(self, text: &str) -> (usize, usize) {
         let before = &text.as_bytes()[..self.start.min(text.len())];
-        let line_start = before
-            .iter()
-            .rposition(|&byte| byte == b'\n')
-            .map_or(0, |at| at + 1);
+        let line_start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
         let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
         let mut row = &before[line_start..];
         if line_start == 0 {
@@ -91,10 +88,7 @@ impl Diagnostic {
     #[must_use]
     pub fn warning(code: &'static str, at: Span, message: impl Into<String>) -> Diagnostic {
         let severity = Severity::Warning;
-        Diagnostic {
-            severity,
-            ..Diagnostic::error(code, at, message)
-        }
+        Diagnostic { severity, ..Diagnostic::error(code, at, message) }
     }
 
     /// What to say at the primary place.
@@ -143,81 +137,39 @@ pub const CODES: &[(&str, &str)] = &[
     (code::MISSING_KEY, "A key that is needed is missing."),
     (code::WRONG_TYPE, "A value is of the wrong kind."),
     (code::EXACTLY_ONE, "Of some keys exactly one must be given."),
-    (
-        code::NOT_YET,
-        "It is part of the format, but this version does not simulate it yet.",
-    ),
-    (
-        code::FORMAT,
-        "The file is of a format that this version does not read.",
-    ),
+    (code::NOT_YET, "It is part of the format, but this version does not simulate it yet."),
+    (code::FORMAT, "The file is of a format that this version does not read."),
     (code::EMPTY, "The file says nothing at all."),
-    (
-        code::LIMIT,
-        "There is too much of something: text, nesting, entries, containers.",
-    ),
+    (code::LIMIT, "There is too much of something: text, nesting, entries, containers."),
     (
         code::BAD_NAME,
         "A text is no name: too long, empty, or with characters that names do not have.",
     ),
     (code::ALIKE, "Two names of one kind differ only in case."),
     (code::UNRESOLVED, "Nothing of that kind has that name."),
-    (
-        code::AMBIGUOUS,
-        "A name was left out, and there is not exactly one thing that it could be.",
-    ),
+    (code::AMBIGUOUS, "A name was left out, and there is not exactly one thing that it could be."),
     (code::NO_UNIT, "A length of time has no unit."),
     (code::DURATION, "A text is no length of time."),
-    (
-        code::RANGE,
-        "A range is not written `least..most`, or its ends are the wrong way round.",
-    ),
-    (
-        code::PERCENT,
-        "A text is no percentage, or none that is allowed here.",
-    ),
-    (
-        code::BOUNDS,
-        "A number is smaller or greater than is allowed.",
-    ),
-    (
-        code::WORD,
-        "A text is none of the words that are allowed here.",
-    ),
+    (code::RANGE, "A range is not written `least..most`, or its ends are the wrong way round."),
+    (code::PERCENT, "A text is no percentage, or none that is allowed here."),
+    (code::BOUNDS, "A number is smaller or greater than is allowed."),
+    (code::WORD, "A text is none of the words that are allowed here."),
     (code::CRON, "A text is no cron pattern."),
     (code::NEVER_FIRES, "A cron pattern never fires."),
     (code::ZONE, "There is no such time zone."),
-    (
-        code::START,
-        "The start is no instant that a run can start at.",
-    ),
+    (code::START, "The start is no instant that a run can start at."),
     (code::OUTSIDE, "A time lies outside the run."),
-    (
-        code::GRAIN,
-        "A length of time is zero or finer than the library counts.",
-    ),
+    (code::GRAIN, "A length of time is zero or finer than the library counts."),
     (code::JOB_ID, "BullMQ refuses the job id."),
-    (
-        code::PLACEHOLDER,
-        "A job id has a placeholder that is unknown or that means nothing here.",
-    ),
-    (
-        code::LIBRARY,
-        "That version of the library is not modelled.",
-    ),
+    (code::PLACEHOLDER, "A job id has a placeholder that is unknown or that means nothing here."),
+    (code::LIBRARY, "That version of the library is not modelled."),
     (code::STUCK_ROLLOUT, "A rollout could never take a step."),
     (code::NOT_AWAITED, "A worker or timer cannot be awaited."),
     (code::CANNOT_FAIL, "An expectation cannot fail."),
-    (
-        code::NOTHING,
-        "There is nothing to simulate or nothing to judge.",
-    ),
+    (code::NOTHING, "There is nothing to simulate or nothing to judge."),
     (code::REPEATED, "One service is given the same fault twice."),
     (code::MORE, "There are more problems than are listed."),
-    (
-        code::NEVER_ADDED,
-        "An expectation is about jobs that no release adds.",
-    ),
+    (code::NEVER_ADDED, "An expectation is about jobs that no release adds."),
     (code::NEVER_UP, "A service never has a container."),
 ];
 

@@ -118,16 +118,8 @@ fn items<'t>(cx: &mut Context<'t>, table: &Table<'t>) -> Vec<Item<'t>> {
         };
         let help = format!("each stands in a table of its own, `[[{key}]]`");
         for (number, node) in list(cx, node, noun, Some(&help)).into_iter().enumerate() {
-            let what = if key == "event" {
-                What::Event(number + 1)
-            } else {
-                What::Expectation
-            };
-            items.push(Item {
-                what,
-                at: node.span,
-                node,
-            });
+            let what = if key == "event" { What::Event(number + 1) } else { What::Expectation };
+            items.push(Item { what, at: node.span, node });
         }
         if key == "expect" && matches!(node.value, DeValue::Array(array) if array.is_empty()) {
             let message = "there is nothing to judge: the list of expectations is empty";
@@ -135,11 +127,7 @@ fn items<'t>(cx: &mut Context<'t>, table: &Table<'t>) -> Vec<Item<'t>> {
         }
     }
     if let Some(node) = table.get("faults") {
-        items.push(Item {
-            what: What::Faults,
-            at: node.span,
-            node,
-        });
+        items.push(Item { what: What::Faults, at: node.span, node });
     }
     items.sort_by_key(|item| item.at);
     items
@@ -174,18 +162,12 @@ fn named<'t>(cx: &mut Context<'t>, kind: Kind, node: Node<'t>, items: &mut Vec<I
             cx.push(Diagnostic::error(code::BAD_NAME, entry.at, message).help(name_help(false)));
         }
         if let Some(first) = folded.insert(entry.key.to_lowercase(), entry.at) {
-            let message = format!(
-                "the name {} differs from another one only in case",
-                shown(entry.key)
-            );
+            let message =
+                format!("the name {} differs from another one only in case", shown(entry.key));
             cx.push(Diagnostic::error(code::ALIKE, entry.at, message).and(first, "the other one"));
         }
         let node = entry.node(kind.word());
-        items.push(Item {
-            what: What::Named(kind, entry.key),
-            at: entry.at,
-            node,
-        });
+        items.push(Item { what: What::Named(kind, entry.key), at: entry.at, node });
     }
 }
 
@@ -207,13 +189,7 @@ fn read<'t>(cx: &mut Context<'t>, top: Option<Top>, items: Vec<Item<'t>>) -> Opt
             What::Expectation => expectations.extend(judge::expectation(cx, node)),
         }
     }
-    let Top {
-        name,
-        length,
-        measure,
-        calm,
-        round_trip,
-    } = top?;
+    let Top { name, length, measure, calm, round_trip } = top?;
     Some(Scenario {
         name,
         start: cx.start,
@@ -237,13 +213,10 @@ fn read<'t>(cx: &mut Context<'t>, top: Option<Top>, items: Vec<Item<'t>>) -> Opt
 fn containers(cx: &mut Context<'_>, scenario: &Scenario) {
     let mut total = 0;
     for (number, service) in scenario.services.iter().enumerate() {
-        let scaled = scenario
-            .events
-            .iter()
-            .filter_map(|event| match event.change {
-                Change::Scale(replicas) if usize::from(event.service.0) == number => Some(replicas),
-                _ => None,
-            });
+        let scaled = scenario.events.iter().filter_map(|event| match event.change {
+            Change::Scale(replicas) if usize::from(event.service.0) == number => Some(replicas),
+            _ => None,
+        });
         let most = scaled.fold(service.replicas, u32::max);
         total += u64::from(most);
         if total > CONTAINERS_MAX {
@@ -312,25 +285,16 @@ fn warnings(cx: &mut Context<'_>, scenario: &Scenario) {
 /// Whether anything adds jobs of a name to a queue.
 fn adds(scenario: &Scenario, queue: QueueId, name: &str) -> bool {
     let job_step = |step: &JobStep| matches!(step, JobStep::Add(add) if add.queue == queue && *add.name == *name);
-    scenario
-        .releases
-        .iter()
-        .any(|release| any_adds(&release.steps, queue, name))
-        || scenario
-            .jobs
-            .iter()
-            .flat_map(|job| &job.steps)
-            .any(job_step)
+    scenario.releases.iter().any(|release| any_adds(&release.steps, queue, name))
+        || scenario.jobs.iter().flat_map(|job| &job.steps).any(job_step)
 }
 
 fn any_adds(steps: &[Step], queue: QueueId, name: &str) -> bool {
     steps.iter().any(|step| match &step.action {
         Action::Add(add) => add.queue == queue && *add.name == *name,
-        Action::UpsertJobScheduler {
-            queue: of,
-            name: called,
-            ..
-        } => *of == queue && **called == *name,
+        Action::UpsertJobScheduler { queue: of, name: called, .. } => {
+            *of == queue && **called == *name
+        }
         Action::Timer { steps, .. } => any_adds(steps, queue, name),
         _ => false,
     })
@@ -411,34 +375,17 @@ violated = ">=60%"
         let scenario = good(BEFORE);
         let secs = Span::from_secs;
         assert_eq!(scenario.start.ms(), 1_759_743_300_000);
-        assert_eq!(
-            (scenario.length, scenario.measure),
-            (secs(3600), (secs(0), secs(1200)))
-        );
+        assert_eq!((scenario.length, scenario.measure), (secs(3600), (secs(0), secs(1200))));
         assert_eq!(scenario.schedules[0].max_lateness, secs(360));
         let defaults = &scenario.queues[0].defaults;
         assert_eq!(defaults.remove_on_complete, Some(Keep::None));
         assert_eq!(defaults.remove_on_fail, Some(Keep::Count(100)));
         assert_eq!(defaults.backoff, Some(Backoff::Exponential(secs(5))));
-        let takes = Range {
-            least: secs(20),
-            most: secs(120),
-            draw: 2,
-        };
-        assert_eq!(
-            scenario.jobs[0].steps[1],
-            JobStep::Write {
-                rows: 43_149,
-                batches: 44,
-                takes
-            }
-        );
+        let takes = Range { least: secs(20), most: secs(120), draw: 2 };
+        assert_eq!(scenario.jobs[0].steps[1], JobStep::Write { rows: 43_149, batches: 44, takes });
         assert_eq!(scenario.jobs[0].outcomes, [Outcome::Ok]);
-        let awaited: Vec<bool> = scenario.releases[0]
-            .steps
-            .iter()
-            .map(|step| step.awaited)
-            .collect();
+        let awaited: Vec<bool> =
+            scenario.releases[0].steps.iter().map(|step| step.awaited).collect();
         assert_eq!(awaited, [false, false, true]);
         let Action::Worker(worker) = &scenario.releases[0].steps[2].action else {
             panic!("a worker")
@@ -447,47 +394,21 @@ violated = ">=60%"
             (worker.concurrency, worker.lock_duration, worker.drain_delay),
             (1, secs(30), secs(5))
         );
-        assert_eq!(
-            scenario.services[0].boot,
-            Range {
-                least: secs(0),
-                most: secs(600),
-                draw: 3
-            }
-        );
+        assert_eq!(scenario.services[0].boot, Range { least: secs(0), most: secs(600), draw: 3 });
         assert_eq!(scenario.services[0].grace, secs(30));
-        let declared: Vec<Declared> = scenario
-            .expectations
-            .iter()
-            .map(|expectation| expectation.declared)
-            .collect();
+        let declared: Vec<Declared> =
+            scenario.expectations.iter().map(|expectation| expectation.declared).collect();
         assert_eq!(
             declared,
-            [
-                Declared::EverySeed,
-                Declared::Holds,
-                Declared::EverySeed,
-                Declared::Holds
-            ]
+            [Declared::EverySeed, Declared::Holds, Declared::EverySeed, Declared::Holds]
         );
         assert_eq!(
             scenario.expectations[3].property,
-            Property::LiveRegistrations {
-                schedule: 0,
-                exactly: 1
-            }
+            Property::LiveRegistrations { schedule: 0, exactly: 1 }
         );
         assert!(BEFORE[scenario.expectations[0].at..].starts_with("[[expect]]"));
         let draws: Vec<&str> = scenario.draws.iter().map(|word| &**word).collect();
-        assert_eq!(
-            draws,
-            [
-                "round_trip",
-                "job usage step 1",
-                "job usage step 2",
-                "boot worker"
-            ]
-        );
+        assert_eq!(draws, ["round_trip", "job usage step 1", "job usage step 2", "boot worker"]);
     }
 
     #[test]
@@ -511,33 +432,18 @@ violated = ">=60%"
         assert_eq!(scenario.expectations[0].declared, Declared::AtLeast(60));
         assert_eq!(
             scenario.expectations[0].property,
-            Property::FiringsAtMost {
-                schedule: 0,
-                most: 16
-            }
+            Property::FiringsAtMost { schedule: 0, most: 16 }
         );
-        assert_eq!(
-            scenario.schedules[0].recurrence,
-            Recurrence::Every(Span::from_secs(3600))
-        );
+        assert_eq!(scenario.schedules[0].recurrence, Recurrence::Every(Span::from_secs(3600)));
         let Action::UpsertJobScheduler { name, repeat, .. } = &scenario.releases[0].steps[2].action
         else {
             panic!()
         };
         assert_eq!((&**name, repeat.limit), ("nightly:1", Some(2)));
-        let Action::Timer { steps, .. } = &scenario.releases[0].steps[5].action else {
-            panic!()
-        };
-        let Action::Add(add) = &steps[0].action else {
-            panic!()
-        };
-        let pieces: Vec<&str> = add
-            .options
-            .job_id
-            .iter()
-            .flat_map(|id| &id.pieces)
-            .map(|piece| &**piece)
-            .collect();
+        let Action::Timer { steps, .. } = &scenario.releases[0].steps[5].action else { panic!() };
+        let Action::Add(add) = &steps[0].action else { panic!() };
+        let pieces: Vec<&str> =
+            add.options.job_id.iter().flat_map(|id| &id.pieces).map(|piece| &**piece).collect();
         assert_eq!(pieces, ["tick-", ""]);
     }
 }

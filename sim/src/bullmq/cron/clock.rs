@@ -173,10 +173,7 @@ impl<'z> Clock<'z> {
         let day = self.date.day.min(days_in_month(next.year, next.month));
         let time = self.local().rem_euclid(DAY_MS);
         self.show(Date { day, ..next }.to_days() * DAY_MS + time);
-        let first = Date {
-            day: 1,
-            ..self.date
-        };
+        let first = Date { day: 1, ..self.date };
         self.show(first.to_days() * DAY_MS);
         self.push_on(before);
     }

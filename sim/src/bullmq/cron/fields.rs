@@ -207,9 +207,7 @@ impl Fields {
             last_day: !days.texts.is_empty(),
             last_weekdays: weekdays.last_weekdays(),
             bad_last: weekdays.bad_last().map(str::to_owned),
-            bad_last_first: weekdays
-                .bad_last()
-                .is_some_and(|text| text.starts_with('?')),
+            bad_last_first: weekdays.bad_last().is_some_and(|text| text.starts_with('?')),
             nth,
         })
     }
@@ -232,29 +230,17 @@ struct Field {
     first_name: usize,
 }
 
-const MONTHS: [&str; 12] = [
-    "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
-];
+const MONTHS: [&str; 12] =
+    ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 const WEEKDAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 
 const FIELDS: [Field; 6] = [
     Field::new("second", 0, 59, "0"),
     Field::new("minute", 0, 59, "*"),
     Field::new("hour", 0, 23, "*"),
-    Field {
-        marks: "?,*L/-",
-        ..Field::new("dayOfMonth", 1, 31, "*")
-    },
-    Field {
-        names: &MONTHS,
-        first_name: 1,
-        ..Field::new("month", 1, 12, "*")
-    },
-    Field {
-        marks: "?,*L#/-",
-        names: &WEEKDAYS,
-        ..Field::new("dayOfWeek", 0, 7, "*")
-    },
+    Field { marks: "?,*L/-", ..Field::new("dayOfMonth", 1, 31, "*") },
+    Field { names: &MONTHS, first_name: 1, ..Field::new("month", 1, 12, "*") },
+    Field { marks: "?,*L#/-", names: &WEEKDAYS, ..Field::new("dayOfWeek", 0, 7, "*") },
 ];
 
 /// What one entry of a list comes to.
@@ -266,15 +252,7 @@ enum Entry {
 
 impl Field {
     const fn new(name: &'static str, min: u8, max: u8, default: &'static str) -> Field {
-        Field {
-            name,
-            min,
-            max,
-            default,
-            marks: ",*/-",
-            names: &[],
-            first_name: 0,
-        }
+        Field { name, min, max, default, marks: ",*/-", names: &[], first_name: 0 }
     }
 
     fn list(&self, value: &str) -> Result<List, String> {
@@ -316,9 +294,8 @@ impl Field {
         let mut rest = value;
         let mut out = String::with_capacity(value.len());
         while let Some(first) = rest.chars().next() {
-            let letters = rest
-                .get(..3)
-                .filter(|three| three.bytes().all(|b| b.is_ascii_alphabetic()));
+            let letters =
+                rest.get(..3).filter(|three| three.bytes().all(|b| b.is_ascii_alphabetic()));
             let Some(three) = letters else {
                 out.push(first);
                 rest = &rest[first.len_utf8()..];
@@ -381,9 +358,7 @@ impl Field {
         }
         if step.is_nan() || step <= 0.0 {
             let step = js_number(step);
-            return Err(format!(
-                "Constraint error, cannot repeat at every {step} time."
-            ));
+            return Err(format!("Constraint error, cannot repeat at every {step} time."));
         }
         Ok(Entry::Many(self.every(min as u8, max as u8, step)))
     }
@@ -454,9 +429,7 @@ impl List {
     /// The weekdays of the entries that begin with a digit.
     fn last_weekdays(&self) -> u64 {
         let digits = self.texts.iter().filter_map(|text| text.bytes().next());
-        digits
-            .filter(u8::is_ascii_digit)
-            .fold(0, |bits, digit| bits | 1 << ((digit - b'0') % 7))
+        digits.filter(u8::is_ascii_digit).fold(0, |bits, digit| bits | 1 << ((digit - b'0') % 7))
     }
 
     /// The first entry, in the order of JavaScript's `localeCompare`, that begins with no digit:
@@ -485,11 +458,7 @@ fn nth_weekday<'a>(value: &'a str, nth: &mut Option<u8>) -> Result<&'a str, Stri
         return Err("Constraint error, invalid dayOfWeek occurrence number (#)".to_owned());
     }
     // `1#2.5` is accepted, and never matches.
-    *nth = Some(if number.fract() == 0.0 {
-        number as u8
-    } else {
-        0
-    });
+    *nth = Some(if number.fract() == 0.0 { number as u8 } else { 0 });
     Ok(weekday)
 }
 
@@ -531,18 +500,13 @@ fn to_number(text: &str) -> f64 {
         }
     }
     // Rust also takes `inf` and `nan`; JavaScript's `Infinity` is out of every range.
-    let decimal = text
-        .bytes()
-        .all(|b| matches!(b, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-'));
+    let decimal = text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-'));
     let number = if decimal { text.parse().ok() } else { None };
     number.unwrap_or(f64::NAN)
 }
 
 fn radix_number(digits: &str, radix: u32) -> f64 {
-    let add = |sum: f64, c: char| {
-        c.to_digit(radix)
-            .map(|d| sum * f64::from(radix) + f64::from(d))
-    };
+    let add = |sum: f64, c: char| c.to_digit(radix).map(|d| sum * f64::from(radix) + f64::from(d));
     let sum = digits.chars().try_fold(0.0, add);
     sum.filter(|_| !digits.is_empty()).unwrap_or(f64::NAN)
 }
@@ -553,12 +517,7 @@ fn js_number(number: f64) -> String {
         return "0".to_owned();
     }
     if number.is_infinite() {
-        return if number < 0.0 {
-            "-Infinity"
-        } else {
-            "Infinity"
-        }
-        .to_owned();
+        return if number < 0.0 { "-Infinity" } else { "Infinity" }.to_owned();
     }
     if number.abs() >= 1e21 {
         return format!("{number:e}").replace('e', "e+");

@@ -37,7 +37,10 @@ pub struct Fetched {
 impl Fetched {
     /// One field of the hash.
     pub fn field(&self, name: &str) -> Option<&Bytes> {
-        self.fields.iter().find(|(field, _)| field.as_bytes() == name.as_bytes()).map(|(_, value)| value)
+        self.fields
+            .iter()
+            .find(|(field, _)| field.as_bytes() == name.as_bytes())
+            .map(|(_, value)| value)
     }
 }
 
@@ -117,13 +120,17 @@ impl Script<'_> {
         }
         let lock = SetOptions::px(options.lock_duration);
         self.db.set(&self.keys.lock(&id), token.clone(), lock)?;
-        self.xadd(None, &[("event", &"active".into()), ("jobId", &id), ("prev", &"waiting".into())])?;
+        self.xadd(
+            None,
+            &[("event", &"active".into()), ("jobId", &id), ("prev", &"waiting".into())],
+        )?;
         let key = self.keys.job(&id);
         self.db.hset(&key, "processedOn".into(), Bytes::from_int(processed_on))?;
         self.db.hincrby(&key, b"ats", 1)?;
         self.add_base_marker_if_needed(false)?;
         self.emit(QueueEvent::Fetched { job: job_id(&id) });
-        let fields = self.db.hgetall(&key)?.map(|(field, value)| (field.clone(), value.clone())).collect();
+        let fields =
+            self.db.hgetall(&key)?.map(|(field, value)| (field.clone(), value.clone())).collect();
         Ok(Returned::Fetched(Box::new(Fetched { id, fields })))
     }
 }

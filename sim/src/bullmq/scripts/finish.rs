@@ -108,7 +108,9 @@ impl Script<'_> {
     fn keep_or_remove(&mut self, args: &MoveToFinished) -> Result<()> {
         let kept = args.keep.count != Some(0);
         let (how, set, field, value) = match &args.outcome {
-            Outcome::Completed(value) => (Finish::Completed, &self.keys.completed, "returnvalue", value),
+            Outcome::Completed(value) => {
+                (Finish::Completed, &self.keys.completed, "returnvalue", value)
+            }
             Outcome::Failed(reason) => (Finish::Failed, &self.keys.failed, "failedReason", reason),
         };
         self.events.push(QueueEvent::Finished { job: job_id(&args.id), how, kept });
@@ -143,8 +145,11 @@ impl Script<'_> {
                     return Ok(());
                 }
                 let made = Bytes::from_int(attempts_made);
-                let event =
-                    [("event", &"retries-exhausted".into()), ("jobId", id), ("attemptsMade", &made)];
+                let event = [
+                    ("event", &"retries-exhausted".into()),
+                    ("jobId", id),
+                    ("attemptsMade", &made),
+                ];
                 self.xadd(None, &event)
             }
         }
@@ -208,8 +213,7 @@ impl Script<'_> {
         };
         self.db.hincrby(&key, b"atm", 1)?;
         let max_events = self.get_or_set_max_events()?;
-        let event =
-            [("event", &"waiting".into()), ("jobId", &args.id), ("prev", &"failed".into())];
+        let event = [("event", &"waiting".into()), ("jobId", &args.id), ("prev", &"failed".into())];
         self.xadd(Some(max_events), &event)?;
         self.emit(QueueEvent::Retried { job: job_id(&args.id), state });
         Ok(Returned::Code(0))

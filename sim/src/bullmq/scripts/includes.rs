@@ -166,7 +166,12 @@ impl Script<'_> {
     }
 
     /// `includes/addJobInTargetList`. `next` puts the job where it is taken next (RPUSH).
-    pub(super) fn add_job_in_target_list(&mut self, target: Target, next: bool, id: &Bytes) -> Result<()> {
+    pub(super) fn add_job_in_target_list(
+        &mut self,
+        target: Target,
+        next: bool,
+        id: &Bytes,
+    ) -> Result<()> {
         let list = if target.paused { &self.keys.paused } else { &self.keys.wait };
         if next {
             self.db.rpush(list, [id.clone()])?;
@@ -208,7 +213,10 @@ impl Script<'_> {
                 0 => self.add_job_in_target_list(target, false, id)?,
                 priority => self.add_job_with_priority(priority, id, target.paused_or_maxed)?,
             }
-            self.xadd(None, &[("event", &text("waiting")), ("jobId", id), ("prev", &text("delayed"))])?;
+            self.xadd(
+                None,
+                &[("event", &text("waiting")), ("jobId", id), ("prev", &text("delayed"))],
+            )?;
             self.db.hset(&key, text("delay"), text("0"))?;
             self.emit(QueueEvent::Promoted { job: job_id(id) });
         }
@@ -246,7 +254,12 @@ impl Script<'_> {
     }
 
     /// `includes/removeJobsByMaxAge`. `age` is in seconds.
-    pub(super) fn remove_jobs_by_max_age(&mut self, timestamp: i64, age: i64, set: &Key) -> Result<()> {
+    pub(super) fn remove_jobs_by_max_age(
+        &mut self,
+        timestamp: i64,
+        age: i64,
+        set: &Key,
+    ) -> Result<()> {
         let start = ScoreBound::Incl((timestamp - age * 1000) as f64);
         let old = self.db.zrevrangebyscore(set, start, ScoreBound::NEG_INF, Limit::NONE)?;
         let old: Vec<Bytes> = old.map(|(id, _)| id.clone()).collect();
@@ -257,7 +270,8 @@ impl Script<'_> {
 
     /// `includes/removeJobsByMaxCount`.
     pub(super) fn remove_jobs_by_max_count(&mut self, count: i64, set: &Key) -> Result<()> {
-        let old: Vec<Bytes> = self.db.zrevrange(set, count, -1)?.map(|(id, _)| id.clone()).collect();
+        let old: Vec<Bytes> =
+            self.db.zrevrange(set, count, -1)?.map(|(id, _)| id.clone()).collect();
         old.iter().for_each(|id| self.remove_job_keys(id));
         self.db.zremrangebyrank(set, 0, -(count + 1))?;
         Ok(())

@@ -229,7 +229,9 @@ impl Script<'_> {
         self.db.zadd(&self.keys.repeat, key.clone(), next_millis as f64)?;
         let mut fields = vec![(Bytes::from("name"), options.name.clone())];
         let every = options.every.map(Bytes::from_int);
-        for (field, value) in [("tz", &options.tz), ("pattern", &options.pattern), ("every", &every)] {
+        for (field, value) in
+            [("tz", &options.tz), ("pattern", &options.pattern), ("every", &every)]
+        {
             if let Some(value) = value {
                 fields.push((field.into(), value.clone()));
             }

@@ -40,7 +40,10 @@ pub struct ExtendLocks {
 impl Script<'_> {
     /// `moveStalledJobsToWait-9`. A job is stalled if the check before saw it active and it has no
     /// lock now; then this check marks all that is active for the next one.
-    pub(super) fn move_stalled_jobs_to_wait(&mut self, args: &MoveStalledJobsToWait) -> Result<Returned> {
+    pub(super) fn move_stalled_jobs_to_wait(
+        &mut self,
+        args: &MoveStalledJobsToWait,
+    ) -> Result<Returned> {
         if self.db.exists(&self.keys.stalled_check) {
             return Ok(Returned::Stalled(Stalled::default()));
         }
@@ -53,7 +56,8 @@ impl Script<'_> {
             self.db.del(&self.keys.stalled);
         }
         for id in suspects {
-            if self.db.exists(&self.keys.lock(&id)) || self.db.lrem(&self.keys.active, 1, &id)? == 0 {
+            if self.db.exists(&self.keys.lock(&id)) || self.db.lrem(&self.keys.active, 1, &id)? == 0
+            {
                 continue;
             }
             let count = self.db.hincrby(&self.keys.job(&id), b"stalledCounter", 1)?;
@@ -75,7 +79,10 @@ impl Script<'_> {
     fn put_back(&mut self, id: &Bytes) -> Result<()> {
         let target = self.get_target_queue_list()?;
         self.add_job_in_target_list(target, true, id)?;
-        self.xadd(None, &[("event", &"waiting".into()), ("jobId", id), ("prev", &"active".into())])?;
+        self.xadd(
+            None,
+            &[("event", &"waiting".into()), ("jobId", id), ("prev", &"active".into())],
+        )?;
         self.xadd(None, &[("event", &"stalled".into()), ("jobId", id)])?;
         self.emit(QueueEvent::Stalled { job: job_id(id) });
         Ok(())

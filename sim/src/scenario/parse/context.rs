@@ -64,9 +64,7 @@ impl<'t> Context<'t> {
 
     /// Whether there is an error so far.
     pub(super) fn failed(&self) -> bool {
-        self.problems
-            .iter()
-            .any(|problem| problem.severity == Severity::Error)
+        self.problems.iter().any(|problem| problem.severity == Severity::Error)
     }
 
     /// A range whose draws are called `word`.
@@ -76,9 +74,8 @@ impl<'t> Context<'t> {
         word: String,
         at: TextSpan,
     ) -> Option<Range> {
-        let Some(draw) = u16::try_from(self.draws.len())
-            .ok()
-            .filter(|_| self.draws.len() < DRAWS_MAX)
+        let Some(draw) =
+            u16::try_from(self.draws.len()).ok().filter(|_| self.draws.len() < DRAWS_MAX)
         else {
             let message = format!("a scenario has at most {DRAWS_MAX} ranges");
             return self.fail(Diagnostic::error(code::LIMIT, at, message));
@@ -99,11 +96,7 @@ impl<'t> Context<'t> {
         let problem = match self.meant(kind, name) {
             Some((guess, at)) => {
                 let problem = problem.and(at, "did you mean this one?");
-                if guess.certain {
-                    problem.rename(format!("\"{}\"", guess.name))
-                } else {
-                    problem
-                }
+                if guess.certain { problem.rename(format!("\"{}\"", guess.name)) } else { problem }
             }
             None => problem.help(self.known(kind, name)),
         };
@@ -124,22 +117,13 @@ impl<'t> Context<'t> {
     fn known(&self, kind: Kind, name: &str) -> String {
         const MOST: usize = 5;
         let word = kind.word();
-        if let Some(other) = Kind::ALL
-            .into_iter()
-            .find(|&other| self.names.get(other, name).is_some())
+        if let Some(other) =
+            Kind::ALL.into_iter().find(|&other| self.names.get(other, name).is_some())
         {
-            return format!(
-                "{} is a {}, and a {word} is needed here",
-                shown(name),
-                other.word()
-            );
+            return format!("{} is a {}, and a {word} is needed here", shown(name), other.word());
         }
-        let mut names: Vec<String> = self
-            .names
-            .of(kind)
-            .take(MOST)
-            .map(|(name, _, _)| shown(name))
-            .collect();
+        let mut names: Vec<String> =
+            self.names.of(kind).take(MOST).map(|(name, _, _)| shown(name)).collect();
         if names.is_empty() {
             return format!("declare it with a table `[{word}.NAME]`; the file has no {word} yet");
         }

@@ -18,11 +18,8 @@ const ROWS_MAX: i64 = 1_000_000_000_000;
 /// The most commits of one write; each is an event of the run.
 const BATCHES_MAX: u32 = 100_000;
 
-const OUTCOMES: [(&str, Outcome); 3] = [
-    ("ok", Outcome::Ok),
-    ("fail", Outcome::Fail),
-    ("exit", Outcome::Exit),
-];
+const OUTCOMES: [(&str, Outcome); 3] =
+    [("ok", Outcome::Ok), ("fail", Outcome::Fail), ("exit", Outcome::Exit)];
 
 /// Reads `[job.NAME]`.
 pub(super) fn job<'t>(cx: &mut Context<'t>, name: &str, node: Node<'t>) -> Option<Job> {
@@ -39,12 +36,7 @@ pub(super) fn job<'t>(cx: &mut Context<'t>, name: &str, node: Node<'t>) -> Optio
         Some(node) => outcomes(cx, node),
         None => Some(vec![Outcome::Ok]),
     };
-    Some(Job {
-        name: name.into(),
-        queue: queue?,
-        steps: steps?,
-        outcomes: outcomes?,
-    })
+    Some(Job { name: name.into(), queue: queue?, steps: steps?, outcomes: outcomes? })
 }
 
 fn outcomes<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Vec<Outcome>> {
@@ -60,10 +52,7 @@ fn outcomes<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Vec<Outcome>> {
         }
         return None;
     }
-    let outcomes: Vec<_> = nodes
-        .into_iter()
-        .map(|node| cx.word(node, &OUTCOMES))
-        .collect();
+    let outcomes: Vec<_> = nodes.into_iter().map(|node| cx.word(node, &OUTCOMES)).collect();
     outcomes.into_iter().collect()
 }
 
@@ -79,14 +68,10 @@ fn steps<'t>(cx: &mut Context<'t>, name: &str, node: Node<'t>) -> Option<Vec<Job
 
 fn step<'t>(cx: &mut Context<'t>, node: Node<'t>, word: &str) -> Option<JobStep> {
     let mut table = Table::open_any(cx, node, &shape::JOB_STEPS, "a job's step")?;
-    let action = table.exactly_one(
-        cx,
-        "a job's step",
-        &["query", "write", "sleep", "block", "add"],
-    )?;
-    let shape = shape::JOB_STEPS
-        .iter()
-        .find(|shape| shape.required.first() == Some(&action.key))?;
+    let action =
+        table.exactly_one(cx, "a job's step", &["query", "write", "sleep", "block", "add"])?;
+    let shape =
+        shape::JOB_STEPS.iter().find(|shape| shape.required.first() == Some(&action.key))?;
     table.narrow(cx, shape);
     match action.key {
         "query" => cx.range(action.node, word).map(JobStep::Query),
@@ -99,27 +84,16 @@ fn step<'t>(cx: &mut Context<'t>, node: Node<'t>, word: &str) -> Option<JobStep>
 
 fn write<'t>(cx: &mut Context<'t>, node: Node<'t>, word: &str) -> Option<JobStep> {
     let table = Table::open(cx, node, &shape::WRITE)?;
-    let rows = table
-        .get("rows")
-        .and_then(|node| cx.integer(node, 0..=ROWS_MAX));
-    let batches = maybe(cx, &table, "batches", |cx, node| {
-        cx.count(node, 1..=BATCHES_MAX)
-    });
+    let rows = table.get("rows").and_then(|node| cx.integer(node, 0..=ROWS_MAX));
+    let batches = maybe(cx, &table, "batches", |cx, node| cx.count(node, 1..=BATCHES_MAX));
     let takes: Option<Range> = match table.get("takes") {
         Some(node) => cx.range(node, word),
         None => cx.draw((Span::ZERO, Span::ZERO), word.to_owned(), node.span),
     };
     let (rows, batches) = (rows?, batches?.unwrap_or(1));
-    if let Some(node) = table
-        .get("batches")
-        .filter(|_| i64::from(batches) > rows.max(1))
-    {
+    if let Some(node) = table.get("batches").filter(|_| i64::from(batches) > rows.max(1)) {
         let message = format!("{rows} rows cannot be written in {batches} batches");
         return cx.fail(Diagnostic::error(code::BOUNDS, node.span, message));
     }
-    Some(JobStep::Write {
-        rows: u64::try_from(rows).ok()?,
-        batches,
-        takes: takes?,
-    })
+    Some(JobStep::Write { rows: u64::try_from(rows).ok()?, batches, takes: takes? })
 }

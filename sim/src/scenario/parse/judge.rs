@@ -29,18 +29,10 @@ pub(super) fn schedule<'t>(cx: &mut Context<'t>, name: &str, node: Node<'t>) -> 
     let job = table.get("job").and_then(|node| cx.name(node, false));
     let when = table.exactly_one(cx, "a schedule", &["pattern", "every"]);
     let when = when.and_then(|when| recurrence(cx, &table, when));
-    let max_lateness = maybe(cx, &table, "max_lateness", |cx, node| {
-        cx.span(node, Grain::Any)
-    });
+    let max_lateness = maybe(cx, &table, "max_lateness", |cx, node| cx.span(node, Grain::Any));
     let (recurrence, period) = when?;
     let max_lateness = max_lateness?.unwrap_or(Span::from_nanos(period.nanos() / 10));
-    Some(Schedule {
-        name: name.into(),
-        recurrence,
-        queue: queue?,
-        job: job?.into(),
-        max_lateness,
-    })
+    Some(Schedule { name: name.into(), recurrence, queue: queue?, job: job?.into(), max_lateness })
 }
 
 /// When a schedule is due, and its period (of a pattern: the first gap after the start).
@@ -51,11 +43,7 @@ fn recurrence<'t>(
 ) -> Option<(Recurrence, Span)> {
     if when.key == "every" {
         if let Some(zone) = table.known("tz") {
-            cx.clash(
-                zone,
-                "`tz` means nothing beside `every`, which counts from the epoch",
-                when,
-            );
+            cx.clash(zone, "`tz` means nothing beside `every`, which counts from the epoch", when);
         }
         return every(cx, when.node).map(|every| (Recurrence::Every(every), every));
     }
@@ -79,9 +67,7 @@ fn recurrence<'t>(
 
 fn every<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Span> {
     let every = cx.span(node, Grain::PositiveMillis)?;
-    let windows = cx
-        .length
-        .map_or(0, |length| length.nanos() / every.nanos().max(1));
+    let windows = cx.length.map_or(0, |length| length.nanos() / every.nanos().max(1));
     if windows > WINDOWS_MAX {
         let message = format!(
             "the run would have {windows} windows of this schedule, and at most {WINDOWS_MAX} are judged"
@@ -108,31 +94,21 @@ pub(super) fn expectation<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Ex
     table.narrow(cx, shape);
     let property = bound(cx, &table, shape, schedule);
     let declared = declared?.unwrap_or(Declared::Holds);
-    Some(Expectation {
-        property: property?,
-        declared,
-        at: node.span.start,
-    })
+    Some(Expectation { property: property?, declared, at: node.span.start })
 }
 
 /// The shape of the property that a text names.
 fn property<'t>(cx: &mut Context<'t>, which: Known<'t>) -> Option<&'static Shape> {
     let [firings, rows, live] = &shape::EXPECTATIONS;
-    let shapes = [
-        ("firings per window", firings),
-        ("rows per window", rows),
-        ("live registrations", live),
-    ];
+    let shapes =
+        [("firings per window", firings), ("rows per window", rows), ("live registrations", live)];
     let numbers = [(shapes[0].0, 0), (shapes[1].0, 1), (shapes[2].0, 2)];
     let (_, shape) = *shapes.get(cx.word(which.node, &numbers)?)?;
     let key = *shape.required.first()?;
     if key == which.key {
         return Some(shape);
     }
-    let message = format!(
-        "{} is a property that holds `{key}`, not `{}`",
-        shape.noun, which.key
-    );
+    let message = format!("{} is a property that holds `{key}`, not `{}`", shape.noun, which.key);
     let problem = Diagnostic::error(code::MISPLACED_KEY, which.at, message);
     cx.fail(problem.help("rename the key").rename(key))
 }
@@ -150,17 +126,11 @@ fn bound<'t>(
         return match bound.key {
             "at_most" => {
                 let most = breakable(cx, bound.node, number, number <= FIRINGS_MAX);
-                Some(Property::FiringsAtMost {
-                    schedule: schedule?,
-                    most: most?,
-                })
+                Some(Property::FiringsAtMost { schedule: schedule?, most: most? })
             }
             _ => {
                 let least = breakable(cx, bound.node, number, number > 0);
-                Some(Property::FiringsAtLeast {
-                    schedule: schedule?,
-                    least: least?,
-                })
+                Some(Property::FiringsAtLeast { schedule: schedule?, least: least? })
             }
         };
     }
@@ -168,21 +138,14 @@ fn bound<'t>(
         let node = table.get("at_most")?;
         let number = count(cx, node)?;
         let most = breakable(cx, node, number, number <= ROWS_MAX);
-        return Some(Property::RowsAtMost {
-            schedule: schedule?,
-            most: most?,
-        });
+        return Some(Property::RowsAtMost { schedule: schedule?, most: most? });
     }
     let exactly = table.get("exactly").and_then(|node| count(cx, node));
-    Some(Property::LiveRegistrations {
-        schedule: schedule?,
-        exactly: exactly?,
-    })
+    Some(Property::LiveRegistrations { schedule: schedule?, exactly: exactly? })
 }
 
 fn count<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<u64> {
-    cx.integer(node, 0..=i64::MAX)
-        .and_then(|number| u64::try_from(number).ok())
+    cx.integer(node, 0..=i64::MAX).and_then(|number| u64::try_from(number).ok())
 }
 
 /// The bound, if some run could break it.
@@ -204,15 +167,11 @@ fn violated<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Declared> {
         "some seed" => return Some(Declared::SomeSeed),
         _ => {}
     }
-    let share = text
-        .strip_prefix(">=")
-        .and_then(|text| text.trim().strip_suffix('%'));
-    let digits = share
-        .map(str::trim_end)
-        .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
-    if let Some(share) = digits
-        .and_then(|text| text.parse::<u8>().ok())
-        .filter(|share| (1..=100).contains(share))
+    let share = text.strip_prefix(">=").and_then(|text| text.trim().strip_suffix('%'));
+    let digits =
+        share.map(str::trim_end).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    if let Some(share) =
+        digits.and_then(|text| text.parse::<u8>().ok()).filter(|share| (1..=100).contains(share))
     {
         return Some(Declared::AtLeast(share));
     }

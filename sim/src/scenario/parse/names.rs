@@ -53,14 +53,9 @@ pub(super) fn name_fault(text: &str, colons: bool) -> Option<String> {
     }
     if let Some(c) = text.chars().find(|&c| !allowed(c)) {
         let what = if colons { "an id" } else { "a name" };
-        return Some(format!(
-            "{what} cannot have {} in it",
-            shown(&c.to_string())
-        ));
+        return Some(format!("{what} cannot have {} in it", shown(&c.to_string())));
     }
-    text.chars()
-        .all(|c| c == '.')
-        .then(|| "a name cannot be dots alone".to_owned())
+    text.chars().all(|c| c == '.').then(|| "a name cannot be dots alone".to_owned())
 }
 
 /// What names may have in them.
@@ -71,10 +66,7 @@ pub(super) fn name_help(colons: bool) -> String {
 
 /// A name without what people vary: case, `_` and `-`.
 fn plain(name: &str) -> String {
-    name.chars()
-        .filter(|c| !"_- ".contains(*c))
-        .flat_map(char::to_lowercase)
-        .collect()
+    name.chars().filter(|c| !"_- ".contains(*c)).flat_map(char::to_lowercase).collect()
 }
 
 /// A name that may have been meant.
@@ -99,11 +91,7 @@ pub(super) fn nearest<'a>(
     for name in names {
         let candidate = plain(name);
         let certain = candidate == wanted;
-        let score = if certain {
-            2.0
-        } else {
-            strsim::jaro_winkler(&candidate, &wanted)
-        };
+        let score = if certain { 2.0 } else { strsim::jaro_winkler(&candidate, &wanted) };
         if score >= ALIKE && best.as_ref().is_none_or(|(most, _)| score > *most) {
             best = Some((score, Guess { name, certain }));
         }
@@ -152,21 +140,9 @@ pub(super) const ALIASES: &[Alias] = &[
     alias(BULLMQ, "debounce", "deduplication"),
     alias(KUBERNETES, "maxSurge", "max_surge"),
     alias(KUBERNETES, "maxUnavailable", "max_unavailable"),
-    alias(
-        KUBERNETES,
-        "terminationGracePeriodSeconds",
-        "termination_grace_period",
-    ),
-    alias(
-        KUBERNETES,
-        "terminationGracePeriod",
-        "termination_grace_period",
-    ),
-    alias(
-        KUBERNETES,
-        "termination_grace_period_seconds",
-        "termination_grace_period",
-    ),
+    alias(KUBERNETES, "terminationGracePeriodSeconds", "termination_grace_period"),
+    alias(KUBERNETES, "terminationGracePeriod", "termination_grace_period"),
+    alias(KUBERNETES, "termination_grace_period_seconds", "termination_grace_period"),
     alias(KUBERNETES, "restartPolicy", "restart"),
     alias(KUBERNETES, "restart_policy", "restart"),
     alias(KUBERNETES, "rollingUpdate", "rollout"),
@@ -192,13 +168,8 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) const ALL: [Kind; 5] = [
-        Kind::Schedule,
-        Kind::Queue,
-        Kind::Job,
-        Kind::Release,
-        Kind::Service,
-    ];
+    pub(super) const ALL: [Kind; 5] =
+        [Kind::Schedule, Kind::Queue, Kind::Job, Kind::Release, Kind::Service];
 
     /// The word for it, which is also its table's key.
     pub(super) fn word(self) -> &'static str {
@@ -250,12 +221,7 @@ mod tests {
     fn certain_is_only_what_differs_in_case_and_dashes() {
         let keys = ["remove_on_complete", "remove_on_fail"];
         let guess = |name| nearest(name, keys);
-        let fail = |certain| {
-            Some(Guess {
-                name: "remove_on_fail",
-                certain,
-            })
-        };
+        let fail = |certain| Some(Guess { name: "remove_on_fail", certain });
         assert_eq!(guess("removeOnFail"), fail(true));
         assert_eq!(guess("remove-on-fail"), fail(true));
         assert_eq!(guess("remove_on_fial"), fail(false));
@@ -269,19 +235,9 @@ mod tests {
             assert_eq!(name_fault(name, false), None);
         }
         let long = "x".repeat(101);
-        for name in [
-            "",
-            " ",
-            ".",
-            "..",
-            "a/b",
-            "a b",
-            "a:b",
-            "é",
-            "a\u{202e}b",
-            "a\0",
-            long.as_str(),
-        ] {
+        for name in
+            ["", " ", ".", "..", "a/b", "a b", "a:b", "é", "a\u{202e}b", "a\0", long.as_str()]
+        {
             assert!(name_fault(name, false).is_some(), "{name:?}");
         }
         assert_eq!(name_fault("a:b", true), None);

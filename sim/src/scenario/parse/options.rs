@@ -33,11 +33,7 @@ pub(super) fn queue<'t>(cx: &mut Context<'t>, name: &str, node: Node<'t>) -> Opt
         }
         None => Some(JobOptions::default()),
     };
-    Some(Queue {
-        name: name.into(),
-        prefix: prefix?.into(),
-        defaults: defaults?,
-    })
+    Some(Queue { name: name.into(), prefix: prefix?.into(), defaults: defaults? })
 }
 
 /// The queue that a table names.
@@ -69,12 +65,8 @@ pub(super) fn options<'t>(
 ) -> Option<JobOptions> {
     let job_id = maybe(cx, table, "job_id", |cx, node| template(cx, node, in_timer));
     let delay = maybe(cx, table, "delay", |cx, node| cx.span(node, Grain::Millis));
-    let priority = maybe(cx, table, "priority", |cx, node| {
-        cx.count(node, 0..=PRIORITY_MAX)
-    });
-    let attempts = maybe(cx, table, "attempts", |cx, node| {
-        cx.count(node, 1..=u32::MAX)
-    });
+    let priority = maybe(cx, table, "priority", |cx, node| cx.count(node, 0..=PRIORITY_MAX));
+    let attempts = maybe(cx, table, "attempts", |cx, node| cx.count(node, 1..=u32::MAX));
     let backoff = maybe(cx, table, "backoff", backoff);
     let remove_on_complete = maybe(cx, table, "remove_on_complete", keep);
     let remove_on_fail = maybe(cx, table, "remove_on_fail", keep);
@@ -106,9 +98,7 @@ fn backoff<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Backoff> {
     let table = Table::open(cx, node, &shape::BACKOFF)?;
     let kinds = [("fixed", false), ("exponential", true)];
     let exponential = table.get("type").and_then(|node| cx.word(node, &kinds));
-    let delay = table
-        .get("delay")
-        .and_then(|node| cx.span(node, Grain::Millis));
+    let delay = table.get("delay").and_then(|node| cx.span(node, Grain::Millis));
     match (exponential?, delay?) {
         (true, delay) => Some(Backoff::Exponential(delay)),
         (false, delay) => Some(Backoff::Fixed(delay)),
@@ -153,11 +143,7 @@ fn template<'t>(cx: &mut Context<'t>, node: Node<'t>, in_timer: bool) -> Option<
         let at = text.len() - after.len() - 1;
         let Some((word, behind)) = after.split_once('}') else {
             let at = cx.within(node, text, at..text.len());
-            return cx.fail(Diagnostic::error(
-                code::PLACEHOLDER,
-                at,
-                "a brace is not closed",
-            ));
+            return cx.fail(Diagnostic::error(code::PLACEHOLDER, at, "a brace is not closed"));
         };
         let at = cx.within(node, text, at..at + word.len() + 2);
         if word != WINDOW {
@@ -218,9 +204,7 @@ pub(super) fn repeat<'t>(
     let when = table.exactly_one(cx, shape.noun, &["pattern", "every"]);
     let when = when.and_then(|when| match when.key {
         "pattern" => cx.cron(when.node).map(RepeatWhen::Pattern),
-        _ => cx
-            .span(when.node, Grain::PositiveMillis)
-            .map(RepeatWhen::Every),
+        _ => cx.span(when.node, Grain::PositiveMillis).map(RepeatWhen::Every),
     });
     let zone = maybe(cx, &table, "tz", |cx, node| cx.zone(node));
     let immediately = maybe(cx, &table, "immediately", |cx, node| cx.boolean(node));
@@ -240,13 +224,6 @@ pub(super) fn add<'t>(cx: &mut Context<'t>, table: &Table<'t>, in_timer: bool) -
     let name = table.get("add").and_then(|node| cx.name(node, false));
     let queue = queue_of(cx, table);
     let options = options(cx, table, in_timer);
-    let repeat = maybe(cx, table, "repeat", |cx, node| {
-        repeat(cx, node, &shape::REPEAT)
-    });
-    Some(Add {
-        name: name?.into(),
-        queue: queue?,
-        options: options?,
-        repeat: repeat?,
-    })
+    let repeat = maybe(cx, table, "repeat", |cx, node| repeat(cx, node, &shape::REPEAT));
+    Some(Add { name: name?.into(), queue: queue?, options: options?, repeat: repeat? })
 }

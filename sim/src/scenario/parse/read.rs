@@ -71,10 +71,7 @@ impl<'t> Context<'t> {
         if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
             return Some(*value);
         }
-        let names: Vec<String> = words
-            .iter()
-            .map(|(word, _)| format!("\"{word}\""))
-            .collect();
+        let names: Vec<String> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
         let message = format!("{} cannot be {}", node.title(), shown(text));
         let problem = Diagnostic::error(code::WORD, node.span, message)
             .help(format!("it is one of {}", names.join(", ")));
@@ -114,16 +111,13 @@ impl<'t> Context<'t> {
     /// A whole number within bounds that fits 32 bits.
     pub(super) fn count(&mut self, node: Node<'t>, bounds: RangeInclusive<u32>) -> Option<u32> {
         let bounds = i64::from(*bounds.start())..=i64::from(*bounds.end());
-        self.integer(node, bounds)
-            .and_then(|value| u32::try_from(value).ok())
+        self.integer(node, bounds).and_then(|value| u32::try_from(value).ok())
     }
 
     /// A length of time.
     pub(super) fn span(&mut self, node: Node<'t>, grain: Grain) -> Option<Span> {
         let text = self.timed(node)?;
-        let span = value::duration(text)
-            .map_err(|fault| self.fault(node, text, fault))
-            .ok()?;
+        let span = value::duration(text).map_err(|fault| self.fault(node, text, fault)).ok()?;
         self.grain(node, span, grain)
     }
 
@@ -141,19 +135,14 @@ impl<'t> Context<'t> {
         if span.nanos() % unit == 0 {
             return Some(span);
         }
-        let message = format!(
-            "{} must be whole {units}: BullMQ counts no finer",
-            node.title()
-        );
+        let message = format!("{} must be whole {units}: BullMQ counts no finer", node.title());
         self.fail(Diagnostic::error(code::GRAIN, node.span, message))
     }
 
     /// A range of lengths of time whose draws are called `word`.
     pub(super) fn range(&mut self, node: Node<'t>, word: impl Into<String>) -> Option<Range> {
         let text = self.timed(node)?;
-        let ends = value::range(text)
-            .map_err(|fault| self.fault(node, text, fault))
-            .ok()?;
+        let ends = value::range(text).map_err(|fault| self.fault(node, text, fault)).ok()?;
         self.draw(ends, word.into(), node.span)
     }
 
@@ -166,10 +155,7 @@ impl<'t> Context<'t> {
                 self.fail(problem.label("a number alone").help(value::BARE_HELP))
             }
             DeValue::String(text) => Some(text),
-            _ => self.fail(
-                node.wrong("a length of time in quotes")
-                    .help(value::UNITS_HELP),
-            ),
+            _ => self.fail(node.wrong("a length of time in quotes").help(value::UNITS_HELP)),
         }
     }
 
@@ -178,9 +164,7 @@ impl<'t> Context<'t> {
         let DeValue::String(text) = node.value else {
             return self.fail(node.wrong("a percentage in quotes, such as \"25%\""));
         };
-        value::percent(text)
-            .map_err(|fault| self.fault(node, text, fault))
-            .ok()
+        value::percent(text).map_err(|fault| self.fault(node, text, fault)).ok()
     }
 
     /// A cron pattern.
@@ -199,11 +183,7 @@ impl<'t> Context<'t> {
                 let message = format!("{} is no cron pattern", shown(text));
                 let help = "five fields: minute, hour, day of month, month, day of week; with six, seconds come first";
                 let label = shown(error.message()).replace('`', "");
-                self.fail(
-                    Diagnostic::error(code::CRON, at, message)
-                        .label(label)
-                        .help(help),
-                )
+                self.fail(Diagnostic::error(code::CRON, at, message).label(label).help(help))
             }
         }
     }
@@ -222,12 +202,7 @@ impl<'t> Context<'t> {
 
     /// Reports what is wrong with a text.
     pub(super) fn fault(&mut self, node: Node<'t>, text: &str, fault: Fault) {
-        let Fault {
-            code,
-            range,
-            message,
-            help,
-        } = fault;
+        let Fault { code, range, message, help } = fault;
         let mut problem = Diagnostic::error(code, self.within(node, text, range), message);
         problem.help = help;
         self.push(problem);

@@ -43,14 +43,8 @@ pub(super) fn release<'t>(cx: &mut Context<'t>, name: &str, node: Node<'t>) -> O
     let table = Table::open(cx, node, &shape::RELEASE)?;
     let library = table.get("library").and_then(|node| library(cx, node));
     let word = format!("release {name} step ");
-    let steps = table
-        .get("steps")
-        .and_then(|node| steps(cx, node, &word, false));
-    Some(Release {
-        name: name.into(),
-        library: library?,
-        steps: steps?,
-    })
+    let steps = table.get("steps").and_then(|node| steps(cx, node, &word, false));
+    Some(Release { name: name.into(), library: library?, steps: steps? })
 }
 
 fn library<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Version> {
@@ -61,10 +55,7 @@ fn library<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Version> {
     let works = VERSIONS.map(|(name, _)| format!("\"{name}\"")).join(", ");
     let later = LATER.map(|name| format!("\"{name}\"")).join(" and ");
     let message = if LATER.contains(&text) {
-        format!(
-            "{} is planned, but this version of bootrace does not model it yet",
-            shown(text)
-        )
+        format!("{} is planned, but this version of bootrace does not model it yet", shown(text))
     } else {
         format!("this version of bootrace does not model {}", shown(text))
     };
@@ -83,10 +74,7 @@ fn steps<'t>(
     let nodes = list(cx, node, "a step", Some(help));
     let mut steps = Vec::new();
     for (number, node) in nodes.into_iter().enumerate() {
-        let place = Place {
-            word: format!("{word}{}", number + 1),
-            in_timer,
-        };
+        let place = Place { word: format!("{word}{}", number + 1), in_timer };
         steps.push(step(cx, node, &place));
     }
     steps.into_iter().collect()
@@ -95,26 +83,16 @@ fn steps<'t>(
 fn step<'t>(cx: &mut Context<'t>, node: Node<'t>, place: &Place) -> Option<Step> {
     let mut table = Table::open_any(cx, node, &shape::STEPS, "a step")?;
     let action = table.exactly_one(cx, "a step", &ACTIONS)?;
-    let shape = shape::STEPS
-        .iter()
-        .find(|shape| shape.required.first() == Some(&action.key))?;
+    let shape = shape::STEPS.iter().find(|shape| shape.required.first() == Some(&action.key))?;
     let lasting = matches!(action.key, "worker" | "timer");
     if lasting && place.in_timer {
-        let message = format!(
-            "the steps of a timer cannot have a `{}` among them",
-            action.key
-        );
+        let message = format!("the steps of a timer cannot have a `{}` among them", action.key);
         let help = "put it among the release's own steps";
         return cx.fail(Diagnostic::error(code::MISPLACED_KEY, action.at, message).help(help));
     }
-    if let Some(key) = Some("await")
-        .filter(|_| lasting)
-        .and_then(|key| table.take(key))
-    {
-        let message = format!(
-            "a `{}` step cannot be awaited: it goes on until the process ends",
-            action.key
-        );
+    if let Some(key) = Some("await").filter(|_| lasting).and_then(|key| table.take(key)) {
+        let message =
+            format!("a `{}` step cannot be awaited: it goes on until the process ends", action.key);
         cx.push(Diagnostic::error(code::NOT_AWAITED, key.at, message).help("leave `await` out"));
     }
     table.narrow(cx, shape);
@@ -136,10 +114,7 @@ fn on_error<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<OnError> {
         }
         return None;
     }
-    cx.word(
-        node,
-        &[("exit", OnError::Exit), ("ignore", OnError::Ignore)],
-    )
+    cx.word(node, &[("exit", OnError::Exit), ("ignore", OnError::Ignore)])
 }
 
 fn action<'t>(
@@ -155,25 +130,18 @@ fn action<'t>(
         "remove_job_scheduler" => {
             let id = cx.name(action.node, true);
             let queue = queue_of(cx, table);
-            Some(Action::RemoveJobScheduler {
-                queue: queue?,
-                id: id?.into(),
-            })
+            Some(Action::RemoveJobScheduler { queue: queue?, id: id?.into() })
         }
         "worker" => worker(cx, table, action.node).map(Action::Worker),
         "timer" => timer(cx, table, action.node, place),
-        _ => cx
-            .range(action.node, place.word.as_str())
-            .map(Action::Sleep),
+        _ => cx.range(action.node, place.word.as_str()).map(Action::Sleep),
     }
 }
 
 fn upsert<'t>(cx: &mut Context<'t>, table: &Table<'t>, node: Node<'t>) -> Option<Action> {
     let id = cx.name(node, true);
     let queue = queue_of(cx, table);
-    let repeat = table
-        .get("repeat")
-        .and_then(|node| repeat(cx, node, &shape::SCHEDULER_REPEAT));
+    let repeat = table.get("repeat").and_then(|node| repeat(cx, node, &shape::SCHEDULER_REPEAT));
     let name = match table.get("name") {
         Some(node) => cx.name(node, false),
         None => id,
@@ -195,9 +163,7 @@ fn remove_repeatable<'t>(
 ) -> Option<Action> {
     let name = cx.name(node, false);
     let queue = queue_of(cx, table);
-    let repeat = table
-        .get("repeat")
-        .and_then(|node| repeat(cx, node, &shape::REPEAT));
+    let repeat = table.get("repeat").and_then(|node| repeat(cx, node, &shape::REPEAT));
     let job_id = maybe(cx, table, "job_id", plain_id);
     Some(Action::RemoveRepeatable {
         queue: queue?,
@@ -210,9 +176,7 @@ fn remove_repeatable<'t>(
 /// A worker, with BullMQ's defaults for what is not said.
 fn worker<'t>(cx: &mut Context<'t>, table: &Table<'t>, node: Node<'t>) -> Option<Worker> {
     let queue = cx.resolve(Kind::Queue, node);
-    let concurrency = maybe(cx, table, "concurrency", |cx, node| {
-        cx.count(node, 1..=1000)
-    });
+    let concurrency = maybe(cx, table, "concurrency", |cx, node| cx.count(node, 1..=1000));
     let limiter = maybe(cx, table, "limiter", limiter);
     let mut span = |key, grain, default| match table.get(key) {
         Some(node) => cx.span(node, grain),
@@ -221,9 +185,8 @@ fn worker<'t>(cx: &mut Context<'t>, table: &Table<'t>, node: Node<'t>) -> Option
     let lock_duration = span("lock_duration", Grain::PositiveMillis, 30);
     let stalled_interval = span("stalled_interval", Grain::PositiveMillis, 30);
     let drain_delay = span("drain_delay", Grain::PositiveMillis, 5);
-    let max_stalled_count = maybe(cx, table, "max_stalled_count", |cx, node| {
-        cx.count(node, 0..=u32::MAX)
-    });
+    let max_stalled_count =
+        maybe(cx, table, "max_stalled_count", |cx, node| cx.count(node, 0..=u32::MAX));
     Some(Worker {
         queue: QueueId(u16::try_from(queue?).ok()?),
         concurrency: concurrency?.unwrap_or(1),
@@ -237,16 +200,9 @@ fn worker<'t>(cx: &mut Context<'t>, table: &Table<'t>, node: Node<'t>) -> Option
 
 fn limiter<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Limiter> {
     let table = Table::open(cx, node, &shape::LIMITER)?;
-    let max = table
-        .get("max")
-        .and_then(|node| cx.count(node, 1..=u32::MAX));
-    let duration = table
-        .get("duration")
-        .and_then(|node| cx.span(node, Grain::PositiveMillis));
-    Some(Limiter {
-        max: max?,
-        duration: duration?,
-    })
+    let max = table.get("max").and_then(|node| cx.count(node, 1..=u32::MAX));
+    let duration = table.get("duration").and_then(|node| cx.span(node, Grain::PositiveMillis));
+    Some(Limiter { max: max?, duration: duration? })
 }
 
 fn timer<'t>(
@@ -258,12 +214,6 @@ fn timer<'t>(
     let pattern = cx.cron(node);
     let zone = maybe(cx, table, "tz", |cx, node| cx.zone(node));
     let word = format!("{}.", place.word);
-    let steps = table
-        .get("steps")
-        .and_then(|node| steps(cx, node, &word, true));
-    Some(Action::Timer {
-        pattern: pattern?,
-        zone: zone?,
-        steps: steps?,
-    })
+    let steps = table.get("steps").and_then(|node| steps(cx, node, &word, true));
+    Some(Action::Timer { pattern: pattern?, zone: zone?, steps: steps? })
 }

@@ -29,12 +29,8 @@ const QUARTER: Quota = Quota::Percent(25);
 /// Reads `[service.NAME]`.
 pub(super) fn service<'t>(cx: &mut Context<'t>, name: &str, node: Node<'t>) -> Option<Service> {
     let table = Table::open(cx, node, &shape::SERVICE)?;
-    let release = table
-        .get("release")
-        .and_then(|node| cx.resolve(Kind::Release, node));
-    let replicas = maybe(cx, &table, "replicas", |cx, node| {
-        cx.count(node, 0..=REPLICAS_MAX)
-    });
+    let release = table.get("release").and_then(|node| cx.resolve(Kind::Release, node));
+    let replicas = maybe(cx, &table, "replicas", |cx, node| cx.count(node, 0..=REPLICAS_MAX));
     let boot = match table.get("boot") {
         Some(node) => cx.range(node, format!("boot {name}")),
         None => cx.draw(BOOT, format!("boot {name}"), node.span),
@@ -45,14 +41,11 @@ pub(super) fn service<'t>(cx: &mut Context<'t>, name: &str, node: Node<'t>) -> O
         ("never", Restart::Never),
     ];
     let restart = maybe(cx, &table, "restart", |cx, node| cx.word(node, &words));
-    let grace = maybe(cx, &table, "termination_grace_period", |cx, node| {
-        cx.span(node, Grain::Any)
-    });
+    let grace = maybe(cx, &table, "termination_grace_period", |cx, node| cx.span(node, Grain::Any));
     let rollout = maybe(cx, &table, "rollout", rollout);
     let zone = maybe(cx, &table, "tz", |cx, node| cx.zone(node));
-    let round_trip = maybe(cx, &table, "round_trip", |cx, node| {
-        cx.range(node, format!("round_trip {name}"))
-    });
+    let round_trip =
+        maybe(cx, &table, "round_trip", |cx, node| cx.range(node, format!("round_trip {name}")));
     Some(Service {
         name: name.into(),
         release: ReleaseId(u16::try_from(release?).ok()?),
@@ -60,10 +53,8 @@ pub(super) fn service<'t>(cx: &mut Context<'t>, name: &str, node: Node<'t>) -> O
         boot: boot?,
         restart: restart?.unwrap_or(Restart::Always),
         grace: grace?.unwrap_or(Span::from_secs(30)),
-        rollout: rollout?.unwrap_or(Rollout::Rolling {
-            max_surge: QUARTER,
-            max_unavailable: QUARTER,
-        }),
+        rollout: rollout?
+            .unwrap_or(Rollout::Rolling { max_surge: QUARTER, max_unavailable: QUARTER }),
         zone: zone?.unwrap_or_else(Zone::utc),
         round_trip: round_trip?,
     })
@@ -79,13 +70,9 @@ fn rollout<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Rollout> {
     }
     let table = Table::open(cx, node, &shape::ROLLOUT)?;
     let max_surge = maybe(cx, &table, "max_surge", |cx, node| quota(cx, node, 1000));
-    let max_unavailable = maybe(cx, &table, "max_unavailable", |cx, node| {
-        quota(cx, node, 100)
-    });
-    let (max_surge, max_unavailable) = (
-        max_surge?.unwrap_or(QUARTER),
-        max_unavailable?.unwrap_or(QUARTER),
-    );
+    let max_unavailable = maybe(cx, &table, "max_unavailable", |cx, node| quota(cx, node, 100));
+    let (max_surge, max_unavailable) =
+        (max_surge?.unwrap_or(QUARTER), max_unavailable?.unwrap_or(QUARTER));
     let none = |quota| matches!(quota, Quota::Count(0) | Quota::Percent(0));
     if none(max_surge) && none(max_unavailable) {
         let message =
@@ -93,10 +80,7 @@ fn rollout<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Rollout> {
         let help = "Kubernetes refuses it too: let one of them be at least 1";
         return cx.fail(Diagnostic::error(code::STUCK_ROLLOUT, node.span, message).help(help));
     }
-    Some(Rollout::Rolling {
-        max_surge,
-        max_unavailable,
-    })
+    Some(Rollout::Rolling { max_surge, max_unavailable })
 }
 
 /// A number of containers or a whole percentage up to `most`.
@@ -106,10 +90,7 @@ fn quota<'t>(cx: &mut Context<'t>, node: Node<'t>, most: u32) -> Option<Quota> {
     }
     let percent = cx.percent(node)?;
     if percent % 10_000 != 0 || percent / 10_000 > most {
-        let message = format!(
-            "{} must be a whole percentage from 0% to {most}%",
-            node.title()
-        );
+        let message = format!("{} must be a whole percentage from 0% to {most}%", node.title());
         return cx.fail(Diagnostic::error(code::PERCENT, node.span, message));
     }
     Some(Quota::Percent(percent / 10_000))
@@ -144,12 +125,7 @@ pub(super) fn the_only<'t>(
         0 => format!("{noun} needs a {word}, and the file has none"),
         _ => format!("{noun} needs `{word}`: the file has {count} of them"),
     };
-    let names: Vec<String> = cx
-        .names
-        .of(kind)
-        .take(5)
-        .map(|(name, _, _)| shown(name))
-        .collect();
+    let names: Vec<String> = cx.names.of(kind).take(5).map(|(name, _, _)| shown(name)).collect();
     let help = match count {
         0 => format!("declare one with a table `[{word}.NAME]`"),
         _ => format!("say which: {}", names.join(", ")),
@@ -169,20 +145,14 @@ pub(super) fn event<'t>(
         let Some(length) = cx.length.filter(|length| at.most >= *length) else {
             return Some(at);
         };
-        let message = format!(
-            "the event may come at {}, when the run is over: it is {length} long",
-            at.most
-        );
+        let message =
+            format!("the event may come at {}, when the run is over: it is {length} long", at.most);
         cx.fail(Diagnostic::error(code::OUTSIDE, node.span, message))
     });
     let service = service_of(cx, &table, "an event");
     let change = table.exactly_one(cx, "an event", &["deploy", "scale", "kill", "restart"]);
     let change = change.and_then(|change| self::change(cx, change));
-    Some(PlannedEvent {
-        at: at?,
-        service: service?,
-        change: change?,
-    })
+    Some(PlannedEvent { at: at?, service: service?, change: change? })
 }
 
 fn change<'t>(cx: &mut Context<'t>, change: Known<'t>) -> Option<Change> {
@@ -190,9 +160,7 @@ fn change<'t>(cx: &mut Context<'t>, change: Known<'t>) -> Option<Change> {
     match change.key {
         "deploy" => {
             let release = cx.resolve(Kind::Release, node)?;
-            u16::try_from(release)
-                .ok()
-                .map(|release| Change::Deploy(ReleaseId(release)))
+            u16::try_from(release).ok().map(|release| Change::Deploy(ReleaseId(release)))
         }
         "scale" => cx.count(node, 0..=REPLICAS_MAX).map(Change::Scale),
         "kill" => cx.count(node, 1..=REPLICAS_MAX).map(Change::Kill),
@@ -227,10 +195,7 @@ pub(super) fn faults<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Vec<Kil
         let Some(kill) = kill(cx, node) else {
             continue;
         };
-        if let Some((_, first)) = kills
-            .iter()
-            .find(|(other, _)| other.service == kill.service)
-        {
+        if let Some((_, first)) = kills.iter().find(|(other, _)| other.service == kill.service) {
             let message = "the kills of this service are given twice";
             let problem = Diagnostic::error(code::REPEATED, node.span, message);
             cx.push(problem.and(first.span, "the first time"));
@@ -245,11 +210,7 @@ fn kill<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Kills> {
     let service = service_of(cx, &table, "a `kill` fault");
     let odds = table.get("odds").and_then(|node| odds(cx, node));
     let points = maybe(cx, &table, "points", |cx, node| cx.count(node, 1..=4096));
-    Some(Kills {
-        service: service?,
-        odds_of_2_32: odds?,
-        points: points?.unwrap_or(64),
-    })
+    Some(Kills { service: service?, odds_of_2_32: odds?, points: points?.unwrap_or(64) })
 }
 
 /// A probability above zero in units of 2^-32.

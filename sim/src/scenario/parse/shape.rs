@@ -16,10 +16,7 @@ pub(super) struct Shape {
 impl Shape {
     /// The keys that it may have, those first that it must have.
     pub(super) fn keys(&self) -> impl Iterator<Item = &'static str> {
-        self.required
-            .iter()
-            .chain(self.optional.iter().copied().flatten())
-            .copied()
+        self.required.iter().chain(self.optional.iter().copied().flatten()).copied()
     }
 
     pub(super) fn has(&self, key: &str) -> bool {
@@ -28,15 +25,8 @@ impl Shape {
 }
 
 /// Options of a job that stand beside its name.
-const OPTIONS: &[&str] = &[
-    "delay",
-    "priority",
-    "attempts",
-    "backoff",
-    "remove_on_complete",
-    "remove_on_fail",
-    "lifo",
-];
+const OPTIONS: &[&str] =
+    &["delay", "priority", "attempts", "backoff", "remove_on_complete", "remove_on_fail", "lifo"];
 
 /// What every step may carry.
 const CARRIED: &[&str] = &["await", "on_error"];
@@ -62,9 +52,7 @@ pub(super) static TOP: Shape = Shape {
     required: &["format", "name", "length"],
     optional: &[
         &["start", "measure", "calm", "network"],
-        &[
-            "schedule", "queue", "job", "release", "service", "event", "faults", "expect",
-        ],
+        &["schedule", "queue", "job", "release", "service", "event", "faults", "expect"],
     ],
     later: &["extends", "clock", "redis", "database", "env"],
 };
@@ -97,19 +85,11 @@ pub(super) static DEFAULTS: Shape = Shape {
     later: LATER_OPTIONS,
 };
 
-pub(super) static BACKOFF: Shape = Shape {
-    noun: "a `backoff`",
-    required: &["type", "delay"],
-    optional: &[],
-    later: &[],
-};
+pub(super) static BACKOFF: Shape =
+    Shape { noun: "a `backoff`", required: &["type", "delay"], optional: &[], later: &[] };
 
-pub(super) static KEEP: Shape = Shape {
-    noun: "what is kept",
-    required: &[],
-    optional: &[&["age", "count"]],
-    later: &[],
-};
+pub(super) static KEEP: Shape =
+    Shape { noun: "what is kept", required: &[], optional: &[&["age", "count"]], later: &[] };
 
 pub(super) static REPEAT: Shape = Shape {
     noun: "the `repeat` of an `add` step",
@@ -125,38 +105,14 @@ pub(super) static SCHEDULER_REPEAT: Shape = Shape {
     later: &["start_date", "end_date"],
 };
 
-pub(super) static JOB: Shape = Shape {
-    noun: "a job",
-    required: &[],
-    optional: &[&["queue", "steps", "outcome"]],
-    later: &[],
-};
+pub(super) static JOB: Shape =
+    Shape { noun: "a job", required: &[], optional: &[&["queue", "steps", "outcome"]], later: &[] };
 
 pub(super) static JOB_STEPS: [Shape; 5] = [
-    Shape {
-        noun: "a `query` step",
-        required: &["query"],
-        optional: &[],
-        later: LATER_STEPS,
-    },
-    Shape {
-        noun: "a `write` step",
-        required: &["write"],
-        optional: &[],
-        later: LATER_STEPS,
-    },
-    Shape {
-        noun: "a job's `sleep` step",
-        required: &["sleep"],
-        optional: &[],
-        later: LATER_STEPS,
-    },
-    Shape {
-        noun: "a `block` step",
-        required: &["block"],
-        optional: &[],
-        later: LATER_STEPS,
-    },
+    Shape { noun: "a `query` step", required: &["query"], optional: &[], later: LATER_STEPS },
+    Shape { noun: "a `write` step", required: &["write"], optional: &[], later: LATER_STEPS },
+    Shape { noun: "a job's `sleep` step", required: &["sleep"], optional: &[], later: LATER_STEPS },
+    Shape { noun: "a `block` step", required: &["block"], optional: &[], later: LATER_STEPS },
     Shape {
         noun: "a job's `add` step",
         required: &["add", "queue"],
@@ -208,13 +164,7 @@ pub(super) static STEPS: [Shape; 7] = [
         noun: "a `worker` step",
         required: &["worker"],
         optional: &[
-            &[
-                "concurrency",
-                "limiter",
-                "lock_duration",
-                "stalled_interval",
-                "max_stalled_count",
-            ],
+            &["concurrency", "limiter", "lock_duration", "stalled_interval", "max_stalled_count"],
             &["drain_delay", "on_error"],
         ],
         later: LATER_STEPS,
@@ -240,25 +190,14 @@ pub(super) static LIMITER: Shape = Shape {
     later: &[],
 };
 
-pub(super) static ON_ERROR: Shape = Shape {
-    noun: "`on_error`",
-    required: &[],
-    optional: &[],
-    later: &["retry", "delay"],
-};
+pub(super) static ON_ERROR: Shape =
+    Shape { noun: "`on_error`", required: &[], optional: &[], later: &["retry", "delay"] };
 
 pub(super) static SERVICE: Shape = Shape {
     noun: "a service",
     required: &["release"],
     optional: &[
-        &[
-            "replicas",
-            "boot",
-            "restart",
-            "termination_grace_period",
-            "rollout",
-            "tz",
-        ],
+        &["replicas", "boot", "restart", "termination_grace_period", "rollout", "tz"],
         &["round_trip"],
     ],
     later: &["env", "exec", "clock"],
@@ -356,10 +295,5 @@ pub(super) fn all() -> impl Iterator<Item = &'static Shape> {
         &NETWORK,
         &TOP,
     ];
-    named
-        .into_iter()
-        .chain(&STEPS)
-        .chain(&JOB_STEPS)
-        .chain(&EXPECTATIONS)
-        .chain(nested)
+    named.into_iter().chain(&STEPS).chain(&JOB_STEPS).chain(&EXPECTATIONS).chain(nested)
 }

@@ -38,16 +38,11 @@ pub(super) fn read(text: &str) -> Result<(DeTable<'_>, Vec<Diagnostic>), Vec<Dia
     let mut faults = faults(text, &tree, errors);
     faults.extend(too_deep(&tree).filter(|_| faults.is_empty()).map(depth));
     let sound = twice.len() <= LISTED_MAX;
-    let twice: Vec<Bytes<usize>> = twice
-        .iter()
-        .take(LISTED_MAX)
-        .filter_map(toml::de::Error::span)
-        .collect();
+    let twice: Vec<Bytes<usize>> =
+        twice.iter().take(LISTED_MAX).filter_map(toml::de::Error::span).collect();
     let sound = sound && faults.is_empty() && twice.iter().all(|at| same_kind(text, at));
-    let mut problems: Vec<Diagnostic> = twice
-        .into_iter()
-        .map(|at| duplicate(text, &tree, at))
-        .collect();
+    let mut problems: Vec<Diagnostic> =
+        twice.into_iter().map(|at| duplicate(text, &tree, at)).collect();
     if sound {
         return Ok((tree, problems));
     }
@@ -65,10 +60,8 @@ fn faults(text: &str, tree: &DeTable<'_>, mut errors: Vec<toml::de::Error>) -> V
     let mut last = None;
     for error in errors {
         let at = start(&error);
-        let same_line = last.is_some_and(|last| {
-            text.get(last..at)
-                .is_some_and(|between| !between.contains('\n'))
-        });
+        let same_line = last
+            .is_some_and(|last| text.get(last..at).is_some_and(|between| !between.contains('\n')));
         if same_line {
             continue;
         }
@@ -84,10 +77,8 @@ fn faults(text: &str, tree: &DeTable<'_>, mut errors: Vec<toml::de::Error>) -> V
 
 fn too_big(text: &str) -> Option<Diagnostic> {
     if text.len() > TEXT_MAX {
-        let message = format!(
-            "the file has {} bytes, and a scenario has at most {TEXT_MAX}",
-            text.len()
-        );
+        let message =
+            format!("the file has {} bytes, and a scenario has at most {TEXT_MAX}", text.len());
         return Some(Diagnostic::error(code::LIMIT, TextSpan::default(), message));
     }
     let mut in_word = false;
@@ -114,10 +105,7 @@ fn fault(
     message: &str,
 ) -> (bool, Diagnostic) {
     if message == "recursion limit" || message.starts_with("cannot recurse") {
-        return (
-            true,
-            depth(at.map_or_else(|| most_dots(text), TextSpan::from)),
-        );
+        return (true, depth(at.map_or_else(|| most_dots(text), TextSpan::from)));
     }
     let at = TextSpan::from(at.unwrap_or(0..0));
     let open = ["array", "inline table", "key-value pairs", "cannot extend"];
@@ -125,15 +113,10 @@ fn fault(
     if let Some(start) = unclosed_before(text, tree, at.start) {
         let message = "this is not TOML: a list or table in braces is not closed before this line";
         let problem = Diagnostic::error(code::SYNTAX, at, message);
-        return (
-            true,
-            problem.and(TextSpan::new(start, start + 1), "opened here"),
-        );
+        return (true, problem.and(TextSpan::new(start, start + 1), "opened here"));
     }
     let nothing = at.start == at.end
-        && text
-            .get(at.start..)
-            .is_some_and(|rest| rest.starts_with(['}', ']', ',']));
+        && text.get(at.start..).is_some_and(|rest| rest.starts_with(['}', ']', ',']));
     if message.starts_with("string values must be quoted")
         || (nothing && message.starts_with("invalid"))
     {
@@ -141,10 +124,7 @@ fn fault(
     }
     let problem = Diagnostic::error(code::SYNTAX, at, format!("this is not TOML: {message}"));
     match innermost(text, tree, at.start, at.start).filter(|_| open) {
-        Some(start) => (
-            open,
-            problem.and(TextSpan::new(start, start + 1), "opened here"),
-        ),
+        Some(start) => (open, problem.and(TextSpan::new(start, start + 1), "opened here")),
         None => (open, problem),
     }
 }
@@ -155,18 +135,9 @@ fn unquoted(text: &str, at: TextSpan) -> Diagnostic {
     if word.is_empty() {
         return Diagnostic::error(code::SYNTAX, at, "this is not TOML: a value is missing");
     }
-    let problem = Diagnostic::error(
-        code::SYNTAX,
-        at,
-        "this is not TOML: a text must be in quotes",
-    );
-    if word
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
-    {
-        return problem
-            .help("put it in quotes")
-            .rename(format!("\"{word}\""));
+    let problem = Diagnostic::error(code::SYNTAX, at, "this is not TOML: a text must be in quotes");
+    if word.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) {
+        return problem.help("put it in quotes").rename(format!("\"{word}\""));
     }
     problem
 }
@@ -183,10 +154,7 @@ fn most_dots(text: &str) -> TextSpan {
     for line in text.split('\n') {
         let dots = line.bytes().filter(|&byte| byte == b'.').count();
         if dots > most.0 {
-            most = (
-                dots,
-                TextSpan::new(start, start + line.trim_end().len().min(80)),
-            );
+            most = (dots, TextSpan::new(start, start + line.trim_end().len().min(80)));
         }
         start += line.len() + 1;
     }
@@ -217,9 +185,7 @@ fn innermost(text: &str, tree: &DeTable<'_>, at: usize, before: usize) -> Option
         let span = node.span();
         let inner = match node.get_ref() {
             DeValue::Array(array) => array.iter().find_map(|node| value(text, node, at, before)),
-            DeValue::Table(table) => table
-                .values()
-                .find_map(|node| value(text, node, at, before)),
+            DeValue::Table(table) => table.values().find_map(|node| value(text, node, at, before)),
             _ => return None,
         };
         // Of a table that has a header the span is the header.
@@ -246,11 +212,7 @@ fn unclosed_before(text: &str, tree: &DeTable<'_>, at: usize) -> Option<usize> {
 
 /// The header that a line is, without blanks and comments, if it is one: `[a.b]`.
 fn header(line: &str) -> Option<String> {
-    let line = line
-        .trim_start()
-        .trim_start_matches('\u{feff}')
-        .split('#')
-        .next()?;
+    let line = line.trim_start().trim_start_matches('\u{feff}').split('#').next()?;
     let end = line.rfind(']')?;
     let plain = line.get(..=end)?.replace([' ', '\t'], "");
     plain.starts_with('[').then_some(plain)
@@ -258,16 +220,9 @@ fn header(line: &str) -> Option<String> {
 
 /// The line in which a place lies, and where that line starts.
 fn line_of(text: &str, at: usize) -> (usize, &str) {
-    let start = text
-        .get(..at)
-        .and_then(|before| before.rfind('\n'))
-        .map_or(0, |newline| newline + 1);
-    (
-        start,
-        text.get(start..)
-            .and_then(|rest| rest.lines().next())
-            .unwrap_or_default(),
-    )
+    let start =
+        text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1);
+    (start, text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or_default())
 }
 
 /// The name of a duplicate's header, without brackets, if its line is a header.
@@ -320,9 +275,7 @@ fn duplicate(text: &str, tree: &DeTable<'_>, at: Bytes<usize>) -> Diagnostic {
 /// Where a key was given before, in the table that a place lies in.
 fn first_key(text: &str, tree: &DeTable<'_>, name: &str, before: usize) -> Option<TextSpan> {
     let owner = owner(text, tree, before);
-    let dotted = text
-        .get(..before)
-        .is_some_and(|text| text.trim_end().ends_with('.'));
+    let dotted = text.get(..before).is_some_and(|text| text.trim_end().ends_with('.'));
     if dotted {
         return dotted_key(owner, name, before);
     }

@@ -42,11 +42,7 @@ impl Node<'_> {
 
     /// Its name in a sentence: keys stand in backticks.
     pub(super) fn title(&self) -> String {
-        if self.name.contains(' ') {
-            self.name.to_owned()
-        } else {
-            format!("`{}`", self.name)
-        }
+        if self.name.contains(' ') { self.name.to_owned() } else { format!("`{}`", self.name) }
     }
 }
 
@@ -61,11 +57,7 @@ pub(super) struct Entry<'t> {
 
 impl<'t> Entry<'t> {
     pub(super) fn node(&self, name: &'static str) -> Node<'t> {
-        Node {
-            value: self.value,
-            span: self.span,
-            name,
-        }
+        Node { value: self.value, span: self.span, name }
     }
 }
 
@@ -150,24 +142,12 @@ impl<'t> Table<'t> {
     ) -> Table<'t> {
         let raw = entries(raw);
         let has = |key: &str| shapes.iter().any(|shape| shape.has(key));
-        let given: Vec<&str> = raw
-            .iter()
-            .map(|entry| entry.key)
-            .filter(|key| has(key))
-            .collect();
-        let mut table = Table {
-            at,
-            entries: Vec::new(),
-            strange: false,
-        };
+        let given: Vec<&str> = raw.iter().map(|entry| entry.key).filter(|key| has(key)).collect();
+        let mut table = Table { at, entries: Vec::new(), strange: false };
         for entry in &raw {
             match judge(cx, entry, shapes, noun, &given) {
                 Some(key) if table.get(key).is_none() => {
-                    table.entries.push(Known {
-                        key,
-                        at: entry.at,
-                        node: entry.node(key),
-                    });
+                    table.entries.push(Known { key, at: entry.at, node: entry.node(key) });
                 }
                 _ => table.strange = true,
             }
@@ -177,11 +157,8 @@ impl<'t> Table<'t> {
 
     /// Reports the keys that the shape does not have and those that it needs.
     pub(super) fn narrow(&mut self, cx: &mut Context<'t>, shape: &'static Shape) {
-        let (known, rest): (Vec<Known<'t>>, Vec<Known<'t>>) = self
-            .entries
-            .iter()
-            .copied()
-            .partition(|entry| shape.has(entry.key));
+        let (known, rest): (Vec<Known<'t>>, Vec<Known<'t>>) =
+            self.entries.iter().copied().partition(|entry| shape.has(entry.key));
         for entry in &rest {
             cx.push(misplaced(entry.key, entry.key, entry.at, shape.noun));
         }
@@ -199,11 +176,7 @@ impl<'t> Table<'t> {
             .collect();
         if !missing.is_empty() {
             let message = format!("{} needs {}", shape.noun, missing.join(" and "));
-            let label = if self.at.start == self.at.end {
-                ""
-            } else {
-                "missing here"
-            };
+            let label = if self.at.start == self.at.end { "" } else { "missing here" };
             cx.push(Diagnostic::error(code::MISSING_KEY, self.at, message).label(label));
         }
     }
@@ -235,17 +208,12 @@ impl<'t> Table<'t> {
         noun: &str,
         keys: &[&'static str],
     ) -> Option<Known<'t>> {
-        let mut given = self
-            .entries
-            .iter()
-            .filter(|entry| keys.contains(&entry.key));
+        let mut given = self.entries.iter().filter(|entry| keys.contains(&entry.key));
         match (given.next(), given.next()) {
             (Some(one), None) => Some(*one),
             (Some(one), Some(other)) => {
-                let message = format!(
-                    "{noun} has either `{}` or `{}`, not both",
-                    one.key, other.key
-                );
+                let message =
+                    format!("{noun} has either `{}` or `{}`, not both", one.key, other.key);
                 let problem = Diagnostic::error(code::EXACTLY_ONE, other.at, message);
                 cx.fail(problem.and(one.at, "the other one"))
             }
@@ -274,21 +242,14 @@ pub(super) fn list<'t>(
         return Vec::new();
     };
     if array.len() > MOST {
-        let message = format!(
-            "{} has {} entries, and a list has at most {MOST}",
-            node.title(),
-            array.len()
-        );
+        let message =
+            format!("{} has {} entries, and a list has at most {MOST}", node.title(), array.len());
         cx.push(Diagnostic::error(code::LIMIT, node.span, message));
         return Vec::new();
     }
     array
         .iter()
-        .map(|value| Node {
-            value: value.get_ref(),
-            span: value.span().into(),
-            name: element,
-        })
+        .map(|value| Node { value: value.get_ref(), span: value.span().into(), name: element })
         .collect()
 }
 
@@ -319,11 +280,7 @@ fn judge<'t>(
         return Some(ours);
     }
     // Nobody reads suggestions for problems that are not listed.
-    let guess = if cx.is_full() {
-        None
-    } else {
-        nearest(key, free())
-    };
+    let guess = if cx.is_full() { None } else { nearest(key, free()) };
     if let Some(guess) = guess.filter(|guess| guess.certain) {
         let message = format!("unknown key {} in {noun}", shown(key));
         let label = format!("this is `{}` here", guess.name);
@@ -334,20 +291,16 @@ fn judge<'t>(
     if let Some(problem) = elsewhere(key, at, noun, aliases()) {
         return cx.fail(problem);
     }
-    let problem = Diagnostic::error(
-        code::UNKNOWN_KEY,
-        at,
-        format!("unknown key {} in {noun}", shown(key)),
-    );
+    let problem =
+        Diagnostic::error(code::UNKNOWN_KEY, at, format!("unknown key {} in {noun}", shown(key)));
     if let Some(guess) = guess {
         cx.push(problem.help(format!("did you mean `{}`?", guess.name)));
         return Some(guess.name);
     }
     match nearest(key, given.iter().copied()).filter(|_| !cx.is_full()) {
-        Some(guess) => cx.fail(problem.help(format!(
-            "did you mean `{}`, which is given already?",
-            guess.name
-        ))),
+        Some(guess) => {
+            cx.fail(problem.help(format!("did you mean `{}`, which is given already?", guess.name)))
+        }
         None => cx.fail(problem.help(takes(noun, keys()))),
     }
 }
@@ -370,10 +323,7 @@ fn elsewhere(
         return Some(not_yet(alias.ours, at).label(format!("{} `{}`", alias.of, alias.theirs)));
     }
     let problem = misplaced(key, alias.ours, at, noun);
-    Some(problem.label(format!(
-        "{} `{}` is `{}` here",
-        alias.of, alias.theirs, alias.ours
-    )))
+    Some(problem.label(format!("{} `{}` is `{}` here", alias.of, alias.theirs, alias.ours)))
 }
 
 fn not_yet(key: &str, at: TextSpan) -> Diagnostic {
@@ -394,22 +344,16 @@ fn renamed(alias: &Alias, at: TextSpan) -> Diagnostic {
 /// The problem that `key`, called `ours` in this format, belongs in another table.
 fn misplaced(key: &str, ours: &str, at: TextSpan, noun: &str) -> Diagnostic {
     const MOST: usize = 3;
-    let mut places: Vec<&str> = shape::all()
-        .filter(|shape| shape.has(ours))
-        .map(|shape| shape.noun)
-        .collect();
+    let mut places: Vec<&str> =
+        shape::all().filter(|shape| shape.has(ours)).map(|shape| shape.noun).collect();
     let more = places.len() > MOST;
     places.truncate(MOST);
     let mut places = places.join(", ");
     if more {
         places.push_str(" and others");
     }
-    Diagnostic::error(
-        code::MISPLACED_KEY,
-        at,
-        format!("{noun} has no key {}", shown(key)),
-    )
-    .help(format!("`{ours}` belongs in {places}"))
+    Diagnostic::error(code::MISPLACED_KEY, at, format!("{noun} has no key {}", shown(key)))
+        .help(format!("`{ours}` belongs in {places}"))
 }
 
 fn takes(noun: &str, keys: impl Iterator<Item = &'static str>) -> String {

@@ -76,15 +76,8 @@ fn format(cx: &mut Context<'_>, node: Node<'_>) -> Option<()> {
     if integer.radix() == 10 && integer.as_str() == FORMAT.to_string() {
         return Some(());
     }
-    let newer = integer
-        .as_str()
-        .parse::<i64>()
-        .is_ok_and(|number| number > FORMAT);
-    let message = if newer {
-        "the file is of a newer format"
-    } else {
-        "there is no such format"
-    };
+    let newer = integer.as_str().parse::<i64>().is_ok_and(|number| number > FORMAT);
+    let message = if newer { "the file is of a newer format" } else { "there is no such format" };
     cx.fail(Diagnostic::error(code::FORMAT, node.span, message).help(help))
 }
 
@@ -108,10 +101,7 @@ fn start(cx: &mut Context<'_>, node: Node<'_>) -> Option<Instant> {
         return cx.fail(node.wrong("a date and time").help(help));
     };
     if moment.date.is_none() || moment.time.is_none() || moment.offset.is_none() {
-        let text = cx
-            .text
-            .get(node.span.start..node.span.end)
-            .unwrap_or_default();
+        let text = cx.text.get(node.span.start..node.span.end).unwrap_or_default();
         let message = "the start must be a date and time with an offset, so that it is one instant everywhere";
         let problem = Diagnostic::error(code::START, node.span, message);
         if moment.date.is_some() && moment.time.is_some() {
@@ -125,15 +115,9 @@ fn start(cx: &mut Context<'_>, node: Node<'_>) -> Option<Instant> {
     }
     // jiff takes a leap second for the second before it.
     let leap = moment.time.and_then(|time| time.second) == Some(60);
-    let timestamp = moment
-        .to_string()
-        .parse::<Timestamp>()
-        .ok()
-        .filter(|_| !leap);
+    let timestamp = moment.to_string().parse::<Timestamp>().ok().filter(|_| !leap);
     let nanos = timestamp.and_then(|timestamp| i64::try_from(timestamp.as_nanosecond()).ok());
-    let start = nanos
-        .filter(|nanos| (0..LAST_START).contains(nanos))
-        .map(Instant::from_nanos);
+    let start = nanos.filter(|nanos| (0..LAST_START).contains(nanos)).map(Instant::from_nanos);
     if start.is_none() {
         let message = "the start is no instant of the years 1970 to 2199";
         let help = "leap seconds (:60) are no instants to a computer either";

@@ -23,12 +23,7 @@ pub(super) struct Fault {
 impl Fault {
     fn new(code: &'static str, range: Range<usize>, message: impl Into<String>) -> Fault {
         let message = message.into();
-        Fault {
-            code,
-            range,
-            message,
-            help: None,
-        }
+        Fault { code, range, message, help: None }
     }
 
     fn help(mut self, help: impl Into<String>) -> Fault {
@@ -97,16 +92,10 @@ pub(super) const BARE_HELP: &str = "BullMQ counts milliseconds and Kubernetes se
 pub(super) fn duration(text: &str) -> Result<Span, Fault> {
     let whole = 0..text.len();
     if text.trim().is_empty() {
-        return Err(
-            Fault::new(code::DURATION, whole, "a length of time is empty").help(UNITS_HELP),
-        );
+        return Err(Fault::new(code::DURATION, whole, "a length of time is empty").help(UNITS_HELP));
     }
     if text.starts_with('-') {
-        return Err(Fault::new(
-            code::DURATION,
-            whole,
-            "a length of time cannot be negative",
-        ));
+        return Err(Fault::new(code::DURATION, whole, "a length of time cannot be negative"));
     }
     let (mut at, mut total, mut limit) = (0, 0_i64, i64::MAX);
     while at < text.len() {
@@ -116,9 +105,7 @@ pub(super) fn duration(text: &str) -> Result<Span, Fault> {
             let message = "the parts of a length of time go from the greatest unit to the smallest, each once";
             return Err(Fault::new(code::DURATION, at..end, message));
         }
-        total = total
-            .checked_add(part.nanos)
-            .ok_or_else(|| too_long(whole.clone()))?;
+        total = total.checked_add(part.nanos).ok_or_else(|| too_long(whole.clone()))?;
         (at, limit) = (end, part.unit);
     }
     Ok(Span::from_nanos(total))
@@ -149,24 +136,15 @@ fn part(text: &str) -> Result<Part, Fault> {
         let message = format!("the unit is missing after {text}");
         return Err(Fault::new(code::NO_UNIT, 0..number, message).help(BARE_HELP));
     }
-    let letters = rest
-        .find(|c: char| !c.is_alphabetic())
-        .unwrap_or(rest.len());
+    let letters = rest.find(|c: char| !c.is_alphabetic()).unwrap_or(rest.len());
     let len = number + letters;
     let (name, unit) =
         unit(&rest[..letters], rest, &text[..number]).map_err(|fault| fault.shift(number))?;
-    let nanos = nanos(
-        &text[..digits],
-        text.get(digits + 1..number).unwrap_or(""),
-        unit,
-    );
+    let nanos = nanos(&text[..digits], text.get(digits + 1..number).unwrap_or(""), unit);
     match nanos {
         Some(Ok(nanos)) => Ok(Part { len, unit, nanos }),
         Some(Err(())) => {
-            let message = format!(
-                "{}{name} is no whole number of nanoseconds",
-                &text[..number]
-            );
+            let message = format!("{}{name} is no whole number of nanoseconds", &text[..number]);
             Err(Fault::new(code::DURATION, 0..len, message))
         }
         None => Err(too_long(0..len)),
@@ -188,16 +166,8 @@ fn unit(letters: &str, rest: &str, number: &str) -> Result<(&'static str, i64), 
         return Err(Fault::new(code::DURATION, 0..rest.len(), message).help(UNITS_HELP));
     }
     let lower = letters.to_lowercase();
-    let ours = OTHER_UNITS
-        .iter()
-        .find(|(other, _)| *other == lower)
-        .map(|&(_, ours)| ours);
-    let ours = ours.or_else(|| {
-        UNITS
-            .iter()
-            .map(|&(name, _)| name)
-            .find(|&name| name == lower)
-    });
+    let ours = OTHER_UNITS.iter().find(|(other, _)| *other == lower).map(|&(_, ours)| ours);
+    let ours = ours.or_else(|| UNITS.iter().map(|&(name, _)| name).find(|&name| name == lower));
     let help = match ours {
         Some(ours) => format!(
             "{} is written {}",
@@ -230,12 +200,8 @@ fn nanos(whole: &str, fraction: &str, unit: i64) -> Option<Result<i64, ()>> {
 
 fn too_long(range: Range<usize>) -> Fault {
     let help = "the longest is about 292 years";
-    Fault::new(
-        code::DURATION,
-        range,
-        "this length of time is too long to count in nanoseconds",
-    )
-    .help(help)
+    Fault::new(code::DURATION, range, "this length of time is too long to count in nanoseconds")
+        .help(help)
 }
 
 /// A range of lengths of time, `20s..90s`, or one length, which is a range of one.
@@ -249,15 +215,9 @@ pub(super) fn range(text: &str) -> Result<(Span, Span), Fault> {
         let help = "a range is written \"20s..90s\", and has both its ends in it";
         return Err(Fault::new(code::RANGE, 0..text.len(), message).help(help));
     }
-    let ends = (
-        duration(least)?,
-        duration(most).map_err(|fault| fault.shift(start))?,
-    );
+    let ends = (duration(least)?, duration(most).map_err(|fault| fault.shift(start))?);
     if ends.0 > ends.1 {
-        let message = format!(
-            "the range begins at {} and ends before that, at {}",
-            ends.0, ends.1
-        );
+        let message = format!("the range begins at {} and ends before that, at {}", ends.0, ends.1);
         let help = format!("the smaller end comes first: \"{most}..{least}\"");
         return Err(Fault::new(code::RANGE, 0..text.len(), message).help(help));
     }
@@ -267,12 +227,8 @@ pub(super) fn range(text: &str) -> Result<(Span, Span), Fault> {
 /// A percentage with at most four decimals, in millionths: `25%` is 250,000.
 pub(super) fn percent(text: &str) -> Result<u32, Fault> {
     let fault = |message: &str| {
-        Fault::new(
-            code::PERCENT,
-            0..text.len(),
-            format!("{} {message}", shown(text)),
-        )
-        .help("a percentage is written \"25%\" or \"0.5%\", with at most four decimals")
+        Fault::new(code::PERCENT, 0..text.len(), format!("{} {message}", shown(text)))
+            .help("a percentage is written \"25%\" or \"0.5%\", with at most four decimals")
     };
     let Some(number) = text.strip_suffix('%') else {
         return Err(fault("has no percent sign"));
@@ -285,14 +241,9 @@ pub(super) fn percent(text: &str) -> Result<u32, Fault> {
     if fraction.len() > 4 {
         return Err(fault("has more than four decimals"));
     }
-    let millionths = whole
-        .parse::<u32>()
-        .ok()
-        .and_then(|whole| whole.checked_mul(10_000));
+    let millionths = whole.parse::<u32>().ok().and_then(|whole| whole.checked_mul(10_000));
     let fraction = format!("{fraction:0<4}").parse::<u32>().unwrap_or(0);
-    millionths
-        .and_then(|whole| whole.checked_add(fraction))
-        .ok_or_else(|| fault("is too much"))
+    millionths.and_then(|whole| whole.checked_add(fraction)).ok_or_else(|| fault("is too much"))
 }
 
 #[cfg(test)]
@@ -340,11 +291,7 @@ mod tests {
             ("5\u{661}s", code::DURATION, "\u{661}s"),
             ("999999999999999999h", code::DURATION, "999999999999999999h"),
             ("106751d24h", code::DURATION, "106751d24h"),
-            (
-                "0.000000000000000001d",
-                code::DURATION,
-                "0.000000000000000001d",
-            ),
+            ("0.000000000000000001d", code::DURATION, "0.000000000000000001d"),
         ] {
             let fault = duration(text).expect_err(text);
             assert_eq!((fault.code, &text[fault.range]), (code, wrong), "{text}");
@@ -385,19 +332,9 @@ mod tests {
         assert_eq!(percent("25%"), Ok(250_000));
         assert_eq!(percent("0.0001%"), Ok(1));
         assert_eq!(percent("100.5%"), Ok(1_005_000));
-        for text in [
-            "25",
-            "25 %",
-            "%",
-            "-1%",
-            "+1%",
-            ".5%",
-            "1.%",
-            "1.00001%",
-            "1e2%",
-            "99999999%",
-            "NaN%",
-        ] {
+        for text in
+            ["25", "25 %", "%", "-1%", "+1%", ".5%", "1.%", "1.00001%", "1e2%", "99999999%", "NaN%"]
+        {
             assert_eq!(percent(text).expect_err(text).code, code::PERCENT, "{text}");
         }
     }
