@@ -324,6 +324,7 @@ fn floods_get_one_answer_each() {
         format!("a = [{}]", "1 ".repeat(2_000_000)),
         "a = 1\n".repeat(600_000),
         "\"".repeat(1_000_000),
+        format!("a = {}", "+".repeat(4_000_000)),
         format!("#{}", "x".repeat(4 << 20)),
         format!("{GOOD}\n[[expect]]\nlist = 1\n")
             .replace("[[expect]]\nlist", &"[[expect]]\nlist".repeat(70_000)),

@@ -138,8 +138,8 @@ fn escaped(text: &str) -> String {
 fn is_unseen(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e007f}')
+            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]
@@ -174,7 +174,7 @@ help: rename it
 
     #[test]
     fn nothing_of_the_file_acts_on_the_terminal() {
-        let text = "\u{feff}format = 2 # \u{202e}\u{7}é\n\"\\u001b[31m\" = 1 # \u{200b}\r\nx = '\u{1b}]8;;'\n";
+        let text = "\u{feff}format = 2 # \u{202e}\u{7}é\r\nx = '\u{1b}]8;;' # \u{200b}\n";
         let shown = rendered(text);
         let seen = |c: char| c == '\n' || !is_unseen(c);
         assert!(shown.chars().all(seen), "{shown:?}");

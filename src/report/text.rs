@@ -34,6 +34,9 @@ pub fn compare(reports: &[Report]) -> String {
     }
     let _ = writeln!(text, "\n{}", compare_heading(reports.len()));
     for (place, figure) in first.figures.iter().enumerate() {
+        if reports.iter().all(|report| report.figures[place].most == 0) {
+            continue;
+        }
         let _ = write!(text, "  {:<18}", figure.name);
         for report in reports {
             let figure = &report.figures[place];

@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Diagnostic, Span as TextSpan, code};
-use super::{Action, Change, Faults, JobStep, Property, Scenario, Step};
+use super::{Action, Add, Change, Faults, JobStep, Property, Scenario, Step};
 use crate::event::QueueId;
 
 use context::Context;
@@ -225,7 +225,7 @@ fn containers(cx: &mut Context<'_>, scenario: &Scenario) {
                 .get(Kind::Service, &service.name)
                 .map_or_else(TextSpan::default, |(_, at)| at);
             let message = format!(
-                "up to here the services have {total} containers, and a run has at most {CONTAINERS_MAX}"
+                "the services so far have {total} containers; a run has at most {CONTAINERS_MAX}"
             );
             cx.push(Diagnostic::error(code::LIMIT, at, message));
             return;
@@ -284,9 +284,10 @@ fn warnings(cx: &mut Context<'_>, scenario: &Scenario) {
 
 /// Whether anything adds jobs of a name to a queue.
 fn adds(scenario: &Scenario, queue: QueueId, name: &str) -> bool {
-    let job_step = |step: &JobStep| matches!(step, JobStep::Add(add) if add.queue == queue && *add.name == *name);
-    scenario.releases.iter().any(|release| any_adds(&release.steps, queue, name))
-        || scenario.jobs.iter().flat_map(|job| &job.steps).any(job_step)
+    let added = |add: &Add| add.queue == queue && *add.name == *name;
+    let mut job_steps = scenario.jobs.iter().flat_map(|job| &job.steps);
+    job_steps.any(|step| matches!(step, JobStep::Add(add) if added(add)))
+        || scenario.releases.iter().any(|release| any_adds(&release.steps, queue, name))
 }
 
 fn any_adds(steps: &[Step], queue: QueueId, name: &str) -> bool {
@@ -331,10 +332,13 @@ library = "bullmq@5.34.10"
 steps = [
   { add = "tick", queue = "work", repeat = { every = "1h" } },
   { sleep = "1s..2s", on_error = "ignore" },
-  { upsert_job_scheduler = "nightly:1", queue = "work", repeat = { pattern = "0 3 * * *", tz = "Europe/Berlin", limit = 2 } },
+  { upsert_job_scheduler = "nightly:1", queue = "work", name = "nightly",
+    repeat = { pattern = "0 3 * * *", tz = "Europe/Berlin", limit = 2 } },
   { remove_repeatable = "tick", queue = "work", repeat = { every = "5m" }, job_id = "a" },
   { remove_job_scheduler = "nightly:0", queue = "work" },
-  { timer = "0 * * * *", steps = [ { add = "tick", queue = "work", job_id = "tick-{window}" }, { sleep = "5s" } ] },
+  { timer = "0 * * * *", steps = [
+    { add = "tick", queue = "work", job_id = "tick-{window}" }, { sleep = "5s" },
+  ] },
 ]
 
 [service.web]
@@ -439,7 +443,7 @@ violated = ">=60%"
         else {
             panic!()
         };
-        assert_eq!((&**name, repeat.limit), ("nightly:1", Some(2)));
+        assert_eq!((&**name, repeat.limit), ("nightly", Some(2)));
         let Action::Timer { steps, .. } = &scenario.releases[0].steps[5].action else { panic!() };
         let Action::Add(add) = &steps[0].action else { panic!() };
         let pieces: Vec<&str> =

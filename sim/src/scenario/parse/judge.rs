@@ -70,7 +70,7 @@ fn every<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Span> {
     let windows = cx.length.map_or(0, |length| length.nanos() / every.nanos().max(1));
     if windows > WINDOWS_MAX {
         let message = format!(
-            "the run would have {windows} windows of this schedule, and at most {WINDOWS_MAX} are judged"
+            "the run would have {windows} windows of this schedule; {WINDOWS_MAX} are the most"
         );
         return cx.fail(
             Diagnostic::error(code::LIMIT, node.span, message)

@@ -38,8 +38,8 @@ pub(super) fn shown(text: &str) -> String {
 pub(super) fn is_unseen(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e007f}')
+            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// Why a text is no name, or `None` if it is one. Ids may have colons.
@@ -114,8 +114,8 @@ const fn alias(of: &'static str, theirs: &'static str, ours: &'static str) -> Al
 const BULLMQ: &str = "BullMQ's";
 const KUBERNETES: &str = "Kubernetes'";
 
-/// The keys of BullMQ and Kubernetes, and a few words of other tools for the same things. More than one line for
-/// a key means that it depends on the table.
+/// The keys of BullMQ and Kubernetes, and a few words of other tools for the same things. More
+/// than one line for a key means that it depends on the table.
 pub(super) const ALIASES: &[Alias] = &[
     alias(BULLMQ, "jobId", "job_id"),
     alias(BULLMQ, "removeOnComplete", "remove_on_complete"),

@@ -113,7 +113,8 @@ fn keep<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Keep> {
         DeValue::Integer(_) => cx.count(node, 0..=u32::MAX).map(Keep::Count),
         DeValue::Table(_) => keep_table(cx, node),
         _ => {
-            let help = "`true` keeps none, `false` keeps all, a number keeps so many, and a table has `age` or `count`";
+            let help =
+                "`true` keeps none, `false` all, a number so many; a table has `age` or `count`";
             cx.fail(node.wrong("true, false, a number or a table").help(help))
         }
     }
@@ -148,14 +149,12 @@ fn template<'t>(cx: &mut Context<'t>, node: Node<'t>, in_timer: bool) -> Option<
         let at = cx.within(node, text, at..at + word.len() + 2);
         if word != WINDOW {
             let message = format!("there is no placeholder {}", shown(&format!("{{{word}}}")));
-            let help = format!(
-                "the only one is `{{{WINDOW}}}`, the window of a timer's tick; a job id has no braces otherwise"
-            );
+            let help = format!("there is only `{{{WINDOW}}}`, the window of a timer's tick");
             return cx.fail(Diagnostic::error(code::PLACEHOLDER, at, message).help(help));
         }
         if !in_timer {
             let message = format!("`{{{WINDOW}}}` means nothing here");
-            let help = "only an `add` among the steps of a timer has a tick whose window its `job_id` can name";
+            let help = "only an `add` among the steps of a timer has a tick that its id can name";
             return cx.fail(Diagnostic::error(code::PLACEHOLDER, at, message).help(help));
         }
         pieces.push(Box::from(before));

@@ -16,6 +16,10 @@ use crate::bullmq::cron::Cron;
 use crate::civil::Zone;
 use crate::clock::{NANOS_PER_MS, Span};
 
+/// How patterns are written.
+const CRON_HELP: &str = "five fields: minute, hour, day of month, month, day of week; \
+                         a sixth before them is the second";
+
 /// What a length of time must be for its use.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Grain {
@@ -173,17 +177,15 @@ impl<'t> Context<'t> {
         let text = self.string(node)?;
         if text.trim().is_empty() || text.len() > LONGEST {
             let message = format!("a cron pattern has between 1 and {LONGEST} characters");
-            let help = "five fields: minute, hour, day of month, month, day of week; with six, seconds come first";
-            return self.fail(Diagnostic::error(code::CRON, node.span, message).help(help));
+            return self.fail(Diagnostic::error(code::CRON, node.span, message).help(CRON_HELP));
         }
         match Cron::parse(text) {
             Ok(cron) => Some(cron),
             Err(error) => {
                 let at = self.within(node, text, error.span());
                 let message = format!("{} is no cron pattern", shown(text));
-                let help = "five fields: minute, hour, day of month, month, day of week; with six, seconds come first";
                 let label = shown(error.message()).replace('`', "");
-                self.fail(Diagnostic::error(code::CRON, at, message).label(label).help(help))
+                self.fail(Diagnostic::error(code::CRON, at, message).label(label).help(CRON_HELP))
             }
         }
     }

@@ -14,9 +14,10 @@ use super::names::shown;
 /// The longest text, in bytes.
 const TEXT_MAX: usize = 4 << 20;
 
-/// The most words, brackets, quotes and the like in a text. The parser takes some hundred bytes
-/// for each, so that it is asked only if there are not too many.
-const PIECES_MAX: usize = 200_000;
+/// The most words, brackets, signs, quotes and the like in a text. The parser takes some hundred
+/// bytes for each, and for rows of `+` or `=` (toml 1.2.2) time that grows with their square, so
+/// that it is asked only if there are not too many.
+const PIECES_MAX: usize = 100_000;
 
 /// How deep lists and tables may nest.
 const DEPTH_MAX: usize = 64;
@@ -85,7 +86,7 @@ fn too_big(text: &str) -> Option<Diagnostic> {
     let mut pieces = 0_usize;
     for byte in text.bytes() {
         let blank = byte == b' ' || byte == b'\t';
-        let mark = b"[]{}=,.\"'\r\n".contains(&byte);
+        let mark = b"[]{}=,.+-\"'\r\n".contains(&byte);
         pieces += usize::from(mark || (!blank && !in_word));
         in_word = !blank && !mark;
     }

@@ -102,7 +102,8 @@ fn start(cx: &mut Context<'_>, node: Node<'_>) -> Option<Instant> {
     };
     if moment.date.is_none() || moment.time.is_none() || moment.offset.is_none() {
         let text = cx.text.get(node.span.start..node.span.end).unwrap_or_default();
-        let message = "the start must be a date and time with an offset, so that it is one instant everywhere";
+        let message =
+            "the start must have a date, a time and an offset, to be one instant everywhere";
         let problem = Diagnostic::error(code::START, node.span, message);
         if moment.date.is_some() && moment.time.is_some() {
             return cx.fail(

@@ -86,7 +86,8 @@ pub(super) const UNITS_HELP: &str =
     "the units are ns, us, ms, s, m, h and d, as in \"250ms\", \"30s\" or \"1m30s\"";
 
 /// For numbers without one.
-pub(super) const BARE_HELP: &str = "BullMQ counts milliseconds and Kubernetes seconds, so say which: \"30s\", \"500ms\" (or us, ns, m, h, d)";
+pub(super) const BARE_HELP: &str = "BullMQ counts milliseconds and Kubernetes seconds, \
+    so say which: \"30s\", \"500ms\" (or us, ns, m, h, d)";
 
 /// A length of time: `30s`, `1m30s`, `0.4ms`.
 pub(super) fn duration(text: &str) -> Result<Span, Fault> {
@@ -102,7 +103,7 @@ pub(super) fn duration(text: &str) -> Result<Span, Fault> {
         let part = part(&text[at..]).map_err(|fault| fault.shift(at))?;
         let end = at + part.len;
         if part.unit >= limit {
-            let message = "the parts of a length of time go from the greatest unit to the smallest, each once";
+            let message = "units go from the greatest to the smallest, each once, as in \"1m30s\"";
             return Err(Fault::new(code::DURATION, at..end, message));
         }
         total = total.checked_add(part.nanos).ok_or_else(|| too_long(whole.clone()))?;

@@ -1,0 +1,56 @@
+//! The README shows what the tool really prints, and its scenario really runs. To renew the block
+//! after a change of the output: `BOOTRACE_RENEW_README=1 cargo test --test readme`.
+
+use assert_cmd::Command;
+use std::fs;
+use std::path::Path;
+
+const MARK: &str = "<!-- compare: checked by tests/readme.rs -->\n```text\n";
+
+fn readme() -> String {
+    fs::read_to_string(root().join("README.md")).unwrap()
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// What stands between `open` and the end of its fence, and where.
+fn block<'a>(text: &'a str, open: &str) -> (usize, &'a str) {
+    let start = text.find(open).expect("the README has the block") + open.len();
+    let length = text[start..].find("```").expect("a fence ends");
+    (start, &text[start..start + length])
+}
+
+fn bootrace(arguments: &[&str]) -> String {
+    let output = Command::cargo_bin("bootrace").unwrap().current_dir(root()).args(arguments).output();
+    String::from_utf8(output.unwrap().stdout).unwrap()
+}
+
+#[test]
+fn the_first_command_prints_what_the_readme_shows() {
+    let readme = readme();
+    let command = readme.lines().find_map(|line| line.trim().strip_prefix("cargo run --release -- "));
+    let arguments: Vec<&str> = command.expect("the README has the command").split(' ').collect();
+    let printed = bootrace(&arguments);
+    let (start, shown) = block(&readme, MARK);
+    if std::env::var_os("BOOTRACE_RENEW_README").is_some() {
+        let renewed =
+            format!("{}{printed}{}", &readme[..start], &readme[start + shown.len()..]);
+        fs::write(root().join("README.md"), renewed).unwrap();
+        return;
+    }
+    assert_eq!(printed, shown);
+}
+
+#[test]
+fn the_scenario_of_the_readme_is_as_it_declares() {
+    let readme = readme();
+    let (_, scenario) = block(&readme, "```toml\n");
+    let (scenario, warnings) = bootrace::sim::scenario::parse(scenario).expect("it parses");
+    assert_eq!(warnings, []);
+    let scenario = std::sync::Arc::new(scenario);
+    let exploration = bootrace::explore::explore(&scenario, 1..=10);
+    let report = bootrace::report::Report::new("README.md", &scenario, &exploration);
+    assert_eq!(report.verdict, bootrace::report::Verdict::AsDeclared, "{report:?}");
+}

@@ -1,0 +1,2 @@
+//! The model against what the real library was seen to do.
+fn main() {}

@@ -1,0 +1,173 @@
+//! A recorded case: what was played on the real library, and when its processes start and stop.
+
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A case file. Its parts stay JSON: they are read where they are needed.
+pub(crate) struct Case {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) scenario: Value,
+    /// The md5 of a registration of the older API, and the text that it is of.
+    pub(crate) legend: Value,
+    pub(crate) outcome: Value,
+    pub(crate) stability: Value,
+}
+
+/// One process of a case: a life of one of its containers.
+#[derive(Clone)]
+pub(crate) struct Life {
+    /// The container's name in the case.
+    pub(crate) container: String,
+    /// Which of its lives, from 0.
+    pub(crate) number: usize,
+    pub(crate) variant: String,
+    pub(crate) version: String,
+    /// When it starts, in milliseconds after the recording's t0.
+    pub(crate) at: i64,
+    /// When which signal comes.
+    pub(crate) stops: Vec<(i64, String)>,
+    pub(crate) death: Option<Death>,
+    /// It waits a moment before its start-up code, so that the Queue's own write is over.
+    pub(crate) counted: bool,
+}
+
+/// Where a process kills itself.
+#[derive(Clone)]
+pub(crate) enum Death {
+    /// After the k-th round trip of its start-up code; before the first if 0.
+    After(usize),
+    /// At the n-th reply to a script; only those that hand out a job, if `got_job`.
+    Reply { script: String, nth: usize, got_job: bool },
+}
+
+impl Case {
+    /// Reads a case file.
+    pub(crate) fn read(path: &Path) -> Case {
+        let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let mut file: Value =
+            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let text = |key: &str| file[key].as_str().unwrap_or_default().to_owned();
+        let (name, version) = (text("name"), text("version"));
+        let mut take = |key: &str| file[key].take();
+        Case {
+            name,
+            version,
+            scenario: take("scenario"),
+            legend: take("keyLegend"),
+            outcome: take("outcome"),
+            stability: take("stability"),
+        }
+    }
+
+    /// The case files of a directory, in the order of their names.
+    pub(crate) fn files(directory: &Path) -> Vec<PathBuf> {
+        let entries = fs::read_dir(directory)
+            .unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
+        let paths = entries.map(|entry| entry.expect("a directory can be read to its end").path());
+        let mut files: Vec<PathBuf> =
+            paths.filter(|path| path.extension().is_some_and(|end| end == "json")).collect();
+        files.sort();
+        files
+    }
+
+    /// How long after the base of all recorded times the recording's t0 is, in milliseconds.
+    pub(crate) fn phase(&self) -> i64 {
+        self.scenario["align"]["phase"].as_i64().unwrap_or(0)
+    }
+
+    /// When the recording ends, in milliseconds after t0.
+    pub(crate) fn observed(&self) -> i64 {
+        self.scenario["observeMs"].as_i64().expect("a case says how long it is observed")
+    }
+
+    /// All processes of the case, or why they cannot be told.
+    pub(crate) fn lives(&self) -> Result<Vec<Life>, String> {
+        let mut lives = Vec::new();
+        for container in self.scenario["containers"].as_array().into_iter().flatten() {
+            if let Some(key) = strange(container, &KNOWN) {
+                return Err(format!("a container with `{key}`"));
+            }
+            lives.extend(self.lives_of(container)?);
+        }
+        Ok(lives)
+    }
+
+    fn lives_of(&self, container: &Value) -> Result<Vec<Life>, String> {
+        let at = container["at"].as_i64().unwrap_or(0);
+        if let Some(looping) = container["loop"].as_object() {
+            let number = |key: &str| looping.get(key).and_then(Value::as_i64);
+            let (period, up) = (number("period").unwrap_or(0), number("up").unwrap_or(0));
+            let (count, keeps) = (number("n").unwrap_or(0), looping.get("keepLast") == Some(&Value::Bool(true)));
+            let how = looping.get("how").and_then(Value::as_str).unwrap_or("SIGKILL");
+            let life = |n: i64| {
+                let mut life = self.life(container, usize::try_from(n).unwrap_or(0), container)?;
+                life.at = at + n * period;
+                let last = keeps && n == count - 1;
+                life.stops = if last { Vec::new() } else { vec![(life.at + up, how.to_owned())] };
+                Ok(life)
+            };
+            return (0..count).map(life).collect();
+        }
+        match container["lives"].as_array() {
+            None => Ok(vec![self.life(container, 0, container)?]),
+            Some(lives) => {
+                let life = |(number, own)| self.life(container, number, own);
+                lives.iter().enumerate().map(life).collect()
+            }
+        }
+    }
+
+    /// A life whose own words go before those of its container.
+    fn life(&self, container: &Value, number: usize, own: &Value) -> Result<Life, String> {
+        let get = |key: &str| if own[key].is_null() { &container[key] } else { &own[key] };
+        let variant = get("variant").as_str().unwrap_or_default().to_owned();
+        let of_variant = self.scenario["variants"][&variant]["version"].as_str();
+        let version = get("version").as_str().or(of_variant).unwrap_or(&self.version).to_owned();
+        Ok(Life {
+            container: container["id"].as_str().unwrap_or_default().to_owned(),
+            number,
+            variant,
+            version,
+            at: get("at").as_i64().unwrap_or(0),
+            stops: stops(get("stop")),
+            death: death(get("dieAfter"), get("killOn"))?,
+            counted: !get("dieAfter").is_null() || !get("traceCommands").is_null(),
+        })
+    }
+}
+
+const KNOWN: [&str; 9] =
+    ["id", "at", "variant", "version", "stop", "lives", "loop", "dieAfter", "killOn"];
+
+/// The first key of a table that is not known. `traceCommands` changes nothing but the recording.
+pub(crate) fn strange<'v>(table: &'v Value, known: &[&str]) -> Option<&'v str> {
+    let keys = table.as_object().into_iter().flatten().map(|(key, _)| key.as_str());
+    keys.filter(|key| *key != "traceCommands").find(|key| !known.contains(key))
+}
+
+fn stops(stop: &Value) -> Vec<(i64, String)> {
+    let one = std::slice::from_ref(stop);
+    let all = stop.as_array().map_or(one, Vec::as_slice);
+    let signal = |stop: &Value| Some((stop["at"].as_i64()?, stop["how"].as_str()?.to_owned()));
+    all.iter().filter_map(signal).collect()
+}
+
+fn death(after: &Value, on: &Value) -> Result<Option<Death>, String> {
+    if let Some(after) = after.as_u64() {
+        return Ok(Some(Death::After(usize::try_from(after).unwrap_or(usize::MAX))));
+    }
+    let Some(rules) = on.as_array() else { return Ok(None) };
+    let [rule] = rules.as_slice() else {
+        return Err("a container that dies at one of several scripts".to_owned());
+    };
+    if rule["when"].as_str().is_some_and(|when| when != "reply") {
+        return Err("a container that dies before a send of a script".to_owned());
+    }
+    Ok(Some(Death::Reply {
+        script: rule["script"].as_str().unwrap_or_default().to_owned(),
+        nth: rule["nth"].as_u64().and_then(|nth| usize::try_from(nth).ok()).unwrap_or(1),
+        got_job: rule["gotJob"].as_bool().unwrap_or(false),
+    }))
+}

@@ -1,0 +1,131 @@
+//! What is left in a queue at the end of a run, folded from its events: lists, sets, registrations.
+//!
+//! It does to plain lists what the events say that the scripts did to Redis, so that a script that
+//! changes something and does not say so shows as a wrong count here.
+
+use bootrace_sim::clock::Instant;
+use bootrace_sim::event::{Finish, JobId, JobState, QueueEvent, RegistrationKey};
+use std::collections::BTreeMap;
+
+/// A queue at some point of a run.
+#[derive(Default)]
+pub(crate) struct Queue {
+    /// As LRANGE gives it: the last one is taken next.
+    pub(crate) wait: Vec<JobId>,
+    /// As LRANGE gives it.
+    pub(crate) active: Vec<JobId>,
+    pub(crate) prioritized: Vec<JobId>,
+    /// By the instant at which they are due.
+    pub(crate) delayed: Vec<(Instant, JobId)>,
+    /// In the order in which they finished.
+    pub(crate) completed: Vec<JobId>,
+    pub(crate) failed: Vec<JobId>,
+    pub(crate) registrations: BTreeMap<RegistrationKey, Registration>,
+}
+
+/// A registration, as it was last written.
+pub(crate) struct Registration {
+    pub(crate) name: String,
+    pub(crate) next: Instant,
+}
+
+impl Queue {
+    /// Takes in one event.
+    pub(crate) fn see(&mut self, event: &QueueEvent) {
+        match event {
+            QueueEvent::Added(added) => self.put(&added.job, added.state),
+            QueueEvent::Promoted { job } => {
+                self.delayed.retain(|(_, other)| other != job);
+                self.wait.insert(0, job.clone());
+            }
+            QueueEvent::Fetched { job } => {
+                take_last(&mut self.wait, job);
+                take_last(&mut self.prioritized, job);
+                self.active.insert(0, job.clone());
+            }
+            QueueEvent::Finished { job, how, kept } => {
+                take_last(&mut self.active, job);
+                if *kept {
+                    let set = match how {
+                        Finish::Completed => &mut self.completed,
+                        Finish::Failed => &mut self.failed,
+                    };
+                    set.retain(|other| other != job);
+                    set.push(job.clone());
+                }
+            }
+            QueueEvent::Retried { job, state } => {
+                take_last(&mut self.active, job);
+                self.put(job, *state);
+            }
+            QueueEvent::Stalled { job } => {
+                take_last(&mut self.active, job);
+                self.wait.push(job.clone());
+            }
+            QueueEvent::Removed { job } => self.forget(job),
+            QueueEvent::Registered(registered) => {
+                let name = String::from_utf8_lossy(&registered.name).into_owned();
+                let registration = Registration { name, next: registered.next };
+                self.registrations.insert(registered.key.clone(), registration);
+            }
+            QueueEvent::Unregistered { key } => {
+                self.registrations.remove(key);
+            }
+            _ => {}
+        }
+    }
+
+    fn put(&mut self, job: &JobId, state: JobState) {
+        match state {
+            JobState::Wait => self.wait.insert(0, job.clone()),
+            JobState::Prioritized => self.prioritized.push(job.clone()),
+            JobState::Delayed(due) => {
+                self.delayed.retain(|(_, other)| other != job);
+                let place = self.delayed.partition_point(|(other, _)| *other <= due);
+                self.delayed.insert(place, (due, job.clone()));
+            }
+        }
+    }
+
+    /// A job's hash is gone: it was delayed, or else it had finished.
+    fn forget(&mut self, job: &JobId) {
+        let before = self.delayed.len();
+        self.delayed.retain(|(_, other)| other != job);
+        if self.delayed.len() == before {
+            self.completed.retain(|other| other != job);
+            self.failed.retain(|other| other != job);
+        }
+    }
+
+    /// Where a job is, in the recorder's words and order.
+    pub(crate) fn place(&self, job: &str) -> &'static str {
+        let has = |list: &[JobId]| list.iter().any(|other| id(other) == job);
+        match () {
+            () if has(&self.wait) => "wait",
+            () if has(&self.active) => "active",
+            () if self.delayed.iter().any(|(_, other)| id(other) == job) => "delayed",
+            () if has(&self.prioritized) => "prioritized",
+            () if has(&self.completed) => "completed",
+            () if has(&self.failed) => "failed",
+            () => "missing",
+        }
+    }
+
+    /// The ids of all jobs that will run, in the recorder's order.
+    pub(crate) fn pending(&self) -> impl Iterator<Item = String> {
+        let delayed = self.delayed.iter().map(|(_, job)| job);
+        self.wait.iter().chain(&self.active).chain(delayed).map(id)
+    }
+}
+
+/// A job's id as text.
+pub(crate) fn id(job: &JobId) -> String {
+    String::from_utf8_lossy(&job.0).into_owned()
+}
+
+/// Takes the last one of a list that is `job`, as LREM from the tail does.
+fn take_last(list: &mut Vec<JobId>, job: &JobId) {
+    if let Some(place) = list.iter().rposition(|other| other == job) {
+        list.remove(place);
+    }
+}

@@ -1,0 +1,343 @@
+//! From a run's events to what the recorder would have written about it: the same leaves under the
+//! same names.
+
+use super::case::Case;
+use super::convert::Played;
+use super::fold::{Queue, id};
+use super::kill::{Counted, counted};
+use bootrace_sim::choices::LifeName;
+use bootrace_sim::clock::Instant;
+use bootrace_sim::event::{Event, JobId, QueueEvent, Stamp};
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+/// A run: its events, who is who in them, and the words of its labels.
+pub(crate) struct Run {
+    pub(crate) events: Vec<(Stamp, Event)>,
+    pub(crate) lives: Vec<LifeName>,
+    pub(crate) words: Vec<Rc<str>>,
+}
+
+/// How a case tells instants and ids that have one in them.
+struct Times<'c> {
+    base: i64,
+    /// Instants that are no multiple of this are told as the multiple before, with a `~`.
+    snap: i64,
+    legend: &'c Value,
+}
+
+/// One start of a processor.
+struct Start {
+    at: i64,
+    end: Option<i64>,
+    result: &'static str,
+    life: usize,
+    job: String,
+    name: String,
+}
+
+/// What the recorder would have written about a run.
+pub(crate) fn observe(case: &Case, played: &Played, run: &Run) -> Value {
+    let times = Times {
+        base: played.scenario.start.ms(),
+        snap: case.scenario["snapMs"].as_i64().unwrap_or(1),
+        legend: &case.legend,
+    };
+    let starts = starts(&run.events);
+    let mut queue = Queue::default();
+    for (_, event) in &run.events {
+        if let Event::Queue(_, event) = event {
+            queue.see(event);
+        }
+    }
+    let schedules = schedules(&queue, &times);
+    let alive = schedules.values().filter(|schedule| schedule["alive"] == true).count();
+    let container = |life: usize| {
+        let service = &*run.lives[life].service;
+        played.lives.get(service).map_or(service, |life| &life.container)
+    };
+    let mut outcome = json!({
+        "executions": executions(case, &starts, &times),
+        "results": tally(starts.iter().map(|start| start.result.to_owned())),
+        "stalledEvents": stalled(&run.events),
+        "repeatEntries": schedules.len(),
+        "schedulesAlive": alive,
+        "schedulesLost": schedules.len() - alive,
+        "schedules": schedules,
+        "orphanDelayedIterations": orphans(&queue, &times),
+        "finalCounts": counts(&queue),
+        "finalIds": ids(&queue, &times),
+        "errors": errors(run),
+        "verdict": verdict(case, &starts, &times),
+    });
+    outcome["executions"]["byContainer"] =
+        tally(starts.iter().map(|start| container(start.life).to_owned()));
+    concurrency(&starts, &mut outcome);
+    let Counted { trips, returns, deaths } = counted(played, run);
+    outcome["roundTrips"] = json!(trips);
+    outcome["startupReturns"] = json!(returns);
+    outcome["selfKills"] = json!(deaths);
+    outcome
+}
+
+fn tally(words: impl Iterator<Item = String>) -> Value {
+    let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+    words.for_each(|word| *counts.entry(word).or_default() += 1);
+    json!(counts)
+}
+
+/// Milliseconds as JavaScript counts them.
+fn ms(at: Instant) -> i64 {
+    at.nanos().div_euclid(1_000_000)
+}
+
+fn starts(events: &[(Stamp, Event)]) -> Vec<Start> {
+    let mut names: BTreeMap<JobId, String> = BTreeMap::new();
+    let mut starts: Vec<Start> = Vec::new();
+    for (stamp, event) in events {
+        let (life, at) = (stamp.life.0 as usize, ms(stamp.at));
+        match event {
+            Event::Queue(_, QueueEvent::Added(added)) => {
+                names.insert(added.job.clone(), String::from_utf8_lossy(&added.name).into_owned());
+            }
+            Event::Queue(_, QueueEvent::Started { job }) => {
+                let name = names.get(job).cloned().unwrap_or_default();
+                starts.push(Start { at, end: None, result: "running", life, job: id(job), name });
+            }
+            Event::Queue(_, QueueEvent::Ended { job, ok }) => {
+                let job = id(job);
+                let open = |start: &&mut Start| start.end.is_none() && start.life == life && start.job == job;
+                let start = starts.iter_mut().find(open).expect("what ends has started");
+                (start.end, start.result) = (Some(at), if *ok { "ok" } else { "fail" });
+            }
+            Event::Killed | Event::Exited { .. } => {
+                let killed = *event == Event::Killed;
+                for start in starts.iter_mut().filter(|start| start.end.is_none() && start.life == life) {
+                    start.end = Some(at);
+                    start.result = if killed { "killed" } else { "process-exit" };
+                }
+            }
+            _ => {}
+        }
+    }
+    starts
+}
+
+impl Times<'_> {
+    /// An instant in milliseconds after the base, as text.
+    fn tell(&self, at: i64) -> String {
+        let after = at - self.base;
+        if after < 0 || after % self.snap == 0 {
+            return format!("{}{after}", if after < 0 { "" } else { "+" });
+        }
+        format!("+{}~", after / self.snap * self.snap)
+    }
+
+    /// An id with its instants told from the base.
+    fn id(&self, id: &str) -> String {
+        let mut parts = id.split(':');
+        let mut text = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            text.push(':');
+            match millis(part) {
+                Some(at) => {
+                    text.push('@');
+                    text.push_str(&self.tell(at));
+                }
+                None => text.push_str(part),
+            }
+        }
+        text
+    }
+
+    /// What the recorder calls a registration.
+    fn schedule(&self, key: &str) -> String {
+        match self.legend[key].as_str() {
+            Some(text) => format!("legacy {text}"),
+            None => format!("scheduler {key}"),
+        }
+    }
+}
+
+/// The thirteen digits of an instant.
+fn millis(text: &str) -> Option<i64> {
+    let digits = text.len() == 13 && text.bytes().all(|byte| byte.is_ascii_digit());
+    if digits { text.parse().ok() } else { None }
+}
+
+/// The registration and the instant that the id of an iteration names.
+fn iteration(id: &str) -> Option<(&str, i64)> {
+    let (key, at) = id.strip_prefix("repeat:")?.rsplit_once(':')?;
+    Some((key, millis(at)?))
+}
+
+fn executions(case: &Case, starts: &[Start], times: &Times<'_>) -> Value {
+    let distinct: BTreeSet<&str> = starts.iter().map(|start| start.job.as_str()).collect();
+    let mut schedules: BTreeMap<String, Vec<i64>> = BTreeMap::new();
+    for (key, at) in starts.iter().filter_map(|start| iteration(&start.job)) {
+        schedules.entry(times.schedule(key)).or_default().push(at);
+    }
+    let schedule = |(name, instants): (String, Vec<i64>)| {
+        let by_instant = tally(instants.iter().map(|at| times.tell(*at)));
+        (name, json!({ "executions": instants.len(), "byInstant": by_instant }))
+    };
+    let mut windows: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    if let Some(window) = case.scenario["windowMs"].as_i64() {
+        for start in starts {
+            let from = (start.at - times.base).div_euclid(window) * window;
+            windows.entry(format!("+{from}")).or_default().push(start.name.clone());
+        }
+    }
+    let windows = windows.into_iter().map(|(from, names)| (from, tally(names.into_iter())));
+    json!({
+        "total": starts.len(),
+        "distinctJobs": distinct.len(),
+        "byName": tally(starts.iter().map(|start| start.name.clone())),
+        "byJobId": tally(starts.iter().map(|start| times.id(&start.job))),
+        "perSchedule": schedules.into_iter().map(schedule).collect::<Map<_, _>>(),
+        "perWindow": windows.collect::<Map<_, _>>(),
+    })
+}
+
+/// How many processors ran at once: in all, by name, of one job. Ends go before starts.
+fn concurrency(starts: &[Start], outcome: &mut Value) {
+    let mut points: Vec<(i64, i64, &Start)> = Vec::new();
+    for start in starts {
+        points.push((start.at, 1, start));
+        points.push((start.end.unwrap_or(i64::MAX), -1, start));
+    }
+    points.sort_by_key(|(at, step, _)| (*at, *step));
+    let (mut all, mut names, mut jobs) = (Most::default(), BTreeMap::new(), BTreeMap::new());
+    for (_, step, start) in points {
+        all.step(step);
+        names.entry(start.name.clone()).or_insert_with(Most::default).step(step);
+        jobs.entry(start.job.clone()).or_insert_with(Most::default).step(step);
+    }
+    outcome["maxConcurrent"] = json!(all.most);
+    outcome["maxConcurrentByName"] =
+        names.into_iter().map(|(name, most)| (name, json!(most.most))).collect::<Map<_, _>>().into();
+    outcome["maxConcurrentSameJob"] = json!(jobs.values().map(|most| most.most).max().unwrap_or(0));
+}
+
+#[derive(Default)]
+struct Most {
+    now: i64,
+    most: i64,
+}
+
+impl Most {
+    fn step(&mut self, step: i64) {
+        self.now += step;
+        self.most = self.most.max(self.now);
+    }
+}
+
+/// Stalled jobs, counted once a millisecond.
+fn stalled(events: &[(Stamp, Event)]) -> usize {
+    let found = events.iter().filter_map(|(stamp, event)| match event {
+        Event::Queue(_, QueueEvent::Stalled { job }) => Some((id(job), ms(stamp.at))),
+        _ => None,
+    });
+    found.collect::<BTreeSet<_>>().len()
+}
+
+fn schedules(queue: &Queue, times: &Times<'_>) -> BTreeMap<String, Value> {
+    let schedule = |(key, registration): (&bootrace_sim::event::RegistrationKey, &super::fold::Registration)| {
+        let key = String::from_utf8_lossy(&key.0).into_owned();
+        let next = registration.next.ms();
+        let state = queue.place(&format!("repeat:{key}:{next}"));
+        let prefix = format!("repeat:{key}:");
+        let pending: Vec<String> =
+            queue.pending().filter(|id| id.starts_with(&prefix)).map(|id| times.id(&id)).collect();
+        let waits = matches!(state, "wait" | "active" | "paused" | "delayed" | "prioritized");
+        let after = next - times.base;
+        let next = if after % times.snap == 0 { json!(after) } else { json!(times.tell(next)[1..]) };
+        let schedule = json!({
+            "name": registration.name,
+            "next": next,
+            "nextJobState": state,
+            "alive": waits || !pending.is_empty(),
+            "pendingIterations": pending,
+        });
+        (key, schedule)
+    };
+    queue.registrations.iter().map(schedule).collect()
+}
+
+fn orphans(queue: &Queue, times: &Times<'_>) -> Vec<String> {
+    let known = |key: &str| queue.registrations.keys().any(|other| other.0.as_bytes() == key.as_bytes());
+    let ids = queue.delayed.iter().map(|(_, job)| id(job));
+    ids.filter(|id| iteration(id).is_some_and(|(key, _)| !known(key))).map(|id| times.id(&id)).collect()
+}
+
+fn counts(queue: &Queue) -> Value {
+    json!({
+        "wait": queue.wait.len(),
+        "active": queue.active.len(),
+        "paused": 0,
+        "delayed": queue.delayed.len(),
+        "prioritized": queue.prioritized.len(),
+        "completed": queue.completed.len(),
+        "failed": queue.failed.len(),
+    })
+}
+
+fn ids(queue: &Queue, times: &Times<'_>) -> Value {
+    let all = |list: &[JobId]| list.iter().map(|job| times.id(&id(job))).collect::<Vec<_>>();
+    let delayed: Vec<JobId> = queue.delayed.iter().map(|(_, job)| job.clone()).collect();
+    json!({
+        "wait": all(&queue.wait),
+        "active": all(&queue.active),
+        "delayed": all(&delayed),
+        "failed": all(&queue.failed),
+    })
+}
+
+/// The errors that a script's refusal becomes, in BullMQ's words.
+fn errors(run: &Run) -> Value {
+    let mut command: &str = "";
+    let mut found = Vec::new();
+    for (_, event) in &run.events {
+        match event {
+            Event::Command { label, .. } => command = &run.words[usize::from(label.0)],
+            Event::Queue(_, QueueEvent::Refused { job, code }) => {
+                let job = id(job);
+                found.push(match code {
+                    -1 => format!("workerError: Missing key for job {job}. {command}"),
+                    -2 => format!("workerError: Missing lock for job {job}. {command}"),
+                    -3 => format!("workerError: Job {job} is not in the active state. {command}"),
+                    code => format!("workerError: {code} for job {job}. {command}"),
+                });
+            }
+            _ => {}
+        }
+    }
+    tally(found.into_iter())
+}
+
+/// What the death of one container did to each schedule, in the cases that are about that.
+fn verdict(case: &Case, starts: &[Start], times: &Times<'_>) -> Value {
+    let containers = case.scenario["containers"].as_array().into_iter().flatten();
+    let boot = |name: &str| containers.clone().find(|container| container["id"] == name)?["at"].as_i64();
+    let (Some(victim), Some(healer)) = (boot("victim"), boot("healer")) else { return Value::Null };
+    let mut schedules: BTreeMap<String, [u64; 3]> = BTreeMap::new();
+    for start in starts {
+        let name = iteration(&start.job).map_or(start.name.clone(), |(key, _)| times.schedule(key));
+        let at = start.at - times.base - case.phase();
+        let phase = usize::from(at >= victim) + usize::from(at >= victim && at >= healer);
+        schedules.entry(name).or_default()[phase] += 1;
+    }
+    let died: u64 = schedules.values().map(|counts| counts[1]).sum();
+    let healed: u64 = schedules.values().map(|counts| counts[2]).sum();
+    let result = match (died, healed) {
+        (0, 0) => "lost",
+        (0, _) => "lost-then-healed-by-next-boot",
+        (_, 0) => "stopped",
+        (_, _) => "alive",
+    };
+    let told = |(name, [before, after, next]): (String, [u64; 3])| {
+        (name, json!({ "beforeVictim": before, "afterDeath": after, "afterNextBoot": next }))
+    };
+    json!({ "perSchedule": schedules.into_iter().map(told).collect::<Map<_, _>>(), "result": result })
+}
