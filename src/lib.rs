@@ -3,6 +3,8 @@
 //! This is the impure half: files, threads, arguments, reports. What a run does is a pure function
 //! of a scenario and the answers to its questions, and lives in [`sim`].
 
+#![warn(clippy::unwrap_used)]
+
 pub mod cli;
 pub mod explore;
 pub mod load;

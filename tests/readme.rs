@@ -23,20 +23,21 @@ fn block<'a>(text: &'a str, open: &str) -> (usize, &'a str) {
 }
 
 fn bootrace(arguments: &[&str]) -> String {
-    let output = Command::cargo_bin("bootrace").unwrap().current_dir(root()).args(arguments).output();
+    let output =
+        Command::cargo_bin("bootrace").unwrap().current_dir(root()).args(arguments).output();
     String::from_utf8(output.unwrap().stdout).unwrap()
 }
 
 #[test]
 fn the_first_command_prints_what_the_readme_shows() {
     let readme = readme();
-    let command = readme.lines().find_map(|line| line.trim().strip_prefix("cargo run --release -- "));
+    let command =
+        readme.lines().find_map(|line| line.trim().strip_prefix("cargo run --release -- "));
     let arguments: Vec<&str> = command.expect("the README has the command").split(' ').collect();
     let printed = bootrace(&arguments);
     let (start, shown) = block(&readme, MARK);
     if std::env::var_os("BOOTRACE_RENEW_README").is_some() {
-        let renewed =
-            format!("{}{printed}{}", &readme[..start], &readme[start + shown.len()..]);
+        let renewed = format!("{}{printed}{}", &readme[..start], &readme[start + shown.len()..]);
         fs::write(root().join("README.md"), renewed).unwrap();
         return;
     }

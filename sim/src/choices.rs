@@ -102,7 +102,7 @@ pub enum Odds {
     /// An answer other than 0 with probability `of_2_32 / 2^32`; then those alike.
     Fault {
         /// The probability in units of 2^-32.
-        of_2_32: u32,
+        of_2_32: u64,
     },
 }
 

@@ -1,5 +1,7 @@
 //! The pure half of bootrace: a run is a function of a scenario and its choices.
 
+#![warn(clippy::unwrap_used)]
+
 pub mod bullmq;
 pub mod choices;
 pub mod civil;

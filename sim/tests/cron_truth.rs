@@ -4,6 +4,8 @@
 //! `data/record-cron.cjs` makes from a seed. It refuses nothing less than the same instants and
 //! the same messages.
 
+#![expect(clippy::disallowed_macros, reason = "a test says what it compared")]
+
 use bootrace_sim::bullmq::cron::Cron;
 use bootrace_sim::civil::Zone;
 use serde_json::Value;

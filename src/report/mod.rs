@@ -103,8 +103,11 @@ pub struct Figure {
     pub values: Vec<u64>,
 }
 
+/// Where a figure is.
+type Value = fn(&Figures) -> u64;
+
 /// What the figures are called, and where they are.
-const FIGURES: [(&str, fn(&Figures) -> u64); 9] = [
+const FIGURES: [(&str, Value); 9] = [
     ("executions", |figures| figures.total.executions),
     ("firings", |figures| figures.total.firings),
     ("rows written", |figures| figures.total.rows),
@@ -238,7 +241,7 @@ fn status(declared: Declared, violated: u64, judged: u64, of: u64) -> Status {
     }
 }
 
-fn figure(name: &'static str, value: &fn(&Figures) -> u64, played: &[Played]) -> Figure {
+fn figure(name: &'static str, value: &Value, played: &[Played]) -> Figure {
     let values: Vec<u64> = played.iter().map(|played| value(&played.verdict.figures)).collect();
     let mut sorted = values.clone();
     sorted.sort_unstable();

@@ -130,7 +130,7 @@ impl Options {
             backoff: own.backoff.or(defaults.backoff).map(BackoffOptions::from),
             delay: own.delay.or(defaults.delay).map(ms),
             priority: own.priority.or(defaults.priority),
-            lifo: own.lifo || defaults.lifo,
+            lifo: own.lifo.or(defaults.lifo).unwrap_or(false),
             remove_on_complete: own
                 .remove_on_complete
                 .or(defaults.remove_on_complete)

@@ -88,6 +88,11 @@ impl Client {
         }
     }
 
+    /// Sends a command whose reply nobody waits for.
+    pub fn send(&self, command: Command) {
+        drop(self.conn.call(Request::Redis(command)));
+    }
+
     /// Sends a script.
     ///
     /// # Errors

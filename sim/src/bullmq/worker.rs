@@ -209,7 +209,7 @@ impl Worker {
                 job = self.0.fifo.fetch().await;
             }
             if let Some(job) = job {
-                self.begin(|worker| worker.process(job));
+                self.begin(self.clone().process(job));
             }
         }
     }
@@ -217,12 +217,9 @@ impl Worker {
     /// Both connections, side by side: B names itself and both say INFO twice.
     async fn connect(&self) -> Result<(), QueueError> {
         let blocking = self.0.blocking.clone();
-        self.ctx().spawn(async move {
-            // An error shows in the second `ready` below.
-            if blocking.command(Command::ClientSetname("bull".into())).await.is_ok() {
-                drop(blocking.ready().await);
-            }
-        });
+        blocking.send(Command::ClientSetname("bull".into()));
+        // An error shows in the second `ready` below.
+        self.ctx().spawn(async move { drop(blocking.ready().await) });
         self.0.main.ready().await?;
         self.0.blocking.ready().await
     }
@@ -235,14 +232,14 @@ impl Worker {
             && (worker.limit_until.get() == 0 || worker.fifo.total() == 0)
         {
             let alone = worker.fifo.total() == 0;
-            if self.will_block() && !alone {
-                // The fetch will wait, and there are other jobs to go on with meanwhile.
-                self.begin(|worker| async move { worker.get_next_job().await });
-                worker.waiting.set(true);
+            let fetch = self.get_next_job();
+            if worker.waiting.get() && !alone {
+                // The fetch waits, and there are other jobs to go on with meanwhile.
+                self.begin(fetch);
                 break;
             }
             worker.fifo.begin();
-            let job = self.get_next_job().await;
+            let job = fetch.await;
             let got = job.is_some();
             worker.fifo.end(job);
             if (!got && !alone) || worker.block_until.get() != 0 {
@@ -252,39 +249,49 @@ impl Worker {
     }
 
     /// Runs an operation whose result goes to the queue of results.
-    fn begin<F>(&self, operation: impl FnOnce(Worker) -> F)
-    where
-        F: Future<Output = Option<Rc<Job>>> + 'static,
-    {
+    fn begin(&self, operation: impl Future<Output = Option<Rc<Job>>> + 'static) {
         self.0.fifo.begin();
         let worker = self.clone();
-        let running = operation(self.clone());
         self.ctx().spawn(async move {
-            let job = running.await;
+            let job = operation.await;
             worker.0.fifo.end(job);
         });
     }
 
-    fn will_block(&self) -> bool {
-        self.0.drained.get() && self.0.limit_until.get() == 0 && !self.0.waiting.get()
-    }
-
-    /// `retryIfFailed(_getNextJob)`: after an error, again, 15 s later.
-    async fn get_next_job(&self) -> Option<Rc<Job>> {
-        loop {
-            match self.try_next_job().await {
-                Ok(job) => return job,
-                Err(_) => self.ctx().sleep(RUN_RETRY).await,
+    /// `retryIfFailed(_getNextJob)`: after an error, again, 15 s later. Whether it will block is
+    /// decided at the call, as the synchronous beginning of the JavaScript decides it.
+    fn get_next_job(&self) -> impl Future<Output = Option<Rc<Job>>> + use<> {
+        let worker = self.clone();
+        let mut blocks = worker.begins_to_wait();
+        async move {
+            loop {
+                match worker.try_next_job(blocks).await {
+                    Ok(job) => return job,
+                    Err(_) => worker.ctx().sleep(RUN_RETRY).await,
+                }
+                blocks = worker.begins_to_wait();
             }
         }
     }
 
+    fn begins_to_wait(&self) -> bool {
+        let worker = &*self.0;
+        let blocks = !worker.closing.get()
+            && worker.drained.get()
+            && worker.limit_until.get() == 0
+            && !worker.waiting.get();
+        if blocks {
+            worker.waiting.set(true);
+        }
+        blocks
+    }
+
     /// `_getNextJob`.
-    async fn try_next_job(&self) -> Result<Option<Rc<Job>>, QueueError> {
+    async fn try_next_job(&self, blocks: bool) -> Result<Option<Rc<Job>>, QueueError> {
         if self.0.closing.get() {
             return Ok(None);
         }
-        if !self.will_block() {
+        if !blocks {
             let limit = self.0.limit_until.get();
             if limit != 0 {
                 let limit = Span::from_ms(limit.min(MAXIMUM_LIMIT_MS));
@@ -292,7 +299,6 @@ impl Worker {
             }
             return self.move_to_active().await;
         }
-        self.0.waiting.set(true);
         let block_until = self.wait_for_job().await;
         self.0.block_until.set(block_until);
         let due = block_until <= 0 || block_until.saturating_sub(self.ctx().now_ms()) < 1;

@@ -1,7 +1,7 @@
 //! The kernel: processes, their tasks and timers, connections, and the run loop.
 //!
 //! It knows no Redis, no queue and no scenario: what a request means is the business of the
-//! [`Servers`] that it delivers to. It decides nothing: every open question goes to [`Choices`].
+//! [`Servers`] that it delivers to. It decides nothing: every open question goes to `Choices`.
 //! It never polls a future except in the order its process was woken in, and never moves time
 //! except to the next thing that is due.
 
@@ -10,6 +10,8 @@ mod ctx;
 mod exec;
 mod race;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub use conn::{Closed, Conn, ConnId, Reply};
 pub use ctx::{Block, Ctx, Sleep, Terminated};

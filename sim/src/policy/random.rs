@@ -57,7 +57,7 @@ impl Policy for Random {
         let word = self.stream(question, who).next_u64();
         match odds {
             Odds::Even => bounded(word >> 32, bound),
-            Odds::Fault { of_2_32 } if word as u32 >= of_2_32 => 0,
+            Odds::Fault { of_2_32 } if word & 0xffff_ffff >= of_2_32 => 0,
             Odds::Fault { .. } => 1 + bounded(word >> 32, bound - 1),
         }
     }
@@ -109,7 +109,7 @@ mod tests {
     fn a_fault_is_as_likely_as_its_odds() {
         let mut policy = Random::new(5);
         let question = Question { life: LifeId(1), site: Site::Kill, label: Label(0), n: 0 };
-        let odds = Odds::Fault { of_2_32: u32::MAX / 4 };
+        let odds = Odds::Fault { of_2_32: 1 << 30 };
         let faults = (0..4000).filter(|_| policy.answer(&question, &name(1), 10, odds) > 0).count();
         assert!((900..1100).contains(&faults), "{faults} of 4000 at odds of a quarter");
     }

@@ -114,7 +114,7 @@ pub struct JobOptions {
     /// Which failed jobs are kept.
     pub remove_on_fail: Option<Keep>,
     /// Whether it is added at the end that is taken next.
-    pub lifo: bool,
+    pub lifo: Option<bool>,
 }
 
 /// A text with `{window}` in it, or none: the pieces around each `{window}`.
@@ -183,7 +183,7 @@ pub enum JobStep {
     /// Blocks the event loop.
     Block(Range),
     /// Adds a job.
-    Add(Add),
+    Add(Box<Add>),
 }
 
 /// How an attempt ends.
@@ -445,7 +445,7 @@ pub struct Kills {
     /// Whose containers.
     pub service: ServiceId,
     /// The probability that a life is killed, in units of 2^-32.
-    pub odds_of_2_32: u32,
+    pub odds_of_2_32: u64,
     /// Among how many kill points (before and after each send, before each reply, inside a step
     /// of a job), counted from the boot; a life that ends before its point is not killed.
     pub points: u32,

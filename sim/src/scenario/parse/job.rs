@@ -78,7 +78,7 @@ fn step<'t>(cx: &mut Context<'t>, node: Node<'t>, word: &str) -> Option<JobStep>
         "sleep" => cx.range(action.node, word).map(JobStep::Sleep),
         "block" => cx.range(action.node, word).map(JobStep::Block),
         "write" => write(cx, action.node, word),
-        _ => add(cx, &table, false).map(JobStep::Add),
+        _ => add(cx, &table, false).map(|add| JobStep::Add(Box::new(add))),
     }
 }
 

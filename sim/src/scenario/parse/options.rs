@@ -79,7 +79,7 @@ pub(super) fn options<'t>(
         backoff: backoff?,
         remove_on_complete: remove_on_complete?,
         remove_on_fail: remove_on_fail?,
-        lifo: lifo?.unwrap_or(false),
+        lifo: lifo?,
     })
 }
 

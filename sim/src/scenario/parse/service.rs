@@ -214,14 +214,12 @@ fn kill<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Kills> {
 }
 
 /// A probability above zero in units of 2^-32.
-fn odds<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<u32> {
+fn odds<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<u64> {
     let millionths = cx.percent(node)?;
     if millionths == 0 || millionths > 1_000_000 {
         let message = "the odds must be above 0% and at most 100%";
         let help = "a fault that never happens is left out";
         return cx.fail(Diagnostic::error(code::PERCENT, node.span, message).help(help));
     }
-    let odds = (u64::from(millionths) << 32) / 1_000_000;
-    // Certainty is one part too many for 32 bits, and one part in 2^32 is nothing.
-    Some(u32::try_from(odds).unwrap_or(u32::MAX))
+    Some((u64::from(millionths) << 32) / 1_000_000)
 }
