@@ -179,6 +179,12 @@ fn expected(
         Property::RowsAtMost { schedule, most } => {
             ("always", "rows per window", schedule, "at most", most)
         }
+        Property::ExecutionsInAll { schedule, most } => {
+            ("always", "executions in all", schedule, "at most", most)
+        }
+        Property::RowsInAll { schedule, most } => {
+            ("always", "rows in all", schedule, "at most", most)
+        }
         Property::LiveRegistrations { schedule, exactly } => {
             ("eventually", "live registrations", schedule, "exactly", exactly)
         }

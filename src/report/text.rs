@@ -134,7 +134,7 @@ fn expectation(expected: &Expected) -> String {
 
 fn sentence(expected: &Expected) -> String {
     let Expected { kind, property, schedule, relation, bound, .. } = expected;
-    format!("{kind} {property} of {schedule} {relation} {}", grouped(*bound))
+    format!("{kind} {schedule}: {property} {relation} {}", grouped(*bound))
 }
 
 fn verdict(report: &Report) -> String {

@@ -34,6 +34,18 @@ pub(super) struct ConnState<S: Servers> {
     waiting: VecDeque<(Label, u32)>,
 }
 
+impl<S: Servers> ConnState<S> {
+    /// Whether a request is on its way. Where a kill lost some, those that are left arrive first.
+    pub(super) fn has_request(&self) -> bool {
+        !self.requests.is_empty()
+    }
+
+    /// Whether replies are still read.
+    pub(super) fn has_reader(&self) -> bool {
+        !self.shut
+    }
+}
+
 /// Where one reply is awaited: by a connection that owes it and a future that wants it.
 pub(super) enum Slot<R> {
     Free,

@@ -193,6 +193,9 @@ impl<S: Servers> Future for Block<S> {
         if let Some(until) = self.until {
             return if now >= until { Poll::Ready(()) } else { Poll::Pending };
         }
+        if !state.alive(self.ctx.proc) {
+            return Poll::Pending;
+        }
         let until = now + self.span;
         self.until = Some(until);
         let running = state.running.map(|running| running.task);

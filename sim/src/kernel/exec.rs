@@ -459,13 +459,16 @@ impl<S: Servers> Kernel<S> {
     }
 }
 
-/// Whether an entry of the heap still means something: its timer was not cleared, and the servers
-/// want to be called then.
+/// Whether an entry of the heap still means something: its timer was not cleared, its request was
+/// not lost in a kill, its reply still has a reader, and the servers want to be called then. What
+/// means nothing must not make a tie, which would be asked.
 fn live<S: Servers>(state: &State<S>, entry: &Entry) -> bool {
     match entry.due {
         Due::Timer(timer) => state.timers[timer as usize].seq == Some(entry.seq),
         Due::Unblock(proc) => state.alive(proc),
         Due::Servers => state.servers_at == Some(entry.at),
+        Due::Arrive(conn) => state.conns[conn.0 as usize].has_request(),
+        Due::Answer(conn) => state.conns[conn.0 as usize].has_reader(),
         _ => true,
     }
 }

@@ -16,6 +16,7 @@ mod registrations;
 #[cfg(test)]
 mod testing;
 pub mod ticks;
+mod total;
 mod windows;
 
 pub use figures::{Figures, Work};
@@ -102,6 +103,13 @@ pub enum Breach {
         found: u64,
         /// How many there must be.
         least: u64,
+    },
+    /// Too many executions or rows in the measured part.
+    InAll {
+        /// How many there were with this one, or these.
+        found: u64,
+        /// How many there may be.
+        most: u64,
     },
     /// Too many rows in one window.
     Rows {
@@ -195,6 +203,12 @@ fn oracle(scenario: &Scenario, property: Property) -> Box<dyn Oracle> {
         }
         Property::RowsAtMost { schedule, most } => {
             Box::new(most::RowsAtMost::new(scenario, schedule, most))
+        }
+        Property::ExecutionsInAll { schedule, most } => {
+            Box::new(total::InAll::executions(scenario, schedule, most))
+        }
+        Property::RowsInAll { schedule, most } => {
+            Box::new(total::InAll::rows(scenario, schedule, most))
         }
         Property::LiveRegistrations { schedule, exactly } => {
             Box::new(registrations::LiveRegistrations::new(scenario, schedule, exactly))

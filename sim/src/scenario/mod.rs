@@ -486,6 +486,20 @@ pub enum Property {
         /// The bound.
         most: u64,
     },
+    /// Always: at most `most` executions of the schedule's jobs in the measured part.
+    ExecutionsInAll {
+        /// The schedule.
+        schedule: usize,
+        /// The bound.
+        most: u64,
+    },
+    /// Always: at most `most` rows written by the schedule's jobs in the measured part.
+    RowsInAll {
+        /// The schedule.
+        schedule: usize,
+        /// The bound.
+        most: u64,
+    },
     /// Eventually: so many live registrations of the schedule, each with one pending iteration,
     /// and no registration that is listed but dead.
     LiveRegistrations {
@@ -494,6 +508,20 @@ pub enum Property {
         /// The number.
         exactly: u64,
     },
+}
+
+impl Property {
+    /// The schedule that it is about.
+    pub fn schedule(&self) -> usize {
+        match *self {
+            Property::FiringsAtMost { schedule, .. }
+            | Property::FiringsAtLeast { schedule, .. }
+            | Property::RowsAtMost { schedule, .. }
+            | Property::ExecutionsInAll { schedule, .. }
+            | Property::RowsInAll { schedule, .. }
+            | Property::LiveRegistrations { schedule, .. } => schedule,
+        }
+    }
 }
 
 /// What an expectation says about the seeds of an invocation.

@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Diagnostic, Span as TextSpan, code};
-use super::{Action, Add, Change, Faults, JobStep, Property, Scenario, Step};
+use super::{Action, Add, Change, Faults, JobStep, Scenario, Step};
 use crate::event::QueueId;
 
 use context::Context;
@@ -236,11 +236,7 @@ fn containers(cx: &mut Context<'_>, scenario: &Scenario) {
 /// What is sure to have no effect.
 fn warnings(cx: &mut Context<'_>, scenario: &Scenario) {
     for expectation in &scenario.expectations {
-        let (Property::FiringsAtMost { schedule, .. }
-        | Property::FiringsAtLeast { schedule, .. }
-        | Property::RowsAtMost { schedule, .. }
-        | Property::LiveRegistrations { schedule, .. }) = expectation.property;
-        let Some(schedule) = scenario.schedules.get(schedule) else {
+        let Some(schedule) = scenario.schedules.get(expectation.property.schedule()) else {
             continue;
         };
         if adds(scenario, schedule.queue, &schedule.job) {

@@ -43,7 +43,7 @@ fn a_context_is_inert_in_destructors() {
     world.kernel.kill(proc);
     world.run();
     assert_eq!(world.log.take(), [FINE]);
-    assert_eq!(world.heard(), []);
+    assert_eq!(world.heard(), [0; 0]);
     assert_eq!(world.ended(), [(proc, End::Killed)]);
     assert!(!world.kernel.alive(proc));
     let told: Vec<&Event> = world.events.iter().map(|(_, _, event)| event).collect();
@@ -96,7 +96,7 @@ fn killed_in_flight(lost: u32) -> World {
             log.note(&ctx, "answered");
         }
     });
-    world.run_until(5);
+    world.pass(5);
     world.kernel.kill(proc);
     world.run();
     world
@@ -137,7 +137,7 @@ fn a_kill_loses_the_replies_that_are_under_way() {
         ctx.connect(SERVER).call(Ask::Echo(1)).await.expect("it is open");
         log.note(&ctx, "answered");
     });
-    world.run_until(5);
+    world.pass(5);
     assert_eq!(world.heard(), [1]);
     world.kernel.kill(proc);
     world.run();
@@ -153,7 +153,7 @@ fn a_blocked_client_leaves_at_the_close_and_not_before() {
     let proc = world.boot(|ctx, _| async move {
         ctx.connect(SERVER).call(Ask::Hold(1)).await.expect("it is open");
     });
-    world.run_until(20);
+    world.pass(20);
     world.kernel.kill(proc);
     world.run_until(29);
     assert_eq!((world.server.held.len(), world.server.left), (1, 0));
@@ -164,12 +164,15 @@ fn a_blocked_client_leaves_at_the_close_and_not_before() {
 #[test]
 fn what_a_server_says_to_the_dead_before_it_knows_is_lost() {
     // The close takes 15 ms; meanwhile another client asks for what is held.
-    let mut world = World::new(at(Site::Send, &[0, 15]));
+    let mut world = World::new(By(|question: &Question, _| match question.site {
+        Site::Send if question.label == Label(0) => 15,
+        _ => 0,
+    }));
     let proc = world.boot(|ctx, log| async move {
         ctx.connect(SERVER).call(Ask::Hold(1)).await.expect("it is open");
         log.note(&ctx, "released");
     });
-    world.run_until(20);
+    world.pass(20);
     world.kernel.kill(proc);
     world.boot(|ctx, log| async move {
         ctx.connect(SERVER).call(Ask::Release).await.expect("it is open");
@@ -238,7 +241,7 @@ fn a_life_that_is_spared_passes_its_kill_point() {
             log.note(&ctx, "passed");
         },
     );
-    world.run_until(5);
+    world.pass(5);
     world.kernel.spare_all();
     world.run();
     assert!(world.kernel.alive(proc));
@@ -276,11 +279,11 @@ fn a_blocked_process_can_be_killed() {
         ctx.block(ms(100)).await;
         log.note(&ctx, "never");
     });
-    world.run_until(50);
+    world.pass(50);
     world.kernel.kill(proc);
     world.run();
     assert_eq!(world.log.take(), []);
-    assert_eq!(world.kernel.now(), Instant::default(), "nothing else was ever due");
+    assert_eq!(world.kernel.now(), Instant::from_ms(50), "the end of its block is due to nobody");
 }
 
 #[test]
@@ -295,7 +298,7 @@ fn the_next_life_has_nothing_of_the_one_before() {
         }
     };
     let first = world.boot(sleeper("first"));
-    world.run_until(5);
+    world.pass(5);
     world.kernel.kill(first);
     // It gets the places of tasks, timers and replies that are free now.
     let second = world.boot(sleeper("second"));

@@ -220,6 +220,13 @@ impl World {
         self.run_until(i64::MAX);
     }
 
+    /// Lets time pass up to an instant, whether or not anything is due at it.
+    fn pass(&mut self, ms: i64) {
+        self.kernel.plan(Instant::from_ms(ms), 0);
+        self.run_until(ms);
+        assert_eq!(self.kernel.now(), Instant::from_ms(ms));
+    }
+
     /// Runs everything that is due up to an instant, that included.
     fn run_until(&mut self, ms: i64) {
         for _ in 0..100_000 {

@@ -138,10 +138,10 @@ fn what_a_kill_lost_is_no_tie() {
         ctx.connect(SERVER).call(Ask::Echo(1)).await.expect("it is open");
     });
     world.boot(sleeper("b", 10));
-    world.run_until(5);
+    world.pass(5);
     world.kernel.kill(proc);
     world.run();
-    assert_eq!(world.heard(), []);
+    assert_eq!(world.heard(), [0; 0]);
     assert_eq!(world.log.words(), ["b"]);
     assert_eq!(world.asked(Site::Tie), []);
 }
@@ -157,7 +157,7 @@ fn a_reply_to_the_dead_is_no_tie() {
         ctx.connect(SERVER).call(Ask::Echo(1)).await.expect("it is open");
     });
     world.boot(sleeper("b", 10));
-    world.run_until(5);
+    world.pass(5);
     world.kernel.kill(proc);
     world.run();
     assert_eq!(world.log.words(), ["b"]);
@@ -205,7 +205,7 @@ fn busy(policy: impl Policy + 'static) -> World {
     for place in 1..=5_u32 {
         let name = LifeName { service: "draw".into(), ordinal: place, life: 1 };
         let asker = world.kernel.choices().enter(name);
-        let odds = Odds::Fault { of_2_32: u32::MAX / 2 };
+        let odds = Odds::Fault { of_2_32: 1 << 31 };
         let point = world.kernel.choices().ask(asker, Site::Kill, Label(0), 20, odds);
         world.boot_with(
             |boot| boot.dies_at = (point > 0).then_some(point),

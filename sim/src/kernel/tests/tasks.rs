@@ -302,7 +302,7 @@ fn a_process_learns_that_it_is_to_end() {
         ctx.sleep(ms(5)).await;
         ctx.exit(0);
     });
-    world.run_until(10);
+    world.pass(10);
     assert_eq!(world.log.take(), []);
     world.kernel.terminate(proc);
     world.kernel.terminate(proc);

@@ -99,11 +99,14 @@ pub(super) fn expectation<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Ex
 
 /// The shape of the property that a text names.
 fn property<'t>(cx: &mut Context<'t>, which: Known<'t>) -> Option<&'static Shape> {
-    let [firings, rows, live] = &shape::EXPECTATIONS;
-    let shapes =
-        [("firings per window", firings), ("rows per window", rows), ("live registrations", live)];
-    let numbers = [(shapes[0].0, 0), (shapes[1].0, 1), (shapes[2].0, 2)];
-    let (_, shape) = *shapes.get(cx.word(which.node, &numbers)?)?;
+    const WORDS: [(&str, usize); 5] = [
+        ("firings per window", 0),
+        ("rows per window", 1),
+        ("executions in all", 2),
+        ("rows in all", 3),
+        ("live registrations", 4),
+    ];
+    let shape = shape::EXPECTATIONS.get(cx.word(which.node, &WORDS)?)?;
     let key = *shape.required.first()?;
     if key == which.key {
         return Some(shape);
@@ -119,7 +122,7 @@ fn bound<'t>(
     shape: &'static Shape,
     schedule: Option<usize>,
 ) -> Option<Property> {
-    let [firings, rows, _] = &shape::EXPECTATIONS;
+    let [firings, rows, executions_in_all, rows_in_all, _] = &shape::EXPECTATIONS;
     if shape.noun == firings.noun {
         let bound = table.exactly_one(cx, shape.noun, &["at_most", "at_least"])?;
         let number = count(cx, bound.node)?;
@@ -134,11 +137,22 @@ fn bound<'t>(
             }
         };
     }
-    if shape.noun == rows.noun {
+    let mut most = |greatest| {
         let node = table.get("at_most")?;
         let number = count(cx, node)?;
-        let most = breakable(cx, node, number, number <= ROWS_MAX);
+        breakable(cx, node, number, number <= greatest)
+    };
+    if shape.noun == rows.noun {
+        let most = most(ROWS_MAX);
         return Some(Property::RowsAtMost { schedule: schedule?, most: most? });
+    }
+    if shape.noun == executions_in_all.noun {
+        let most = most(FIRINGS_MAX);
+        return Some(Property::ExecutionsInAll { schedule: schedule?, most: most? });
+    }
+    if shape.noun == rows_in_all.noun {
+        let most = most(ROWS_MAX);
+        return Some(Property::RowsInAll { schedule: schedule?, most: most? });
     }
     let exactly = table.get("exactly").and_then(|node| count(cx, node));
     Some(Property::LiveRegistrations { schedule: schedule?, exactly: exactly? })

@@ -257,7 +257,7 @@ pub(super) static KILL: Shape = Shape {
     later: &[],
 };
 
-pub(super) static EXPECTATIONS: [Shape; 3] = [
+pub(super) static EXPECTATIONS: [Shape; 5] = [
     Shape {
         noun: "\"firings per window\"",
         required: &["always"],
@@ -266,6 +266,18 @@ pub(super) static EXPECTATIONS: [Shape; 3] = [
     },
     Shape {
         noun: "\"rows per window\"",
+        required: &["always", "at_most"],
+        optional: &[&["schedule", "violated"]],
+        later: &["sometimes"],
+    },
+    Shape {
+        noun: "\"executions in all\"",
+        required: &["always", "at_most"],
+        optional: &[&["schedule", "violated"]],
+        later: &["sometimes"],
+    },
+    Shape {
+        noun: "\"rows in all\"",
         required: &["always", "at_most"],
         optional: &[&["schedule", "violated"]],
         later: &["sometimes"],
