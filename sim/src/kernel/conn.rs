@@ -198,14 +198,14 @@ impl<S: Servers> State<S> {
         self.free_slots.push(slot);
     }
 
-    /// Takes a request off its connection, with its event; `None` if a kill lost it.
-    pub(super) fn arrive(&mut self, id: ConnId) -> Option<S::Request> {
+    /// Takes a request off its connection, with its event.
+    pub(super) fn arrive(&mut self, id: ConnId) -> S::Request {
         let conn = &mut self.conns[id.0 as usize];
-        let (label, request) = conn.requests.pop_front()?;
+        let (label, request) = conn.requests.pop_front().expect("what is due has a request");
         let (server, proc) = (conn.server, conn.proc);
         let life = self.procs[proc.0 as usize].life;
         self.emit(life, Event::Command { server, label, changed: false });
-        Some(request)
+        request
     }
 
     /// The server's end has seen the close; returns whether it had not before.
@@ -250,9 +250,9 @@ impl<S: Servers> State<S> {
     /// Hands a reply to whoever waits for it.
     pub(super) fn deliver(&mut self, id: ConnId) {
         let conn = &mut self.conns[id.0 as usize];
-        let Some(reply) = conn.replies.pop_front() else { return };
+        let reply = conn.replies.pop_front().expect("what is due has a reply");
         let proc = conn.proc;
-        if conn.shut || !self.kill_point(proc) {
+        if !self.kill_point(proc) {
             return;
         }
         let (label, slot) =

@@ -316,7 +316,7 @@ impl<S: Servers> Kernel<S> {
 
     fn arrive(&mut self, conn: ConnId, servers: &mut S) {
         let mut state = self.state.borrow_mut();
-        let Some(request) = state.arrive(conn) else { return };
+        let request = state.arrive(conn);
         let proc = state.conns[conn.0 as usize].proc;
         let life = state.proc(proc).life;
         self.out.now = state.now;

@@ -375,7 +375,7 @@ violated = ">=60%"
         let scenario = good(BEFORE);
         let secs = Span::from_secs;
         assert_eq!(scenario.start.ms(), 1_759_743_300_000);
-        assert_eq!((scenario.length, scenario.measure), (secs(3600), (secs(0), secs(1200))));
+        assert_eq!((scenario.length, scenario.measure), (secs(1200), (secs(0), secs(1200))));
         assert_eq!(scenario.schedules[0].max_lateness, secs(360));
         let defaults = &scenario.queues[0].defaults;
         assert_eq!(defaults.remove_on_complete, Some(Keep::None));
@@ -398,12 +398,9 @@ violated = ">=60%"
         assert_eq!(scenario.services[0].grace, secs(30));
         let declared: Vec<Declared> =
             scenario.expectations.iter().map(|expectation| expectation.declared).collect();
+        assert_eq!(declared, [Declared::EverySeed, Declared::EverySeed, Declared::Holds]);
         assert_eq!(
-            declared,
-            [Declared::EverySeed, Declared::Holds, Declared::EverySeed, Declared::Holds]
-        );
-        assert_eq!(
-            scenario.expectations[3].property,
+            scenario.expectations[2].property,
             Property::LiveRegistrations { schedule: 0, exactly: 1 }
         );
         assert!(BEFORE[scenario.expectations[0].at..].starts_with("[[expect]]"));
