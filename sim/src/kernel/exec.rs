@@ -35,7 +35,6 @@ pub struct Kernel<S: Servers> {
     state: Rc<RefCell<State<S>>>,
     tasks: Vec<Task>,
     free_tasks: Vec<TaskId>,
-    ready: VecDeque<TaskId>,
     woken: Arc<Woken>,
     tied: Vec<Entry>,
     contenders: Vec<LifeId>,
@@ -52,7 +51,7 @@ struct Task {
     waker: Waker,
 }
 
-/// The tasks that were woken since the run loop last looked, in order.
+/// The tasks that were woken through a waker since the run loop last looked, in order.
 #[derive(Default)]
 struct Woken {
     any: AtomicBool,
@@ -104,7 +103,7 @@ impl<S: Servers> Kernel<S> {
             dying: Vec::new(),
             servers_at: None,
             running: None,
-            woken: Vec::new(),
+            ready: VecDeque::new(),
             choices,
             events: Vec::new(),
         };
@@ -112,7 +111,6 @@ impl<S: Servers> Kernel<S> {
             state: Rc::new(RefCell::new(state)),
             tasks: Vec::new(),
             free_tasks: Vec::new(),
-            ready: VecDeque::new(),
             woken: Arc::default(),
             tied: Vec::new(),
             contenders: Vec::new(),
@@ -309,8 +307,7 @@ impl<S: Servers> Kernel<S> {
         process.blocked = None;
         let parked = std::mem::take(&mut process.parked);
         let blocker = process.blocker.take();
-        drop(state);
-        self.ready.extend(blocker.into_iter().chain(parked));
+        state.ready.extend(blocker.into_iter().chain(parked));
         self.disturbed = true;
     }
 
@@ -361,12 +358,10 @@ impl<S: Servers> Kernel<S> {
         self.disturbed = false;
         loop {
             self.adopt(servers);
-            self.collect_woken();
-            while let Some(task) = self.ready.pop_front() {
+            while let Some(task) = self.next_ready() {
                 if self.turn(task) {
                     self.adopt(servers);
                 }
-                self.collect_woken();
             }
             if !self.reap() {
                 return;
@@ -396,15 +391,17 @@ impl<S: Servers> Kernel<S> {
                 Some(place) => *place = entry,
                 None => self.tasks.push(entry),
             }
-            self.ready.push_back(task);
+            state.ready.push_back(task);
         }
     }
 
-    fn collect_woken(&mut self) {
-        self.ready.extend(self.state.borrow_mut().woken.drain(..));
-        if self.woken.any.swap(false, Ordering::Relaxed) {
-            self.ready.extend(self.woken.list().drain(..));
+    fn next_ready(&mut self) -> Option<TaskId> {
+        let mut state = self.state.borrow_mut();
+        if self.woken.any.load(Ordering::Relaxed) {
+            self.woken.any.store(false, Ordering::Relaxed);
+            state.ready.extend(self.woken.list().drain(..));
         }
+        state.ready.pop_front()
     }
 
     /// One turn of one task, unless its process is dead or its event loop is busy. Returns whether

@@ -188,8 +188,8 @@ pub(super) struct State<S: Servers> {
     /// When the servers want to be called.
     pub(super) servers_at: Option<Instant>,
     pub(super) running: Option<Running>,
-    /// Tasks woken by their number, in order.
-    pub(super) woken: Vec<TaskId>,
+    /// Tasks whose turn has come, in order.
+    pub(super) ready: VecDeque<TaskId>,
     pub(super) choices: Choices,
     pub(super) events: Vec<(Stamp, Event)>,
 }
@@ -208,7 +208,7 @@ impl<S: Servers> State<S> {
     pub(super) fn wake(&mut self, waiter: impl IntoIterator<Item = Waiter>) {
         for waiter in waiter {
             match waiter {
-                Waiter::Task(task) => self.woken.push(task),
+                Waiter::Task(task) => self.ready.push_back(task),
                 Waiter::Waker(waker) => waker.wake(),
             }
         }
