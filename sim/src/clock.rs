@@ -41,6 +41,12 @@ impl Instant {
         self.0.div_euclid(NANOS_PER_MS)
     }
 
+    /// The first whole millisecond that is not before this instant.
+    pub const fn ceil_ms(self) -> Instant {
+        let past = self.0.rem_euclid(NANOS_PER_MS);
+        if past == 0 { self } else { Instant(self.0.saturating_add(NANOS_PER_MS - past)) }
+    }
+
     /// The time from `earlier` to this instant; zero if `earlier` is later.
     pub fn since(self, earlier: Instant) -> Span {
         Span((self.0 - earlier.0).max(0))

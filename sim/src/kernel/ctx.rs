@@ -56,10 +56,11 @@ impl<S: Servers> Ctx<S> {
         Conn::open(self.clone(), server)
     }
 
-    /// Waits, by the process's own timers.
+    /// Waits, by the process's own timers. They count whole milliseconds and are never early, as
+    /// Node's: measured, a check that sleeps for as long as a key lives finds the key gone.
     pub fn sleep(&self, span: Span) -> Sleep<S> {
         let mut state = self.state.borrow_mut();
-        let at = state.now + state.proc(self.proc).clock.timer(span);
+        let at = state.now.ceil_ms() + state.proc(self.proc).clock.timer(span);
         drop(state);
         self.sleep_until(at)
     }
@@ -68,6 +69,7 @@ impl<S: Servers> Ctx<S> {
     pub fn next_tick(&self, armed: Instant, period: Span) -> Sleep<S> {
         let mut state = self.state.borrow_mut();
         let period = state.proc(self.proc).clock.timer(period).nanos().max(1);
+        let armed = armed.ceil_ms();
         let passed = state.now.since(armed).nanos() / period;
         drop(state);
         self.sleep_until(armed + Span::from_nanos((passed + 1).saturating_mul(period)))
