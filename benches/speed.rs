@@ -29,7 +29,7 @@ const MESSAGES: u64 = 2 * CLIENTS as u64 * CALLS;
 /// How many events are handed over at once, as in a whole run.
 const BATCH: usize = 64;
 
-/// The seeds that whole runs take in turn.
+/// How many seeds are taken in turn.
 const SEEDS: u64 = 20;
 
 const INCIDENT: &str = include_str!("../scenarios/free-tier-usage/before.toml");
@@ -70,7 +70,7 @@ async fn client(ctx: Ctx<Echo>) {
 }
 
 /// One run of the kernel alone, its choices recorded; `see` gets the events.
-fn echo(seed: u64, mut see: impl FnMut(&Stamp, &Event)) -> usize {
+fn echo(seed: u64, mut see: impl FnMut(&Stamp, &Event)) {
     let choices = Choices::new(Box::new(Random::new(seed)), vec!["echo".into()]);
     let link = Link::new(Span::from_nanos(100_000), Span::from_nanos(500_000));
     let mut kernel = Kernel::new(Instant::default(), vec![vec![link]], choices);
@@ -92,20 +92,22 @@ fn echo(seed: u64, mut see: impl FnMut(&Stamp, &Event)) -> usize {
         }
     }
     kernel.drain(see);
-    kernel.choices().take_tape().choices.len()
+    black_box(kernel.choices().take_tape());
 }
 
 fn kernel(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("kernel");
     group.throughput(Throughput::Elements(MESSAGES));
-    let dropped = |seed| echo(seed, |_, _| ());
-    bench(&mut group, "choices recorded", "message", &[MESSAGES], dropped);
-    let hashed = |seed| {
+    bench(&mut group, "choices recorded", "message", |seed| {
+        echo(seed, |_, _| ());
+        MESSAGES
+    });
+    bench(&mut group, "choices recorded, events hashed", "message", |seed| {
         let mut hash = Rolling::default();
         echo(seed, |stamp, event| hash.roll(stamp, event));
-        hash.finish()
-    };
-    bench(&mut group, "choices recorded, events hashed", "message", &[MESSAGES], hashed);
+        black_box(hash.finish());
+        MESSAGES
+    });
     group.finish();
 }
 
@@ -120,13 +122,11 @@ impl Sink for Commands {
 }
 
 /// A whole run with everything on: choices recorded, every event hashed and shown to the oracles.
-fn whole(scenario: &Arc<Scenario>, seed: u64, sink: &mut dyn Sink) -> u64 {
-    run(scenario, Box::new(Random::new(seed)), true, sink).hash
-}
-
-fn parse(text: &str) -> Arc<Scenario> {
-    let (scenario, _) = scenario::parse(text).expect("the scenario is good");
-    Arc::new(scenario)
+/// Returns how many commands Redis executed.
+fn whole(scenario: &Arc<Scenario>, seed: u64) -> u64 {
+    let mut commands = Commands::default();
+    black_box(run(scenario, Box::new(Random::new(seed)), true, &mut commands));
+    commands.0
 }
 
 /// The incident's scenario, a day long.
@@ -139,60 +139,57 @@ fn day() -> String {
     INCIDENT.lines().map(line).collect()
 }
 
-fn fleet(criterion: &mut Criterion, name: &str, text: &str, seeds: u64) {
-    let scenario = parse(text);
-    let commands = |seed| {
-        let mut commands = Commands::default();
-        whole(&scenario, seed, &mut commands);
-        commands.0
-    };
-    let commands: Vec<u64> = (1..=seeds).map(commands).collect();
+fn fleet(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("fleet");
-    group.throughput(Throughput::Elements(commands.iter().sum::<u64>() / seeds));
-    bench(&mut group, name, "Redis command", &commands, |seed| whole(&scenario, seed, &mut ()));
+    for (name, text) in [("incident", INCIDENT), ("day", &day())] {
+        let (scenario, _) = scenario::parse(text).expect("the scenario is good");
+        let scenario = Arc::new(scenario);
+        bench(&mut group, name, "Redis command", |seed| whole(&scenario, seed));
+    }
     group.finish();
 }
 
-/// Measures a run, and prints what criterion does not: time for each of what it does, and runs a
-/// second. `does[n]` is how many the run of seed `n + 1` does; the seeds are taken in turn.
-fn bench<T>(
+/// What one sample came to.
+struct Sample {
+    runs: u64,
+    done: u64,
+    took: Duration,
+}
+
+/// Measures `run`, which plays a seed and returns how many things it did. Prints what criterion does
+/// not: how many there are in a run, the time for each, and runs a second.
+fn bench(
     group: &mut BenchmarkGroup<'_, WallTime>,
     name: &str,
-    what: &str,
-    does: &[u64],
-    mut run: impl FnMut(u64) -> T,
+    thing: &str,
+    run: impl Fn(u64) -> u64,
 ) {
-    let mut samples: Vec<(f64, f64)> = Vec::new();
-    let mut turn = 0;
+    let mut samples = Vec::new();
+    let mut seeds = (1..=SEEDS).cycle();
     group.bench_function(name, |bencher| {
         bencher.iter_custom(|runs| {
-            let mut done = 0;
             let start = std::time::Instant::now();
-            for _ in 0..runs {
-                let seed = turn % does.len();
-                turn += 1;
-                black_box(run(seed as u64 + 1));
-                done += does[seed];
-            }
+            let done = seeds.by_ref().take(runs as usize).map(&run).sum();
             let took = start.elapsed();
-            let nanos = took.as_nanos() as f64;
-            samples.push((nanos / done as f64, runs as f64 / took.as_secs_f64()));
+            samples.push(Sample { runs, done, took });
             took
         });
     });
-    // None if the benchmark was filtered out.
-    let each = median(samples.iter().map(|sample| sample.0));
-    let rate = median(samples.iter().map(|sample| sample.1));
-    if let (Some(each), Some(rate)) = (each, rate) {
-        let does = does.iter().sum::<u64>() / does.len() as u64;
-        println!("    {does} {what}s a run, {each:.0} ns a {what}, {rate:.0} runs a second");
-    }
+    // Nothing if the benchmark was filtered out.
+    let Some(thing_ns) = median(&samples, |sample| sample.done) else { return };
+    let Some(run_ns) = median(&samples, |sample| sample.runs) else { return };
+    let sum = |of: fn(&Sample) -> u64| samples.iter().map(of).sum::<u64>() as f64;
+    let things = sum(|sample| sample.done) / sum(|sample| sample.runs);
+    let rate = 1e9 / run_ns;
+    println!("    {thing_ns:.0} ns a {thing}, {things:.0} {thing}s a run, {rate:.0} runs a second");
 }
 
-fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied()
+/// The median of the samples' nanoseconds for each of what they count.
+fn median(samples: &[Sample], count: fn(&Sample) -> u64) -> Option<f64> {
+    let each = |sample: &Sample| sample.took.as_nanos() as f64 / count(sample) as f64;
+    let mut each: Vec<f64> = samples.iter().map(each).collect();
+    each.sort_by(f64::total_cmp);
+    each.get(each.len() / 2).copied()
 }
 
 fn main() {
@@ -202,7 +199,6 @@ fn main() {
         .measurement_time(Duration::from_secs(3))
         .configure_from_args();
     kernel(&mut criterion);
-    fleet(&mut criterion, "the incident", INCIDENT, SEEDS);
-    fleet(&mut criterion, "a day", &day(), 1);
+    fleet(&mut criterion);
     criterion.final_summary();
 }

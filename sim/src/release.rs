@@ -272,7 +272,8 @@ impl Process {
             // A connection that is closed already is what was wanted.
             drop(worker.close().await);
         }
-        let queues = self.queues.take();
+        // They stay where they are: what uses one from now on meets a closed connection.
+        let queues = self.queues.borrow().clone();
         for queue in queues.into_iter().flatten() {
             drop(queue.close().await);
         }

@@ -13,6 +13,8 @@ pub(crate) struct Case {
     pub(crate) legend: Value,
     pub(crate) outcome: Value,
     pub(crate) stability: Value,
+    /// How slow the host was, run by run, where it was noted.
+    pub(crate) timing: Value,
 }
 
 /// One process of a case: a life of one of its containers.
@@ -45,9 +47,10 @@ pub(crate) enum Death {
 impl Case {
     /// Reads a case file.
     pub(crate) fn read(path: &Path) -> Case {
-        let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let mut file: Value =
-            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let text =
+            fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let mut file: Value = serde_json::from_str(&text)
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let text = |key: &str| file[key].as_str().unwrap_or_default().to_owned();
         let (name, version) = (text("name"), text("version"));
         let mut take = |key: &str| file[key].take();
@@ -58,6 +61,7 @@ impl Case {
             legend: take("keyLegend"),
             outcome: take("outcome"),
             stability: take("stability"),
+            timing: take("timing"),
         }
     }
 
@@ -94,12 +98,37 @@ impl Case {
         Ok(lives)
     }
 
+    /// Whether containers run start-up code at the same instant, so that a race between equals
+    /// decides which of them comes first.
+    pub(crate) fn races(&self) -> bool {
+        let starts = |life: &Life| {
+            let steps = self.scenario["variants"][&life.variant]["startup"].as_array();
+            steps.is_some_and(|steps| !steps.is_empty()).then_some(life.at)
+        };
+        let mut starts: Vec<i64> = self.lives().iter().flatten().filter_map(starts).collect();
+        starts.sort_unstable();
+        starts.windows(2).any(|pair| pair[0] == pair[1])
+    }
+
+    /// Whether the host was so slow in every run that start-up code took longer than any job. Then
+    /// it was the host that decided how many jobs ran at once.
+    pub(crate) fn slow(&self) -> bool {
+        let runs = self.timing.as_array().into_iter().flatten();
+        let fastest = runs.filter_map(|run| run["quality"]["bootMs"].as_i64()).min();
+        let variants = self.scenario["variants"].as_object().into_iter().flatten();
+        let jobs =
+            variants.flat_map(|(_, variant)| variant["handlers"].as_object().into_iter().flatten());
+        let longest = jobs.filter_map(|(_, job)| job["ms"].as_i64()).max();
+        fastest > longest.or(Some(0))
+    }
+
     fn lives_of(&self, container: &Value) -> Result<Vec<Life>, String> {
         let at = container["at"].as_i64().unwrap_or(0);
         if let Some(looping) = container["loop"].as_object() {
             let number = |key: &str| looping.get(key).and_then(Value::as_i64);
             let (period, up) = (number("period").unwrap_or(0), number("up").unwrap_or(0));
-            let (count, keeps) = (number("n").unwrap_or(0), looping.get("keepLast") == Some(&Value::Bool(true)));
+            let (count, keeps) =
+                (number("n").unwrap_or(0), looping.get("keepLast") == Some(&Value::Bool(true)));
             let how = looping.get("how").and_then(Value::as_str).unwrap_or("SIGKILL");
             let life = |n: i64| {
                 let mut life = self.life(container, usize::try_from(n).unwrap_or(0), container)?;

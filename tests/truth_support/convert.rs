@@ -29,7 +29,6 @@ pub(crate) struct Played {
     pub(crate) scenario: Arc<Scenario>,
     /// Which process each service stands for.
     pub(crate) lives: BTreeMap<String, Life>,
-    pub(crate) text: String,
 }
 
 /// The scenario of a case, or why there is none.
@@ -39,7 +38,7 @@ pub(crate) fn convert(case: &Case) -> Result<Played, String> {
     match parse(&text) {
         Ok((scenario, _)) => {
             let lives = lives.into_iter().map(|life| (service(&life), life)).collect();
-            Ok(Played { scenario: Arc::new(scenario), lives, text })
+            Ok(Played { scenario: Arc::new(scenario), lives })
         }
         Err(problems) => Err(behind(&problems, &text)),
     }
@@ -104,8 +103,11 @@ fn quoted(text: &str) -> String {
 /// The names of all jobs that anything in the case adds.
 fn job_names(case: &Case) -> Vec<String> {
     let variants = case.scenario["variants"].as_object().into_iter().flatten();
-    let actions = variants.flat_map(|(_, variant)| variant["startup"].as_array().into_iter().flatten());
-    let adds = actions.filter(|action| matches!(action["do"].as_str(), Some("add" | "addMany" | "upsertJobScheduler")));
+    let actions =
+        variants.flat_map(|(_, variant)| variant["startup"].as_array().into_iter().flatten());
+    let adds = actions.filter(|action| {
+        matches!(action["do"].as_str(), Some("add" | "addMany" | "upsertJobScheduler"))
+    });
     let mut names: Vec<String> =
         adds.filter_map(|action| action["name"].as_str()).map(str::to_owned).collect();
     names.sort();
@@ -118,12 +120,17 @@ fn jobs(text: &mut String, case: &Case) -> Result<(), String> {
     for name in job_names(case) {
         let variants = case.scenario["variants"].as_object().into_iter().flatten();
         let working = variants.filter(|(_, variant)| !variant["worker"].is_null());
-        let mut handlers: Vec<Value> = working.map(|(_, variant)| handler(variant, &name)).collect();
+        let mut handlers: Vec<Value> =
+            working.map(|(_, variant)| handler(variant, &name)).collect();
         handlers.dedup();
         let handler = match handlers.as_slice() {
             [] => continue,
             [one] => one,
-            _ => return Err(format!("the processors of two releases do other things with the job {name}")),
+            _ => {
+                return Err(format!(
+                    "the processors of two releases do other things with the job {name}"
+                ));
+            }
         };
         if let Some(key) = strange(handler, &["ms", "block", "outcomes"]) {
             return Err(format!("a processor with `{key}`"));
@@ -149,9 +156,10 @@ fn releases(text: &mut String, case: &Case, lives: &[Life], queue: &str) -> Resu
     let by_name: BTreeMap<String, &Life> = lives.iter().map(|life| (release(life), life)).collect();
     for (name, life) in by_name {
         let variant = &case.scenario["variants"][&life.variant];
-        if let Some(key) =
-            strange(variant, &["startup", "handlers", "worker", "order", "gapMs", "version", "onStartupError"])
-        {
+        if let Some(key) = strange(
+            variant,
+            &["startup", "handlers", "worker", "order", "gapMs", "version", "onStartupError"],
+        ) {
             return Err(format!("a release with `{key}`"));
         }
         let mut steps = Vec::new();
@@ -169,7 +177,10 @@ fn releases(text: &mut String, case: &Case, lives: &[Life], queue: &str) -> Resu
             steps.extend(startup);
             steps.extend(worker);
         }
-        line(text, &format!("\n[release.{}]\nlibrary = \"bullmq@{}\"", quoted(&name), life.version));
+        line(
+            text,
+            &format!("\n[release.{}]\nlibrary = \"bullmq@{}\"", quoted(&name), life.version),
+        );
         line(text, &format!("steps = [\n  {},\n]", steps.join(",\n  ")));
     }
     Ok(())
@@ -213,8 +224,11 @@ fn step(action: &Value, queue: &str) -> Result<Vec<String>, String> {
             ]
         }
         "removeRepeatable" => {
-            let mut keys =
-                vec![format!("remove_repeatable = {}", quoted(name)), place, repeat(&action["repeat"])?];
+            let mut keys = vec![
+                format!("remove_repeatable = {}", quoted(name)),
+                place,
+                repeat(&action["repeat"])?,
+            ];
             keys.extend(action["jobId"].as_str().map(|id| format!("job_id = {}", quoted(id))));
             keys
         }
@@ -224,7 +238,9 @@ fn step(action: &Value, queue: &str) -> Result<Vec<String>, String> {
         }
         "sleep" => vec![format!("sleep = \"{}ms\"", action["ms"].as_i64().unwrap_or(0))],
         "removeAllRepeatables" => vec![format!("remove_all_repeatables = \"{queue}\"")],
-        word @ ("drain" | "pause" | "resume" | "obliterate") => vec![format!("{word} = \"{queue}\"")],
+        word @ ("drain" | "pause" | "resume" | "obliterate") => {
+            vec![format!("{word} = \"{queue}\"")]
+        }
         other => return Err(format!("a start-up action `{other}`")),
     };
     keys.extend(options(&action["opts"])?);
@@ -314,7 +330,8 @@ fn services(text: &mut String, case: &Case, lives: &[Life]) {
             }
         }
         if life.death.is_some() {
-            kills.push(format!("{{ service = {}, odds = \"100%\", points = 4096 }}", quoted(&name)));
+            kills
+                .push(format!("{{ service = {}, odds = \"100%\", points = 4096 }}", quoted(&name)));
         }
     }
     text.push_str(&events);
@@ -326,6 +343,8 @@ fn services(text: &mut String, case: &Case, lives: &[Life]) {
 impl Played {
     /// The services whose process kills itself, and where.
     pub(crate) fn deaths(&self) -> impl Iterator<Item = (&str, &Death)> {
-        self.lives.iter().filter_map(|(service, life)| Some((service.as_str(), life.death.as_ref()?)))
+        self.lives
+            .iter()
+            .filter_map(|(service, life)| Some((service.as_str(), life.death.as_ref()?)))
     }
 }

@@ -86,7 +86,8 @@ fn find(
 /// The events of a service's process.
 fn events<'r>(run: &'r Run, service: &str) -> impl Iterator<Item = &'r Event> {
     let mine = |(_, life): &(usize, &LifeName)| &*life.service == service;
-    let lives: Vec<usize> = run.lives.iter().enumerate().filter(mine).map(|(life, _)| life).collect();
+    let lives: Vec<usize> =
+        run.lives.iter().enumerate().filter(mine).map(|(life, _)| life).collect();
     run.events
         .iter()
         .filter(move |(stamp, _)| lives.contains(&(stamp.life.0 as usize)))
@@ -117,7 +118,9 @@ fn trips(run: &Run, service: &str, death: &Death) -> Trips {
     let mut last = "";
     for event in events(run, service) {
         let word = match event {
-            Event::Command { label, .. } | Event::Answered { label } => &*run.words[usize::from(label.0)],
+            Event::Command { label, .. } | Event::Answered { label } => {
+                &*run.words[usize::from(label.0)]
+            }
             _ => "",
         };
         starting &= !matches!(word, "CLIENT SETNAME" | "moveStalledJobsToWait");
@@ -163,7 +166,9 @@ fn reaches(run: &Run, service: &str, death: &Death) -> bool {
 fn dies_well(run: &Run, service: &str, death: &Death) -> bool {
     let Trips { wanted, died, sent, .. } = trips(run, service, death);
     match (death, wanted, died) {
-        (Death::After(0), _, Some(died)) => died == (0, 0) && sent == 0 && nothing_came(run, service),
+        (Death::After(0), _, Some(died)) => {
+            died == (0, 0) && sent == 0 && nothing_came(run, service)
+        }
         (_, Some(wanted), Some((sent, answered))) => sent >= wanted && answered + 1 == wanted,
         _ => false,
     }
@@ -228,7 +233,9 @@ fn startup(run: &Run, service: &str) -> (Vec<String>, Vec<String>, bool) {
                 removed = false;
             }
             Event::Queue(_, QueueEvent::Unregistered { .. }) => removed = true,
-            Event::Answered { label } if &*run.words[usize::from(label.0)] == "removeRepeatable" => {
+            Event::Answered { label }
+                if &*run.words[usize::from(label.0)] == "removeRepeatable" =>
+            {
                 returns.push(format!("removeRepeatable={removed}"));
             }
             Event::Killed => killed = true,

@@ -107,13 +107,17 @@ fn starts(events: &[(Stamp, Event)]) -> Vec<Start> {
             }
             Event::Queue(_, QueueEvent::Ended { job, ok }) => {
                 let job = id(job);
-                let open = |start: &&mut Start| start.end.is_none() && start.life == life && start.job == job;
+                let open = |start: &&mut Start| {
+                    start.end.is_none() && start.life == life && start.job == job
+                };
                 let start = starts.iter_mut().find(open).expect("what ends has started");
                 (start.end, start.result) = (Some(at), if *ok { "ok" } else { "fail" });
             }
             Event::Killed | Event::Exited { .. } => {
                 let killed = *event == Event::Killed;
-                for start in starts.iter_mut().filter(|start| start.end.is_none() && start.life == life) {
+                for start in
+                    starts.iter_mut().filter(|start| start.end.is_none() && start.life == life)
+                {
                     start.end = Some(at);
                     start.result = if killed { "killed" } else { "process-exit" };
                 }
@@ -215,8 +219,11 @@ fn concurrency(starts: &[Start], outcome: &mut Value) {
         jobs.entry(start.job.clone()).or_insert_with(Most::default).step(step);
     }
     outcome["maxConcurrent"] = json!(all.most);
-    outcome["maxConcurrentByName"] =
-        names.into_iter().map(|(name, most)| (name, json!(most.most))).collect::<Map<_, _>>().into();
+    outcome["maxConcurrentByName"] = names
+        .into_iter()
+        .map(|(name, most)| (name, json!(most.most)))
+        .collect::<Map<_, _>>()
+        .into();
     outcome["maxConcurrentSameJob"] = json!(jobs.values().map(|most| most.most).max().unwrap_or(0));
 }
 
@@ -243,7 +250,10 @@ fn stalled(events: &[(Stamp, Event)]) -> usize {
 }
 
 fn schedules(queue: &Queue, times: &Times<'_>) -> BTreeMap<String, Value> {
-    let schedule = |(key, registration): (&bootrace_sim::event::RegistrationKey, &super::fold::Registration)| {
+    let schedule = |(key, registration): (
+        &bootrace_sim::event::RegistrationKey,
+        &super::fold::Registration,
+    )| {
         let key = String::from_utf8_lossy(&key.0).into_owned();
         let next = registration.next.ms();
         let state = queue.place(&format!("repeat:{key}:{next}"));
@@ -252,7 +262,8 @@ fn schedules(queue: &Queue, times: &Times<'_>) -> BTreeMap<String, Value> {
             queue.pending().filter(|id| id.starts_with(&prefix)).map(|id| times.id(&id)).collect();
         let waits = matches!(state, "wait" | "active" | "paused" | "delayed" | "prioritized");
         let after = next - times.base;
-        let next = if after % times.snap == 0 { json!(after) } else { json!(times.tell(next)[1..]) };
+        let next =
+            if after % times.snap == 0 { json!(after) } else { json!(times.tell(next)[1..]) };
         let schedule = json!({
             "name": registration.name,
             "next": next,
@@ -266,9 +277,12 @@ fn schedules(queue: &Queue, times: &Times<'_>) -> BTreeMap<String, Value> {
 }
 
 fn orphans(queue: &Queue, times: &Times<'_>) -> Vec<String> {
-    let known = |key: &str| queue.registrations.keys().any(|other| other.0.as_bytes() == key.as_bytes());
+    let known =
+        |key: &str| queue.registrations.keys().any(|other| other.0.as_bytes() == key.as_bytes());
     let ids = queue.delayed.iter().map(|(_, job)| id(job));
-    ids.filter(|id| iteration(id).is_some_and(|(key, _)| !known(key))).map(|id| times.id(&id)).collect()
+    ids.filter(|id| iteration(id).is_some_and(|(key, _)| !known(key)))
+        .map(|id| times.id(&id))
+        .collect()
 }
 
 fn counts(queue: &Queue) -> Value {
@@ -294,13 +308,24 @@ fn ids(queue: &Queue, times: &Times<'_>) -> Value {
     })
 }
 
-/// The errors that a script's refusal becomes, in BullMQ's words.
+/// The errors that scripts' refusals become, in BullMQ's words. The refusal of a completion is no
+/// error yet: 5.34 takes it for a failure of the job, and only the refusal of that is told.
 fn errors(run: &Run) -> Value {
     let mut command: &str = "";
     let mut found = Vec::new();
-    for (_, event) in &run.events {
+    let mut completing: BTreeSet<(u32, &JobId)> = BTreeSet::new();
+    for (stamp, event) in &run.events {
+        let life = stamp.life.0;
         match event {
             Event::Command { label, .. } => command = &run.words[usize::from(label.0)],
+            Event::Queue(_, QueueEvent::Ended { job, ok: true }) => {
+                completing.insert((life, job));
+            }
+            Event::Queue(_, QueueEvent::Finished { job, .. }) => {
+                completing.remove(&(life, job));
+            }
+            Event::Queue(_, QueueEvent::Refused { job, .. }) if completing.remove(&(life, job)) => {
+            }
             Event::Queue(_, QueueEvent::Refused { job, code }) => {
                 let job = id(job);
                 found.push(match code {
@@ -319,7 +344,8 @@ fn errors(run: &Run) -> Value {
 /// What the death of one container did to each schedule, in the cases that are about that.
 fn verdict(case: &Case, starts: &[Start], times: &Times<'_>) -> Value {
     let containers = case.scenario["containers"].as_array().into_iter().flatten();
-    let boot = |name: &str| containers.clone().find(|container| container["id"] == name)?["at"].as_i64();
+    let boot =
+        |name: &str| containers.clone().find(|container| container["id"] == name)?["at"].as_i64();
     let (Some(victim), Some(healer)) = (boot("victim"), boot("healer")) else { return Value::Null };
     let mut schedules: BTreeMap<String, [u64; 3]> = BTreeMap::new();
     for start in starts {

@@ -16,21 +16,21 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 /// The schedule's period.
-pub const PERIOD_MS: i64 = 600_000;
+pub(crate) const PERIOD_MS: i64 = 600_000;
 
 /// How long a worker must be up in a window for it to be owed: a tenth.
-pub const LATENESS_MS: i64 = PERIOD_MS / 10;
+pub(crate) const LATENESS_MS: i64 = PERIOD_MS / 10;
 
 /// When a run ends and when its calm tail begins, in minutes.
-pub const END_M: i64 = 100;
+pub(crate) const END_M: i64 = 100;
 /// See [`END_M`].
-pub const CALM_M: i64 = 70;
+pub(crate) const CALM_M: i64 = 70;
 
 const START: &str = "2025-10-06T09:40:00Z";
 
 /// What a container does when it starts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum StartUp {
+pub(crate) enum StartUp {
     /// The older repeat API alone.
     Older,
     /// The older repeat API and one job more, to run at once.
@@ -89,7 +89,7 @@ impl StartUp {
 
 /// How a rollout goes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Rollout {
+pub(crate) enum Rollout {
     /// Kubernetes' default.
     Quarter,
     /// So many more and so many fewer.
@@ -100,7 +100,7 @@ pub enum Rollout {
 
 /// What happens to the fleet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Change {
+pub(crate) enum Change {
     /// The same code again.
     Restart,
     /// The other release.
@@ -113,40 +113,42 @@ pub enum Change {
 
 /// Kills by chance: the odds in percent, and among how many points of a life.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Kills {
+pub(crate) struct Kills {
     /// The odds.
-    pub percent: u32,
+    pub(crate) percent: u32,
     /// The points.
-    pub points: u32,
+    pub(crate) points: u32,
 }
 
 /// A fleet, what happens to it, and the seed of its run.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Fleet {
+pub(crate) struct Fleet {
     /// How many containers.
-    pub replicas: u32,
+    pub(crate) replicas: u32,
     /// What happens, by the second at which it does.
-    pub events: Vec<(u32, Change)>,
+    pub(crate) events: Vec<(u32, Change)>,
     /// Kills by chance.
-    pub kills: Option<Kills>,
+    pub(crate) kills: Option<Kills>,
     /// The least time to boot and how much more it may be, in seconds.
-    pub boot_s: (u32, u32),
+    pub(crate) boot_s: (u32, u32),
     /// The least time that a job takes and how much more it may be, in seconds.
-    pub takes_s: (u32, u32),
+    pub(crate) takes_s: (u32, u32),
     /// The longest delay of a message and its reply, in milliseconds.
-    pub round_trip_ms: u32,
+    pub(crate) round_trip_ms: u32,
     /// How a rollout goes.
-    pub rollout: Rollout,
+    pub(crate) rollout: Rollout,
     /// How long a container may take to end, in seconds.
-    pub grace_s: u32,
+    pub(crate) grace_s: u32,
     /// Whether a container that ended is started again.
-    pub restarts: bool,
+    pub(crate) restarts: bool,
+    /// How many containers do the work, if the fleet only registers; nothing happens to them.
+    pub(crate) helpers: u32,
     /// The seed.
-    pub seed: u64,
+    pub(crate) seed: u64,
 }
 
 /// Draws a fleet whose events come within so many minutes.
-pub fn fleet(events_m: u32) -> impl Strategy<Value = Fleet> {
+pub(crate) fn fleet(events_m: u32) -> impl Strategy<Value = Fleet> {
     let change = prop_oneof![
         Just(Change::Restart),
         Just(Change::Deploy),
@@ -162,9 +164,8 @@ pub fn fleet(events_m: u32) -> impl Strategy<Value = Fleet> {
     ];
     // Few small ones would seldom show a race, few big ones nothing else: both are drawn.
     let replicas = prop_oneof![1..=6_u32, 1..=32_u32];
+    // What stands first is made small first, and not again: what matters most comes last.
     let fleet = (
-        replicas,
-        prop::collection::vec((0..=events_m * 60, change), 0..4),
         prop::option::of(kills),
         (0..=30_u32, prop_oneof![Just(0), 1..=30_u32]),
         (0..=120_u32, 0..=60_u32),
@@ -172,9 +173,11 @@ pub fn fleet(events_m: u32) -> impl Strategy<Value = Fleet> {
         rollout,
         prop_oneof![Just(30_u32), 1..=90_u32],
         1..=10_000_u64,
+        prop::collection::vec((0..=events_m * 60, change), 0..4),
+        replicas,
     );
     fleet.prop_map(
-        |(replicas, events, kills, boot_s, takes_s, round_trip_ms, rollout, grace_s, seed)| Fleet {
+        |(kills, boot_s, takes_s, round_trip_ms, rollout, grace_s, seed, events, replicas)| Fleet {
             replicas,
             events,
             kills,
@@ -184,6 +187,7 @@ pub fn fleet(events_m: u32) -> impl Strategy<Value = Fleet> {
             rollout,
             grace_s,
             restarts: true,
+            helpers: 0,
             seed,
         },
     )
@@ -191,7 +195,7 @@ pub fn fleet(events_m: u32) -> impl Strategy<Value = Fleet> {
 
 impl Fleet {
     /// The scenario in which the fleet begins with one start-up and deploys another.
-    pub fn text(&self, first: StartUp, then: StartUp) -> String {
+    pub(crate) fn text(&self, first: StartUp, then: StartUp) -> String {
         let mut text = format!(
             "format = 1\nname = 'a fleet'\nstart = {START}\nlength = '{END_M}m'\ncalm = '{}m'\n\
              network = {{ round_trip = '0ms..{}ms' }}\n",
@@ -210,15 +214,26 @@ impl Fleet {
         let (takes, more) = self.takes_s;
         let _ =
             writeln!(text, "[job.digest]\nsteps = [ {{ sleep = '{takes}s..{}s' }} ]", takes + more);
+        let worker = match self.helpers {
+            0 => "{ worker = 'mail', max_stalled_count = 100 },\n",
+            _ => "",
+        };
         for (name, start_up) in [("first", first), ("then", then)] {
             let steps = start_up.steps();
             let _ = writeln!(
                 text,
-                "[release.{name}]\nlibrary = 'bullmq@5.34.10'\nsteps = [\n{{ {steps} }},\n\
-                 {{ worker = 'mail', max_stalled_count = 100 }},\n]"
+                "[release.{name}]\nlibrary = 'bullmq@5.34.10'\nsteps = [\n{{ {steps} }},\n{worker}]"
             );
         }
         self.write_service(&mut text);
+        if self.helpers > 0 {
+            let _ = writeln!(
+                text,
+                "[release.help]\nlibrary = 'bullmq@5.34.10'\nsteps = [ {{ worker = 'mail' }} ]\n\
+                 [service.helper]\nrelease = 'help'\nreplicas = {}",
+                self.helpers
+            );
+        }
         let named = "schedule = 'digest'";
         let _ = write!(
             text,
@@ -254,15 +269,18 @@ impl Fleet {
                 Change::Scale(replicas) => format!("scale = {replicas}"),
                 Change::Kill(count) => format!("kill = {count}"),
             };
-            let _ = writeln!(text, "[[event]]\nat = '{second}s'\n{change}");
+            let _ = writeln!(text, "[[event]]\nat = '{second}s'\nservice = 'box'\n{change}");
         }
         if let Some(Kills { percent, points }) = self.kills {
-            let _ = writeln!(text, "[faults]\nkill = {{ odds = '{percent}%', points = {points} }}");
+            let _ = writeln!(
+                text,
+                "[faults]\nkill = {{ service = 'box', odds = '{percent}%', points = {points} }}"
+            );
         }
     }
 
     /// Plays the fleet once.
-    pub fn play(&self, first: StartUp, then: StartUp) -> Story {
+    pub(crate) fn play(&self, first: StartUp, then: StartUp) -> Story {
         let text = self.text(first, then);
         let scenario = match parse(&text) {
             Ok((scenario, _)) => Arc::new(scenario),
@@ -277,59 +295,66 @@ impl Fleet {
 }
 
 /// What came of a run.
-pub struct Story {
+pub(crate) struct Story {
     /// What its events say.
-    pub seen: Seen,
+    pub(crate) seen: Seen,
     /// What its oracles say.
-    pub outcome: Outcome,
+    pub(crate) outcome: Outcome,
 }
 
 impl Story {
     /// Whether the oracle of the first, second or third expectation is content.
-    pub fn held(&self, expectation: usize) -> bool {
+    pub(crate) fn held(&self, expectation: usize) -> bool {
         self.outcome.verdict.judgements[expectation].held
     }
 
     /// The windows that lie within the run.
-    pub fn windows(&self) -> impl Iterator<Item = (i64, Window)> + '_ {
+    pub(crate) fn windows(&self) -> impl Iterator<Item = (i64, Window)> + '_ {
         let within = |start: &i64| start + PERIOD_MS <= self.seen.end;
         let starts = (0..).map(|n| self.seen.start + n * PERIOD_MS).take_while(within);
         starts.map(|start| (start, self.seen.windows.get(&start).copied().unwrap_or_default()))
     }
 
+    /// A window that is owed a firing, since some worker was up in it for long enough, and has
+    /// none. Not the first: the fleet begins in it, after its tick.
+    pub(crate) fn empty(&self) -> Option<i64> {
+        let empty = |window: &Window| window.up_ms >= LATENESS_MS && window.firings == 0;
+        self.windows().skip(1).find(|(_, window)| empty(window)).map(|(start, _)| start)
+    }
+
     /// The most firings of a window.
-    pub fn most_firings(&self) -> u32 {
+    pub(crate) fn most_firings(&self) -> u32 {
         self.windows().map(|(_, window)| window.firings).max().unwrap_or(0)
     }
 }
 
 /// What happened in one window.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Window {
+pub(crate) struct Window {
     /// How many distinct jobs that belong to it were started.
-    pub firings: u32,
+    pub(crate) firings: u32,
     /// Whether an add that names it reached Redis.
-    pub named: bool,
+    pub(crate) named: bool,
     /// For how long some worker was up.
-    pub up_ms: i64,
+    pub(crate) up_ms: i64,
 }
 
 /// A fold of events, window by window, written for its plainness.
-pub struct Seen {
+pub(crate) struct Seen {
     /// When the run starts and ends, in milliseconds.
-    pub start: i64,
+    pub(crate) start: i64,
     /// See `start`.
-    pub end: i64,
+    pub(crate) end: i64,
     /// By the start of the window.
-    pub windows: BTreeMap<i64, Window>,
+    pub(crate) windows: BTreeMap<i64, Window>,
     /// The registrations that are listed.
-    pub registrations: BTreeSet<RegistrationKey>,
+    pub(crate) registrations: BTreeSet<RegistrationKey>,
     /// When the last process of the first release ended, if none of it runs.
-    pub first_gone: Option<i64>,
+    pub(crate) first_gone: Option<i64>,
     /// When the last process of another release began.
-    pub last_boot: Option<i64>,
+    pub(crate) last_boot: Option<i64>,
     /// How many processes were killed.
-    pub killed: u32,
+    pub(crate) killed: u32,
     jobs: BTreeMap<JobId, Job>,
     workers: BTreeSet<LifeId>,
     of_first: BTreeSet<LifeId>,
@@ -378,7 +403,7 @@ impl Seen {
     }
 
     /// The iterations to come of each listed registration.
-    pub fn to_come(&self) -> Vec<usize> {
+    pub(crate) fn to_come(&self) -> Vec<usize> {
         let of = |key: &RegistrationKey| {
             let jobs = self.jobs.values();
             jobs.filter(|job| job.to_come && job.registration.as_ref() == Some(key)).count()

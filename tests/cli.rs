@@ -1,0 +1,262 @@
+//! The command line, end to end: what it prints, where, and how it exits. What it prints is kept in
+//! `snapshots/`; `INSTA_UPDATE=always cargo test --test cli` renews it, for somebody to read.
+
+use assert_cmd::Command;
+use insta::assert_snapshot;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const BEFORE: &str = "scenarios/free-tier-usage/before.toml";
+const JOB_IDS: &str = "scenarios/free-tier-usage/job-ids.toml";
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The command in a folder, in an environment that says nothing about colours or widths.
+fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::cargo_bin("bootrace").expect("cargo built it");
+    for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "RAYON_NUM_THREADS"] {
+        command.env_remove(name);
+    }
+    command.env("RUST_BACKTRACE", "0").current_dir(folder).args(arguments);
+    command
+}
+
+/// All that can be seen of an invocation.
+fn seen(folder: &Path, arguments: &[&str]) -> String {
+    let output = command(folder, arguments).output().expect("it starts");
+    let text = |bytes| String::from_utf8(bytes).expect("it prints text");
+    let (out, err) = (text(output.stdout), text(output.stderr));
+    let code = output.status.code().expect("it exits by itself");
+    let said = format!("{out}{err}");
+    let here = folder.to_string_lossy();
+    assert!(!said.contains(&*here), "it prints where it runs:\n{said}");
+    format!("$ bootrace {}\n[exit {code}]\n--- stdout\n{out}--- stderr\n{err}", arguments.join(" "))
+}
+
+fn exit(folder: &Path, arguments: &[&str]) -> i32 {
+    let output = command(folder, arguments).output().expect("it starts");
+    output.status.code().expect("it exits by itself")
+}
+
+fn scenario() -> String {
+    fs::read_to_string(root().join(BEFORE)).expect("the scenario is there")
+}
+
+/// The incident with a part changed that stands in it once.
+fn with(part: &str, by: &str) -> String {
+    let text = scenario();
+    assert_eq!(text.matches(part).count(), 1, "{part:?} stands once in the scenario");
+    text.replace(part, by)
+}
+
+/// A folder of this test with one file in it.
+fn folder(test: &str, file: &str, text: impl AsRef<[u8]>) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
+    fs::create_dir_all(&folder).expect("cargo's own folder can be written to");
+    fs::write(folder.join(file), text).expect("cargo's own folder can be written to");
+    folder
+}
+
+/// What is said of a file with this text.
+fn refused(test: &str, text: impl AsRef<[u8]>) -> String {
+    let seen = seen(&folder(test, "bad.toml", text), &["run", "bad.toml"]);
+    assert!(seen.contains("[exit 2]") && seen.contains("--- stdout\n--- stderr\n"), "{seen}");
+    seen
+}
+
+#[test]
+fn run_as_text() {
+    assert_snapshot!(seen(root(), &["run", BEFORE, "--seeds", "5"]));
+}
+
+#[test]
+fn run_as_json() {
+    assert_snapshot!(seen(root(), &["run", BEFORE, "--seeds", "5", "--format", "json"]));
+}
+
+#[test]
+fn run_of_one_seed() {
+    assert_snapshot!(seen(root(), &["run", BEFORE, "--seed", "3"]));
+}
+
+#[test]
+fn compare_as_text() {
+    assert_snapshot!(seen(root(), &["compare", BEFORE, JOB_IDS, "--seeds", "5"]));
+}
+
+#[test]
+fn compare_as_json() {
+    let arguments = ["compare", BEFORE, JOB_IDS, "--seeds", "5", "--format", "json"];
+    assert_snapshot!(seen(root(), &arguments));
+}
+
+#[test]
+fn json_is_json() {
+    let arguments = ["compare", BEFORE, JOB_IDS, "--seed", "3", "--format", "json"];
+    let output = command(root(), &arguments).output().expect("it starts");
+    let value: serde_json::Value = serde_json::from_slice(&output.stdout).expect("it is JSON");
+    assert_eq!(value.as_array().map(Vec::len), Some(2));
+    assert_eq!(value[1]["verdict"], "as-declared");
+}
+
+#[test]
+fn the_line_to_repeat_it_repeats_it() {
+    let output = command(root(), &["run", BEFORE, "--seeds", "5"]).output().expect("it starts");
+    let text = String::from_utf8(output.stdout).expect("it prints text");
+    let (_, line) = text.trim_end().rsplit_once("Again: bootrace ").expect("it says how");
+    let again: Vec<&str> = line.split(' ').collect();
+    let seen = seen(root(), &again);
+    assert!(seen.contains("[exit 0]") && seen.contains("517,788"), "{seen}");
+}
+
+#[test]
+fn the_same_invocation_prints_the_same_bytes() {
+    let arguments = ["compare", BEFORE, JOB_IDS, "--seeds", "30"];
+    let alone = command(root(), &arguments).env("RAYON_NUM_THREADS", "1").output();
+    let alone = alone.expect("it starts").stdout;
+    let threads = command(root(), &arguments).env("RAYON_NUM_THREADS", "4").output();
+    assert_eq!(threads.expect("it starts").stdout, alone);
+}
+
+#[test]
+fn what_is_not_as_declared_is_exit_1() {
+    let declared = scenario().replace("violated = \"every seed\"\n", "");
+    let folder = folder("not-as-declared", "story.toml", declared);
+    assert_snapshot!(seen(&folder, &["run", "story.toml", "--seeds", "5"]));
+    // A comparison exits by its last argument.
+    fs::write(folder.join("before.toml"), scenario()).expect("it can be written");
+    let seeds = ["--seeds", "2"];
+    assert_eq!(exit(&folder, &[&["compare", "story.toml", "before.toml"], &seeds[..]].concat()), 0);
+    assert_eq!(exit(&folder, &[&["compare", "before.toml", "story.toml"], &seeds[..]].concat()), 1);
+}
+
+#[test]
+fn a_violation_that_is_declared_and_does_not_come_is_exit_1() {
+    let declared = with("replicas = 12", "replicas = 1");
+    let folder = folder("not-violated", "story.toml", declared);
+    assert_eq!(exit(&folder, &["run", "story.toml", "--seeds", "5"]), 1);
+}
+
+#[test]
+fn what_was_never_judged_is_exit_3() {
+    // No window of an hour lies within twenty minutes.
+    let vacuous = with("always   = \"executions in all\"", "always   = \"firings per window\"");
+    let folder = folder("vacuous", "story.toml", vacuous);
+    assert_snapshot!(seen(&folder, &["run", "story.toml", "--seeds", "5"]));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_result_that_cannot_be_written_is_exit_5() {
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("it can be opened");
+    let program = command(root(), &[]).get_program().to_owned();
+    let child = std::process::Command::new(program)
+        .current_dir(root())
+        .args(["run", BEFORE, "--seed", "1"])
+        .stdout(full)
+        .stderr(std::process::Stdio::piped())
+        .spawn();
+    let output = child.and_then(std::process::Child::wait_with_output).expect("it starts");
+    assert_eq!(output.status.code(), Some(5));
+    let said = String::from_utf8(output.stderr).expect("it prints text");
+    assert!(said.starts_with("error: cannot write the result: "), "{said}");
+}
+
+#[test]
+fn help() {
+    assert_snapshot!("help", seen(root(), &["--help"]));
+    assert_snapshot!("help_of_run", seen(root(), &["run", "--help"]));
+    assert_snapshot!("help_of_compare", seen(root(), &["compare", "--help"]));
+}
+
+#[test]
+fn wrong_arguments() {
+    assert_snapshot!("no_command", seen(root(), &[]));
+    assert_snapshot!("no_second_file", seen(root(), &["compare", BEFORE]));
+    assert_snapshot!("no_seeds", seen(root(), &["run", BEFORE, "--seeds", "0"]));
+    let both = ["run", BEFORE, "--seeds", "5", "--seed", "3"];
+    assert_snapshot!("seeds_and_seed", seen(root(), &both));
+    assert_snapshot!("unknown_flag", seen(root(), &["run", BEFORE, "--sedes", "5"]));
+}
+
+#[test]
+fn files_that_are_none() {
+    assert_snapshot!("missing_file", seen(root(), &["run", "scenarios/none.toml"]));
+    assert_snapshot!("a_directory", seen(root(), &["run", "scenarios"]));
+    // What is good is not run if something else is bad.
+    let seen = seen(root(), &["compare", BEFORE, "scenarios/none.toml", "scenarios/nor.toml"]);
+    assert_snapshot!("two_missing_files", seen);
+}
+
+#[test]
+fn an_unknown_key() {
+    assert_snapshot!(refused("unknown-key", with("replicas = 12", "replica = 12")));
+}
+
+#[test]
+fn a_key_in_another_spelling() {
+    let spelled = with("remove_on_complete = true", "removeOnComplete = true");
+    assert_snapshot!(refused("spelling", spelled));
+}
+
+#[test]
+fn a_pattern_that_is_none() {
+    let pattern = with(
+        "[schedule.usage]\npattern = \"35 * * * *\"",
+        "[schedule.usage]\npattern = \"75 * * * *\"",
+    );
+    assert_snapshot!(refused("cron", pattern));
+}
+
+#[test]
+fn a_value_of_the_wrong_type() {
+    assert_snapshot!(refused("type", with("replicas = 12", "replicas = \"twelve\"")));
+}
+
+#[test]
+fn a_name_that_nothing_has() {
+    assert_snapshot!(refused("name", with("release  = \"before\"", "release  = \"befor\"")));
+}
+
+#[test]
+fn two_problems_in_one_file() {
+    let two = with("replicas = 12", "replicas = -1").replace("length = \"20m\"", "length = \"20\"");
+    let seen = refused("two", two);
+    assert!(seen.contains("error: 2 problems in bad.toml; nothing was run"), "{seen}");
+    assert_snapshot!(seen);
+}
+
+#[test]
+fn no_toml_at_all() {
+    assert_snapshot!(refused("no-toml", "format = 1\nname = \"cut off"));
+    assert_snapshot!("an_empty_file", refused("empty", ""));
+}
+
+#[test]
+fn bytes_that_are_no_text() {
+    let utf16: Vec<u8> = "\u{feff}format = 1".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    assert_snapshot!("utf_16", refused("utf-16", utf16));
+    assert_snapshot!("no_utf_8", refused("no-utf-8", b"format = 1\nname = \"\xff\"\n"));
+}
+
+#[test]
+fn a_file_that_is_too_large() {
+    let most = 4 * 1024 * 1024;
+    let mut large = scenario();
+    large.extend(std::iter::repeat_n('#', most + 1 - large.len()));
+    assert_snapshot!(refused("large", &large));
+    // One byte less is read.
+    large.pop();
+    let folder = folder("not-too-large", "story.toml", large);
+    assert_eq!(exit(&folder, &["run", "story.toml", "--seed", "1"]), 0);
+}
+
+#[test]
+fn an_error_has_its_file_line_column_and_caret() {
+    let seen = refused("caret", with("replicas = 12", "replica = 12"));
+    let line = scenario().lines().position(|line| line == "replicas = 12").expect("it is there");
+    assert!(seen.contains(&format!("--> bad.toml:{}:1\n", line + 1)), "{seen}");
+    assert!(seen.contains("^^^^^^^"), "{seen}");
+}

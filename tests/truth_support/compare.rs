@@ -1,0 +1,256 @@
+//! A case's recorded outcome against what many seeds were seen to do, leaf by leaf.
+//!
+//! A leaf that was the same in all recorded runs is the same in every seed; one that varied lies in
+//! the union of what was recorded. In the few cases in which even the number of executions varied,
+//! three recorded runs are not all that can be: there a leaf may lie elsewhere in a tenth of seeds.
+
+use super::case::Case;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// What is compared, each with everything below it. What is left out: who of several equal
+/// containers got a job (a race), and what the model does not keep: job data, the keyspace.
+const COMPARED: [&[&str]; 23] = [
+    &["executions", "total"],
+    &["executions", "distinctJobs"],
+    &["executions", "byName"],
+    &["executions", "byJobId"],
+    &["executions", "perSchedule"],
+    &["executions", "perWindow"],
+    &["results"],
+    &["maxConcurrent"],
+    &["maxConcurrentByName"],
+    &["maxConcurrentSameJob"],
+    &["stalledEvents"],
+    &["repeatEntries"],
+    &["schedules"],
+    &["schedulesAlive"],
+    &["schedulesLost"],
+    &["orphanDelayedIterations"],
+    &["finalCounts"],
+    &["finalIds"],
+    &["errors"],
+    &["roundTrips"],
+    &["startupReturns"],
+    &["verdict"],
+    &["selfKills"],
+];
+
+/// What is compared of a registration.
+const OF_SCHEDULE: [&str; 5] = ["name", "next", "nextJobState", "alive", "pendingIterations"];
+
+/// What came of the comparison: how many leaves there were, and which did not agree.
+pub(crate) struct Comparison {
+    recorded: Value,
+    /// Equal containers start at one instant.
+    races: bool,
+    /// How many jobs ran was itself a matter of chance.
+    chance: bool,
+    /// The host decided how many jobs ran at once.
+    slow: bool,
+    leaves: BTreeMap<String, Leaf>,
+}
+
+#[derive(Default)]
+struct Leaf {
+    recorded: String,
+    /// What was played instead, in how many seeds, and the first of them.
+    wrong: BTreeMap<String, (u64, u64)>,
+}
+
+impl Leaf {
+    /// In how many seeds it did not agree.
+    fn seeds(&self) -> u64 {
+        self.wrong.values().map(|(count, _)| *count).sum()
+    }
+}
+
+impl Comparison {
+    /// A comparison with what a case recorded.
+    pub(crate) fn new(case: &Case) -> Self {
+        let races = case.races();
+        let recorded = told_apart(plain(case.outcome.clone()), races);
+        let chance = recorded["executions"]["total"]["varies"].is_array();
+        Comparison { recorded, races, chance, slow: case.slow(), leaves: BTreeMap::new() }
+    }
+
+    /// Holds one seed's outcome against the recorded one.
+    pub(crate) fn add(&mut self, played: Value, seed: u64) {
+        let recorded = self.recorded.clone();
+        let played = told_apart(played, self.races);
+        for path in COMPARED {
+            if self.slow && path[0].starts_with("maxConcurrent") {
+                continue;
+            }
+            let get =
+                |value: &Value| path.iter().fold(value.clone(), |value, key| value[*key].clone());
+            self.walk(&path.join(" > "), &get(&recorded), &get(&played), seed);
+        }
+    }
+
+    fn walk(&mut self, path: &str, recorded: &Value, played: &Value, seed: u64) {
+        let (Some(was), false) = (recorded.as_object(), recorded.get("varies").is_some()) else {
+            // A map that is empty or missing is one of nothing.
+            if recorded.is_null() && played.as_object().is_some_and(Map::is_empty) {
+                return;
+            }
+            return self.leaf(path, recorded, played, seed);
+        };
+        let empty = Map::new();
+        let is = played.as_object().unwrap_or(&empty);
+        for key in was.keys().chain(is.keys().filter(|key| !was.contains_key(*key))) {
+            let get = |map: &Map<String, Value>| map.get(key).cloned().unwrap_or_default();
+            self.walk(&format!("{path} > {key}"), &get(was), &get(is), seed);
+        }
+    }
+
+    fn leaf(&mut self, path: &str, recorded: &Value, played: &Value, seed: u64) {
+        let leaf = self.leaves.entry(path.to_owned()).or_default();
+        // Which jobs a list names is chance, too, if their number is.
+        let lengths = lengths(recorded, played).filter(|_| self.chance);
+        let (recorded, played) = lengths.as_ref().map_or((recorded, played), |(was, is)| (was, is));
+        if agrees(recorded, played, in_any_order(path)) {
+            return;
+        }
+        leaf.recorded = recorded.to_string();
+        leaf.wrong.entry(played.to_string()).or_insert((0, seed)).0 += 1;
+    }
+
+    /// How many leaves were compared.
+    pub(crate) fn leaves(&self) -> usize {
+        self.leaves.len()
+    }
+
+    /// The leaves that did not agree, in words; `Ok` if all did.
+    pub(crate) fn verdict(&self, seeds: u64) -> Result<(), String> {
+        let mut text = String::new();
+        let most = if self.chance { seeds / 10 } else { 0 };
+        for (path, leaf) in self.leaves.iter().filter(|(_, leaf)| leaf.seeds() > most) {
+            writeln!(text, "{path}\n  recorded {}", leaf.recorded)
+                .expect("a String takes everything");
+            for (played, (count, first)) in &leaf.wrong {
+                writeln!(
+                    text,
+                    "  played   {played} in {count} of {seeds} seeds, the first {first}"
+                )
+                .expect("a String takes everything");
+            }
+        }
+        if text.is_empty() { Ok(()) } else { Err(text) }
+    }
+}
+
+/// Jobs that are due at one instant are in no order; jobs that failed are in that of a race.
+fn in_any_order(path: &str) -> bool {
+    matches!(
+        path,
+        "finalIds > delayed" | "finalIds > failed" | "orphanDelayedIterations" | "selfKills"
+    )
+}
+
+fn agrees(recorded: &Value, played: &Value, any_order: bool) -> bool {
+    let Some(runs) = recorded["varies"].as_array() else {
+        return same(recorded, played, any_order);
+    };
+    if runs.iter().any(|run| same(run, played, any_order)) {
+        return true;
+    }
+    let numbers: Option<Vec<i64>> = runs.iter().map(number).collect();
+    if let (Some(numbers), Some(played)) = (numbers, number(played)) {
+        let (least, most) = (numbers.iter().min(), numbers.iter().max());
+        return least.is_some_and(|least| *least <= played)
+            && most.is_some_and(|most| played <= *most);
+    }
+    let lists: Option<Vec<&Vec<Value>>> = runs.iter().map(Value::as_array).collect();
+    let (Some(lists), Some(played)) = (lists, played.as_array()) else { return false };
+    let (least, most) =
+        (lists.iter().map(|list| list.len()).min(), lists.iter().map(|list| list.len()).max());
+    least <= Some(played.len())
+        && Some(played.len()) <= most
+        && played.iter().all(|item| lists.iter().any(|list| list.contains(item)))
+}
+
+/// The lengths of a list that was recorded and of the one that was played.
+fn lengths(recorded: &Value, played: &Value) -> Option<(Value, Value)> {
+    let length = |list: &Value| list.as_array().map(|list| Value::from(list.len()));
+    let Some(runs) = recorded["varies"].as_array() else {
+        return Some((length(recorded)?, length(played)?));
+    };
+    let runs: Option<Vec<Value>> = runs.iter().map(length).collect();
+    Some((json!({ "varies": runs? }), length(played)?))
+}
+
+/// A number; what is missing was counted as nothing.
+fn number(value: &Value) -> Option<i64> {
+    if value.is_null() { Some(0) } else { value.as_i64() }
+}
+
+fn same(recorded: &Value, played: &Value, any_order: bool) -> bool {
+    if let (Some(0), Some(0)) = (number(recorded), number(played)) {
+        return true;
+    }
+    match (recorded.as_array(), played.as_array()) {
+        (Some(was), Some(is)) if any_order => {
+            let sorted = |list: &[Value]| {
+                let mut texts: Vec<String> = list.iter().map(Value::to_string).collect();
+                texts.sort();
+                texts
+            };
+            sorted(was) == sorted(is)
+        }
+        _ => recorded == played,
+    }
+}
+
+/// The recorded form of an outcome in the terms of the played one: registrations by their keys,
+/// round trips without the action that made them, deaths without the last command, errors that
+/// the model can see.
+fn plain(mut outcome: Value) -> Value {
+    let schedules = outcome["schedules"].as_array().into_iter().flatten().map(|schedule| {
+        let kept = OF_SCHEDULE.iter().map(|key| ((*key).to_owned(), schedule[*key].clone()));
+        let key = schedule["key"].as_str().unwrap_or_default();
+        (key.to_owned(), kept.collect::<Map<_, _>>().into())
+    });
+    let schedules: Map<String, Value> = schedules.collect();
+    outcome["schedules"] = schedules.into();
+    let trips = outcome["roundTrips"].as_object_mut().into_iter().flat_map(Map::values_mut);
+    for trip in trips.filter_map(Value::as_array_mut).flatten() {
+        let word = trip.as_str().and_then(|trip| trip.split_once('/')).map(|(_, word)| word.into());
+        *trip = word.unwrap_or_default();
+    }
+    for death in outcome["selfKills"].as_array_mut().into_iter().flatten() {
+        let short =
+            death.as_str().and_then(|death| death.rsplit_once(": ")).map(|(short, _)| short);
+        // `victim: after round trip 1: addRepeatableJob`, but `w1: after reply of moveToActive #1`.
+        if let Some(short) = short.filter(|short| short.contains(": ")).map(Value::from) {
+            *death = short;
+        }
+    }
+    if let Some(errors) = outcome["errors"].as_object_mut() {
+        errors.retain(|error, _| error.starts_with("workerError: "));
+    }
+    outcome
+}
+
+/// An outcome without what only says who won a race between equal containers that start at one
+/// instant: whose removal found something, and which number of the queue's counter a job got.
+fn told_apart(mut outcome: Value, races: bool) -> Value {
+    if !races {
+        return outcome;
+    }
+    let one = |value: &Value| value["varies"].get(0).unwrap_or(value).clone();
+    if let Some(returns) = outcome["startupReturns"].as_object().filter(|map| !map.is_empty()) {
+        let mut all: Vec<Value> = returns.values().map(one).collect();
+        all.sort_by_key(Value::to_string);
+        outcome["startupReturns"] = all.into();
+    }
+    if let Some(ids) = outcome["executions"]["byJobId"].as_object_mut() {
+        let counted = |id: &str| id.bytes().all(|byte| byte.is_ascii_digit());
+        let keys: Vec<String> = ids.keys().filter(|id| counted(id)).cloned().collect();
+        let mut counts: Vec<Value> = keys.iter().filter_map(|key| ids.remove(key)).collect();
+        counts.sort_by_key(Value::to_string);
+        ids.insert("counted".to_owned(), counts.into());
+    }
+    outcome
+}
