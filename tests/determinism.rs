@@ -28,14 +28,10 @@ fn kept(scenario: &Arc<Scenario>, policy: impl Policy + 'static) -> (Outcome, Ev
     (outcome, events)
 }
 
-/// The first event that differs, so that a failure does not print all of them.
-fn difference<'a>(
-    one: &'a Events,
-    other: &'a Events,
-) -> Option<(usize, [Option<&'a (Stamp, Event)>; 2])> {
-    let place =
-        (0..one.len().max(other.len())).find(|&place| one.get(place) != other.get(place))?;
-    Some((place, [one.get(place), other.get(place)]))
+/// The first place at which two runs differ, so that a failure does not print all of them.
+fn difference(one: &Events, other: &Events) -> Option<String> {
+    let place = (0..one.len().max(other.len())).find(|&at| one.get(at) != other.get(at))?;
+    Some(format!("event {place}: {:?}, {:?}", one.get(place), other.get(place)))
 }
 
 #[test]

@@ -121,7 +121,11 @@ impl Servers {
             out.reply(ConnId(client.0), Reply::Redis(reply));
             self.unblocked.push(client);
         }
-        while let Some(client) = self.unblocked.pop() {
+        if self.unblocked.is_empty() {
+            return;
+        }
+        let mut unblocked = std::mem::take(&mut self.unblocked);
+        for client in unblocked.drain(..) {
             let conn = ConnId(client.0);
             while !self.redis.is_blocked(client)
                 && let Some(request) = self.fronts[conn.0 as usize].held.pop_front()
@@ -129,6 +133,8 @@ impl Servers {
                 self.execute(conn, request, out);
             }
         }
+        // Keep the memory.
+        self.unblocked = unblocked;
     }
 }
 

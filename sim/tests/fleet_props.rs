@@ -73,6 +73,36 @@ fn an_id_per_window_fires_once_whatever_happens() {
     assert!(killed.get() > 100, "only {} processes were killed", killed.get());
 }
 
+/// A timer may tick while its process closes: the add is refused, and somebody else's is made.
+#[test]
+fn a_tick_in_the_middle_of_a_shutdown_is_no_accident() {
+    let mut codes = Vec::new();
+    for (before, seed) in (0..=12).flat_map(|before| [1, 2, 3].map(|seed| (before, seed))) {
+        let fleet = Fleet { seed, events: vec![(1_200 - before, Change::Restart)], ..SLOW };
+        let story = fleet.play(StartUp::WindowId, StartUp::WindowId);
+        let last = story.windows().filter(|(_, window)| window.named).last();
+        assert_eq!(last.map(|(_, window)| window.firings), Some(1), "{before} s before, {seed}");
+        codes.extend(story.seen.exited);
+    }
+    // Node ends a process whose error nobody awaits with 1, and one that closed as it should with 0.
+    assert!(codes.contains(&0) && codes.contains(&1), "{codes:?}");
+}
+
+/// One container far from its Redis.
+const SLOW: Fleet = Fleet {
+    replicas: 1,
+    events: Vec::new(),
+    kills: None,
+    boot_s: (1, 0),
+    takes_s: (1, 1),
+    round_trip_ms: 8_000,
+    rollout: Rollout::Quarter,
+    grace_s: 60,
+    restarts: true,
+    helpers: 0,
+    seed: 1,
+};
+
 #[test]
 fn a_scheduler_that_cleans_up_leaves_one_live_registration() {
     let (judged, killed) = (Cell::new(0), Cell::new(0));
@@ -202,19 +232,8 @@ fn a_boot_after_a_tick_is_found_to_lose_it() {
 #[test]
 fn a_fleet_says_what_it_is_in_words_that_parse() {
     for rollout in [Rollout::Quarter, Rollout::Recreate, Rollout::Rolling(0, 1)] {
-        let fleet = Fleet {
-            replicas: 2,
-            events: vec![(60, Change::Scale(3)), (120, Change::Kill(1))],
-            kills: None,
-            boot_s: (1, 0),
-            takes_s: (1, 1),
-            round_trip_ms: 2,
-            rollout,
-            grace_s: 30,
-            restarts: true,
-            helpers: 0,
-            seed: 1,
-        };
+        let events = vec![(60, Change::Scale(3)), (120, Change::Kill(1))];
+        let fleet = Fleet { replicas: 2, events, round_trip_ms: 2, rollout, ..SLOW };
         let story = fleet.play(StartUp::CleanedUp, StartUp::CleanedUp);
         assert_eq!(story.outcome.verdict.figures.boots, 4, "two, one more, and one again");
     }

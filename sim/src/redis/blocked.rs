@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use super::ClientId;
-use super::bytes::{FixedMap, Key};
+use super::bytes::Key;
 use super::db::Db;
 use crate::clock::Instant;
 
@@ -30,7 +30,8 @@ struct Timeout {
 /// All clients that wait.
 #[derive(Default)]
 pub(super) struct Blocked {
-    waiters: FixedMap<ClientId, Waiter>,
+    /// By client number: callers number their connections from 0.
+    waiters: Vec<Option<Waiter>>,
     /// Sorted. Waits mostly end in the order they started, so both ends are where it changes.
     timeouts: VecDeque<Timeout>,
     waits: u64,
@@ -39,7 +40,7 @@ pub(super) struct Blocked {
 impl Blocked {
     /// Whether `client` waits.
     pub(super) fn contains(&self, client: ClientId) -> bool {
-        self.waiters.contains_key(&client)
+        matches!(self.waiters.get(client.0 as usize), Some(Some(_)))
     }
 
     /// Lets `client` wait for `keys`, behind those who wait already; 0 ms is for ever.
@@ -62,23 +63,38 @@ impl Blocked {
             client,
         });
         if let Some(timeout) = timeout {
-            let at = self.timeouts.partition_point(|other| *other < timeout);
-            self.timeouts.insert(at, timeout);
+            if self.timeouts.back().is_none_or(|last| *last < timeout) {
+                self.timeouts.push_back(timeout);
+            } else {
+                let at = self.timeouts.partition_point(|other| *other < timeout);
+                self.timeouts.insert(at, timeout);
+            }
         }
-        self.waiters.insert(client, Waiter { keys: Rc::clone(keys), timeout });
+        let place = client.0 as usize;
+        if place >= self.waiters.len() {
+            self.waiters.resize_with(place + 1, || None);
+        }
+        self.waiters[place] = Some(Waiter { keys: Rc::clone(keys), timeout });
     }
 
     /// Lets `client` wait no more; whether it did.
     pub(super) fn remove(&mut self, db: &mut Db, client: ClientId) -> bool {
-        let Some(waiter) = self.waiters.remove(&client) else { return false };
+        let place = self.waiters.get_mut(client.0 as usize);
+        let Some(waiter) = place.and_then(Option::take) else { return false };
         if let Some(timeout) = waiter.timeout {
-            let at = self.timeouts.binary_search(&timeout).expect("a wait's timeout is listed");
-            self.timeouts.remove(at);
+            if self.timeouts.front() == Some(&timeout) {
+                self.timeouts.pop_front();
+            } else {
+                let at = self.timeouts.binary_search(&timeout).expect("a wait's timeout is listed");
+                self.timeouts.remove(at);
+            }
         }
         for key in waiter.keys.iter() {
             let clients = db.waiting.get_mut(key).expect("a key waited for stays");
             // Mostly the first of them. A key named twice is there once.
-            if let Some(at) = clients.iter().position(|waiting| *waiting == client) {
+            if clients.front() == Some(&client) {
+                clients.pop_front();
+            } else if let Some(at) = clients.iter().position(|waiting| *waiting == client) {
                 clients.remove(at);
             }
         }

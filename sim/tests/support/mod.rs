@@ -353,6 +353,8 @@ pub(crate) struct Seen {
     pub(crate) first_gone: Option<i64>,
     /// When the last process of another release began.
     pub(crate) last_boot: Option<i64>,
+    /// With which codes processes ended by themselves.
+    pub(crate) exited: Vec<u8>,
     /// How many processes were killed.
     pub(crate) killed: u32,
     jobs: BTreeMap<JobId, Job>,
@@ -378,6 +380,7 @@ impl Seen {
             registrations: BTreeSet::new(),
             first_gone: None,
             last_boot: None,
+            exited: Vec::new(),
             killed: 0,
             jobs: BTreeMap::new(),
             workers: BTreeSet::new(),
@@ -484,7 +487,10 @@ impl Sink for Seen {
             Event::Terminated => {
                 self.workers.remove(&stamp.life);
             }
-            Event::Exited { .. } => self.ended(stamp.life, now),
+            Event::Exited { code } => {
+                self.exited.push(*code);
+                self.ended(stamp.life, now);
+            }
             Event::Killed => {
                 self.killed += 1;
                 self.ended(stamp.life, now);

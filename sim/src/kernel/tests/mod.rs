@@ -106,9 +106,9 @@ impl<F: FnMut(&Question, u32) -> u32> Policy for By<F> {
 
 /// The `n`-th question at a site gets the `n`-th answer; others, and later ones, the plain one.
 fn at(site: Site, answers: &[u32]) -> impl Policy + 'static {
-    let mut answers = answers.to_vec().into_iter();
+    let mut answers = VecDeque::from(answers.to_vec());
     By(move |question: &Question, _| match question.site == site {
-        true => answers.next().unwrap_or(0),
+        true => answers.pop_front().unwrap_or(0),
         false => 0,
     })
 }
