@@ -3,10 +3,14 @@
 
 use crate::explore::{Exploration, explore};
 use crate::load::{self, Loaded, load};
-use crate::report::{Report, Verdict, diagnostic, text};
-use bootrace_sim::scenario::Diagnostic;
+use crate::report::events::Names;
+use crate::report::{Report, Verdict, diagnostic, text, trace};
+use bootrace_sim::event::{Event, Stamp};
+use bootrace_sim::policy::Random;
+use bootrace_sim::scenario::{self, Diagnostic};
 use clap::{Parser, Subcommand, ValueEnum};
-use std::io::{IsTerminal, Write};
+use std::fmt::Write as _;
+use std::io::{IsTerminal, Write as _};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -66,6 +70,25 @@ enum Command {
         #[command(flatten)]
         how: How,
     },
+    /// Play one seed to its end and tell it
+    Replay {
+        /// The scenario
+        file: PathBuf,
+        /// Which seed
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Print every event, not only what changed something
+        #[arg(long)]
+        events: bool,
+        /// Print Chrome trace-event JSON, which ui.perfetto.dev opens, instead of text
+        #[arg(long, conflicts_with = "events")]
+        trace: bool,
+    },
+    /// Say what a code of a diagnostic means
+    Explain {
+        /// The code: BR003
+        code: String,
+    },
     /// Play several scenarios on the same seeds and set them side by side; the last one counts
     Compare {
         /// The scenarios, what was before first
@@ -116,6 +139,8 @@ pub fn main() -> Exit {
     match &arguments.command {
         Command::Run { file, how } => run(file, how),
         Command::Compare { files, how } => compare(files, how),
+        Command::Replay { file, seed, events, trace } => replay(file, *seed, *events, *trace),
+        Command::Explain { code } => explain(code),
     }
 }
 
@@ -205,14 +230,64 @@ fn json(value: &(impl serde::Serialize + ?Sized)) -> String {
     text
 }
 
-fn print(text: &str, reports: &[Report]) -> Exit {
+fn replay(file: &Path, seed: u64, all: bool, as_trace: bool) -> Exit {
+    let Some(loaded) = load_all(std::slice::from_ref(&file.to_owned())) else {
+        return Exit::BadInput;
+    };
+    let [Loaded { scenario, path, .. }] = &loaded[..] else { return Exit::BadInput };
+    let mut seen: Vec<(Stamp, Event)> = Vec::new();
+    let outcome = bootrace_sim::run(scenario, Box::new(Random::new(seed)), false, &mut seen);
+    let names = Names::new(scenario, &outcome);
+    let mut printed = if as_trace {
+        json(&trace::trace(&names, scenario.start, &seen))
+    } else {
+        seen.retain(|(_, event)| all || tells(event));
+        seen.iter().map(|(stamp, event)| names.line(stamp, event) + "\n").collect()
+    };
+    if !as_trace {
+        let _ = writeln!(printed, "seed {seed} of {}: hash {:016x}", path.display(), outcome.hash);
+    }
+    write(&printed).unwrap_or(if outcome.out_of_steps {
+        Exit::Inconclusive
+    } else {
+        Exit::AsDeclared
+    })
+}
+
+/// Whether an event changes something that a person would ask about.
+fn tells(event: &Event) -> bool {
+    !matches!(event, Event::Command { .. } | Event::Answered { .. } | Event::Closed { .. })
+}
+
+fn explain(code: &str) -> Exit {
+    let known = |(known, _): &&(&str, &str)| known.eq_ignore_ascii_case(code);
+    match scenario::CODES.iter().find(known) {
+        Some((code, means)) => write(&format!("{code}: {means}\n")).unwrap_or(Exit::AsDeclared),
+        None => {
+            let first = scenario::CODES.first().map_or("BR001", |(code, _)| code);
+            eprintln!(
+                "error: there is no code `{}`; they look like {first}",
+                code.escape_default()
+            );
+            Exit::BadInput
+        }
+    }
+}
+
+/// Writes a result; how the invocation ends if it cannot be.
+fn write(text: &str) -> Option<Exit> {
     let mut out = std::io::stdout().lock();
     if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         // A reader that has seen enough is no failure.
         if error.kind() != std::io::ErrorKind::BrokenPipe {
             eprintln!("error: cannot write the result: {error}");
-            return Exit::Io;
+            return Some(Exit::Io);
         }
     }
-    reports.last().map_or(Exit::BadInput, |report| Exit::from(report.verdict))
+    None
+}
+
+fn print(text: &str, reports: &[Report]) -> Exit {
+    let ends = reports.last().map_or(Exit::BadInput, |report| Exit::from(report.verdict));
+    write(text).unwrap_or(ends)
 }

@@ -105,10 +105,12 @@ fn json_is_json() {
 fn the_line_to_repeat_it_repeats_it() {
     let output = command(root(), &["run", BEFORE, "--seeds", "5"]).output().expect("it starts");
     let text = String::from_utf8(output.stdout).expect("it prints text");
-    let (_, line) = text.trim_end().rsplit_once("Again: bootrace ").expect("it says how");
+    let (_, line) = text.trim_end().rsplit_once("Replay: bootrace ").expect("it says how");
     let again: Vec<&str> = line.split(' ').collect();
     let seen = seen(root(), &again);
-    assert!(seen.contains("[exit 0]") && seen.contains("517,788"), "{seen}");
+    assert!(seen.contains("[exit 0]"), "{seen}");
+    let starts = seen.lines().filter(|line| line.ends_with(" starts")).count();
+    assert_eq!(starts, 12, "{seen}");
 }
 
 #[test]
@@ -162,6 +164,42 @@ fn a_result_that_cannot_be_written_is_exit_5() {
     assert_eq!(output.status.code(), Some(5));
     let said = String::from_utf8(output.stderr).expect("it prints text");
     assert!(said.starts_with("error: cannot write the result: "), "{said}");
+}
+
+#[test]
+fn replay_tells_what_changed() {
+    let file = "scenarios/free-tier-usage/upsert-across-tick.toml";
+    assert_snapshot!(seen(root(), &["replay", file, "--seed", "2"]));
+}
+
+#[test]
+fn replay_of_every_event_has_the_same_hash() {
+    let hash = |arguments: &[&str]| {
+        let seen = seen(root(), arguments);
+        let line = seen.lines().find(|line| line.contains("hash ")).expect("it ends with a hash");
+        (line.to_owned(), seen.lines().count())
+    };
+    let (told, few) = hash(&["replay", BEFORE, "--seed", "4"]);
+    let (all, many) = hash(&["replay", BEFORE, "--seed", "4", "--events"]);
+    assert_eq!(told, all);
+    assert!(many > 5 * few, "{many} lines of all events, {few} of those that tell");
+}
+
+#[test]
+fn a_trace_has_a_bar_for_each_execution() {
+    let output = command(root(), &["replay", BEFORE, "--trace"]).output().expect("it starts");
+    let trace: serde_json::Value = serde_json::from_slice(&output.stdout).expect("it is JSON");
+    let rows = trace["traceEvents"].as_array().expect("it has events");
+    let count = |phase: &str| rows.iter().filter(|row| row["ph"] == phase).count();
+    assert_eq!(count("X"), 12, "a bar for each of the twelve executions");
+    assert_eq!(count("f"), 12, "an arrow to each");
+    let named = |row: &&serde_json::Value| row["args"]["name"] == "worker-7.1";
+    assert_eq!(rows.iter().filter(named).count(), 1, "a lane for each container");
+}
+
+#[test]
+fn explain() {
+    assert_snapshot!(seen(root(), &["explain", "br014"]) + &seen(root(), &["explain", "BR9"]));
 }
 
 #[test]

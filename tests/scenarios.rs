@@ -7,7 +7,7 @@ use bootrace::explore::explore;
 use bootrace::load::{Loaded, load};
 use bootrace::report::{Report, text};
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const SEEDS: u64 = 50;
 
@@ -17,7 +17,7 @@ fn scenarios() -> Vec<PathBuf> {
     files
 }
 
-fn loaded(file: &PathBuf) -> Loaded {
+fn loaded(file: &Path) -> Loaded {
     load(file).unwrap_or_else(|error| panic!("{}: {error:?}", file.display()))
 }
 

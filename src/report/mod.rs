@@ -2,7 +2,9 @@
 //! here but whether things are as the scenario declares them.
 
 pub mod diagnostic;
+pub mod events;
 pub mod text;
+pub mod trace;
 
 use crate::explore::{Exploration, Played};
 use bootrace_sim::oracle::Figures;

@@ -155,7 +155,7 @@ fn verdict(report: &Report) -> String {
         .filter(|expected| expected.status == Status::NotAsDeclared || expected.violated > 0)
         .find_map(|expected| expected.worst);
     let seed = worst.map_or(report.seeds.0, |(_, seed)| seed);
-    format!("{word} Again: bootrace run {} --seed {seed}\n", report.file)
+    format!("{word} Replay: bootrace replay {} --seed {seed}\n", report.file)
 }
 
 /// A number with its thousands apart.

@@ -1,0 +1,159 @@
+//! A run told event by event: one line each, in virtual time, with everything by its name. It leaves
+//! nothing out and explains nothing.
+
+use bootrace_sim::Outcome;
+use bootrace_sim::choices::{Label, LifeId};
+use bootrace_sim::clock::Instant;
+use bootrace_sim::event::{Event, JobState, Plan, QueueEvent, QueueId, Stamp};
+use bootrace_sim::scenario::Scenario;
+use bootrace_sim::servers;
+use std::fmt::Write as _;
+
+/// The words for what a run's events number.
+pub struct Names<'a> {
+    scenario: &'a Scenario,
+    lives: Vec<String>,
+    labels: Vec<String>,
+}
+
+impl<'a> Names<'a> {
+    /// The words of a run that came to `outcome`.
+    pub fn new(scenario: &'a Scenario, outcome: &Outcome) -> Self {
+        Names {
+            scenario,
+            lives: outcome.lives.iter().map(ToString::to_string).collect(),
+            labels: servers::labels().map(|word| word.to_string()).collect(),
+        }
+    }
+
+    /// Who a life is.
+    pub fn life(&self, life: LifeId) -> &str {
+        self.lives.get(life.0 as usize).map_or("?", String::as_str)
+    }
+
+    /// The word for a request.
+    pub fn label(&self, label: Label) -> &str {
+        self.labels.get(usize::from(label.0)).map_or("?", String::as_str)
+    }
+
+    /// The name of a queue.
+    pub fn queue(&self, queue: QueueId) -> &str {
+        &self.scenario.queues[usize::from(queue.0)].name
+    }
+
+    /// One event as one line, without its end.
+    pub fn line(&self, stamp: &Stamp, event: &Event) -> String {
+        format!("{}  {:<14}{}", clock(stamp.at), self.life(stamp.life), self.what(event))
+    }
+
+    /// What an event says.
+    pub fn what(&self, event: &Event) -> String {
+        match event {
+            Event::Booted { release } => {
+                format!("boots {}", self.scenario.releases[usize::from(release.0)].name)
+            }
+            Event::Terminated => "is asked to end".to_owned(),
+            Event::Exited { code } => format!("exits with {code}"),
+            Event::Killed => "is killed".to_owned(),
+            Event::Blocked { until } => format!("blocks its event loop until {}", clock(*until)),
+            Event::Command { label, changed, .. } => {
+                let changed = if *changed { "" } else { "  (changes nothing)" };
+                format!("-> {}{changed}", self.label(*label))
+            }
+            Event::Answered { label } => format!("<- {}", self.label(*label)),
+            Event::Closed { server } => {
+                let server = if *server == servers::REDIS { "Redis" } else { "the database" };
+                format!("is gone for {server}")
+            }
+            Event::Plan(plan) => self.plan(plan),
+            Event::OutOfSteps => "the run is stopped: it would not end".to_owned(),
+            // Which queue goes without saying where there is one.
+            Event::Queue(_, event) if self.scenario.queues.len() == 1 => {
+                format!("   {}", queued(event))
+            }
+            Event::Queue(queue, event) => format!("   {}: {}", self.queue(*queue), queued(event)),
+            Event::Rows { job, rows, .. } => format!("   {rows} rows committed by {}", job.0),
+        }
+    }
+
+    fn plan(&self, plan: &Plan) -> String {
+        let service = |service: &bootrace_sim::event::ServiceId| {
+            &self.scenario.services[usize::from(service.0)].name
+        };
+        match plan {
+            Plan::Deploy { service: of, release } => {
+                let release = &self.scenario.releases[usize::from(release.0)].name;
+                format!("{} is deployed: {release}", service(of))
+            }
+            Plan::Deployed { service: of } => format!("{} is all of its new release", service(of)),
+            Plan::Scale { service: of, replicas } => {
+                format!("{} is scaled to {replicas}", service(of))
+            }
+            Plan::Calm => "from here on nothing fails".to_owned(),
+        }
+    }
+}
+
+fn queued(event: &QueueEvent) -> String {
+    match event {
+        QueueEvent::Added(added) => {
+            let mut text = format!("{} added as {}", added.name, added.job.0);
+            if let Some(tick) = added.tick {
+                let _ = write!(text, " for {}", clock(tick));
+            }
+            text + &state(added.state)
+        }
+        QueueEvent::Duplicated { job } => format!("{} is there already: not added", job.0),
+        QueueEvent::Promoted { job } => format!("{} is due and waits", job.0),
+        QueueEvent::WorkerUp => "a worker looks for jobs".to_owned(),
+        QueueEvent::Fetched { job } => format!("{} is taken", job.0),
+        QueueEvent::Started { job } => format!("{} starts", job.0),
+        QueueEvent::Ended { job, ok: true } => format!("{} returns", job.0),
+        QueueEvent::Ended { job, ok: false } => format!("{} throws", job.0),
+        QueueEvent::Finished { job, how, kept } => {
+            let how = format!("{how:?}").to_lowercase();
+            format!("{} is {how}{}", job.0, if *kept { " and kept" } else { "" })
+        }
+        QueueEvent::Retried { job, state: now } => {
+            format!("{} is tried again{}", job.0, state(*now))
+        }
+        QueueEvent::Stalled { job } => format!("{} had stalled and waits again", job.0),
+        QueueEvent::Removed { job } => format!("{} is removed", job.0),
+        QueueEvent::Registered(registered) => format!(
+            "registration {} of {}, next {}",
+            registered.key.0,
+            registered.name,
+            clock(registered.next)
+        ),
+        QueueEvent::Unregistered { key } => format!("registration {} is removed", key.0),
+        QueueEvent::Refused { job, code } => format!("{} refused with {code}", job.0),
+    }
+}
+
+fn state(state: JobState) -> String {
+    match state {
+        JobState::Wait => ", waits".to_owned(),
+        JobState::Prioritized => ", waits by priority".to_owned(),
+        JobState::Delayed(until) => format!(", delayed until {}", clock(until)),
+    }
+}
+
+/// The day and the time of an instant, UTC: `10-06 09:35:00.123`.
+pub fn clock(at: Instant) -> String {
+    let ms = at.ms();
+    let (days, of_day) = (ms.div_euclid(86_400_000), ms.rem_euclid(86_400_000));
+    let date = bootrace_sim::civil::Date::from_days(days);
+    let (hours, minutes) = (of_day / 3_600_000, of_day / 60_000 % 60);
+    let (seconds, ms) = (of_day / 1000 % 60, of_day % 1000);
+    format!("{:02}-{:02} {hours:02}:{minutes:02}:{seconds:02}.{ms:03}", date.month, date.day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instant_is_shown_to_the_millisecond() {
+        assert_eq!(clock(Instant::from_ms(1_759_743_300_123)), "10-06 09:35:00.123");
+    }
+}
