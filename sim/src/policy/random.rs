@@ -5,8 +5,8 @@
 //! same in its next version, and a seed must mean the same for years.
 
 use crate::choices::{LifeName, Odds, Policy, Question, Site};
+use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
 
 /// Answers from a seed.
 pub struct Random {

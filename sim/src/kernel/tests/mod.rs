@@ -56,6 +56,7 @@ impl Servers for Echo {
     }
 
     fn request(&mut self, conn: ConnId, request: Ask, out: &mut Out<u32>) -> bool {
+        assert!(!self.closed.contains(&conn), "nothing comes after the close");
         match request {
             Ask::Echo(word) => {
                 self.heard.push((out.now.ms(), word));
