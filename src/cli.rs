@@ -4,7 +4,7 @@
 use crate::explore::{Exploration, explore};
 use crate::load::{self, Loaded, load};
 use crate::report::events::Names;
-use crate::report::{Report, Verdict, diagnostic, text, trace};
+use crate::report::{self, Report, Verdict, diagnostic, text, trace};
 use bootrace_sim::event::{Event, Stamp};
 use bootrace_sim::policy::Random;
 use bootrace_sim::scenario::{self, Diagnostic};
@@ -118,6 +118,8 @@ enum Format {
     Text,
     /// For programs
     Json,
+    /// For CI: JUnit XML, a suite for each scenario and a case for each expectation
+    Junit,
 }
 
 impl How {
@@ -150,10 +152,11 @@ fn run(file: &Path, how: &How) -> Exit {
     };
     let reports = reports(&loaded, how);
     let printed = match how.format {
-        Format::Text => reports.iter().map(text::run).collect(),
-        Format::Json => reports.first().map_or_else(String::new, json),
+        Format::Text => Ok(reports.iter().map(text::run).collect()),
+        Format::Json => Ok(reports.first().map_or_else(String::new, json)),
+        Format::Junit => junit(&reports),
     };
-    print(&printed, &reports)
+    print(printed, &reports)
 }
 
 fn compare(files: &[PathBuf], how: &How) -> Exit {
@@ -162,10 +165,11 @@ fn compare(files: &[PathBuf], how: &How) -> Exit {
     };
     let reports = reports(&loaded, how);
     let printed = match how.format {
-        Format::Text => text::compare(&reports),
-        Format::Json => json(&reports),
+        Format::Text => Ok(text::compare(&reports)),
+        Format::Json => Ok(json(&reports)),
+        Format::Junit => junit(&reports),
     };
-    print(&printed, &reports)
+    print(printed, &reports)
 }
 
 /// Loads every file, and says everything that is wrong with any of them.
@@ -230,6 +234,13 @@ fn json(value: &(impl serde::Serialize + ?Sized)) -> String {
     text
 }
 
+fn junit(reports: &[Report]) -> Result<String, Exit> {
+    report::junit::junit(reports).map_err(|error| {
+        eprintln!("error: cannot write the result as XML: {error}");
+        Exit::Io
+    })
+}
+
 fn replay(file: &Path, seed: u64, all: bool, as_trace: bool) -> Exit {
     let Some(loaded) = load_all(std::slice::from_ref(&file.to_owned())) else {
         return Exit::BadInput;
@@ -287,7 +298,10 @@ fn write(text: &str) -> Option<Exit> {
     None
 }
 
-fn print(text: &str, reports: &[Report]) -> Exit {
+fn print(printed: Result<String, Exit>, reports: &[Report]) -> Exit {
     let ends = reports.last().map_or(Exit::BadInput, |report| Exit::from(report.verdict));
-    write(text).unwrap_or(ends)
+    match printed {
+        Ok(text) => write(&text).unwrap_or(ends),
+        Err(exit) => exit,
+    }
 }

@@ -3,6 +3,7 @@
 
 pub mod diagnostic;
 pub mod events;
+pub mod junit;
 pub mod text;
 pub mod trace;
 

@@ -116,23 +116,26 @@ fn expectation(expected: &Expected) -> String {
         Status::NotAsDeclared => "FAIL",
         Status::Vacuous => "vacuous",
     };
+    format!("  {word:<8}{:<52}{}\n", sentence(expected), found(expected))
+}
+
+/// What was found of an expectation, and what is declared where it was violated.
+pub(super) fn found(expected: &Expected) -> String {
     let found = match (expected.worst, expected.median) {
         (Some((worst, seed)), Some(median)) => {
             format!("worst {} (seed {seed}), median {}", grouped(worst), grouped(median))
         }
         _ => "never judged".to_owned(),
     };
-    let violated = match expected.status {
-        Status::Holds => String::new(),
-        _ => format!(
-            "; violated in {}/{}, declared: {}",
-            expected.violated, expected.of, expected.declared
-        ),
-    };
-    format!("  {word:<8}{:<52}{found}{violated}\n", sentence(expected))
+    let Expected { status, violated, of, declared, .. } = expected;
+    match status {
+        Status::Holds => found,
+        _ => format!("{found}; violated in {violated}/{of}, declared: {declared}"),
+    }
 }
 
-fn sentence(expected: &Expected) -> String {
+/// An expectation in words.
+pub(super) fn sentence(expected: &Expected) -> String {
     let Expected { kind, property, schedule, relation, bound, .. } = expected;
     format!("{kind} {schedule}: {property} {relation} {}", grouped(*bound))
 }
