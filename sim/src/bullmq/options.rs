@@ -11,8 +11,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Options {
-    /// How often the job is tried. BullMQ's default of 0 means once.
-    pub attempts: u32,
+    /// How often the job is tried. A job that is made says 0 where nothing was said, which means
+    /// once; a scheduler's template says nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<u32>,
     /// How long it waits between attempts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backoff: Option<BackoffOptions>,
@@ -126,7 +128,7 @@ impl Options {
     pub fn new(defaults: &JobOptions, own: &JobOptions) -> Self {
         let ms = |span: Span| span.ms();
         Options {
-            attempts: own.attempts.or(defaults.attempts).unwrap_or(0),
+            attempts: own.attempts.or(defaults.attempts),
             backoff: own.backoff.or(defaults.backoff).map(BackoffOptions::from),
             delay: own.delay.or(defaults.delay).map(ms),
             priority: own.priority.or(defaults.priority),

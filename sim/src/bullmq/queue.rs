@@ -16,7 +16,7 @@ use crate::clock::Instant;
 use crate::redis::{self, Bytes, Command};
 use crate::servers::{Conn, Ctx, REDIS, Reply, Request};
 use std::rc::Rc;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, SetOnce};
 
 /// What `meta.version` says.
 const VERSION: &str = "bullmq:5.34.10";
@@ -26,7 +26,7 @@ const VERSION: &str = "bullmq:5.34.10";
 pub struct Client {
     conn: Conn,
     keys: Rc<Keys>,
-    ready: Rc<OnceCell<()>>,
+    ready: Rc<SetOnce<Result<(), QueueError>>>,
 }
 
 impl Client {
@@ -55,21 +55,32 @@ impl Client {
         self.conn.close();
     }
 
-    /// Waits until the connection is ready: `INFO` for ioredis, `INFO` for BullMQ. Whoever comes
-    /// first starts it; who waits goes on in the order of coming.
+    /// Makes the connection ready: `INFO` for ioredis, `INFO` for BullMQ. Called once, by whoever
+    /// opened it, who then goes on before those who wait.
     ///
     /// # Errors
     /// If the connection is closed meanwhile.
-    pub async fn ready(&self) -> Result<(), QueueError> {
-        let start = async {
-            self.command(Command::Info).await?;
-            self.command(Command::Info).await.map(drop)
-        };
-        self.ready.get_or_try_init(|| start).await.copied()
+    pub async fn connect(&self) -> Result<(), QueueError> {
+        let done = self.say_info_twice().await;
+        self.ready.set(done.clone()).expect("a connection is made ready once");
+        done
     }
 
-    async fn write_meta(&self) -> Result<(), QueueError> {
-        self.ready().await?;
+    async fn say_info_twice(&self) -> Result<(), QueueError> {
+        self.command(Command::Info).await?;
+        self.command(Command::Info).await.map(drop)
+    }
+
+    /// Waits until the connection is ready; who waits goes on in the order of coming.
+    ///
+    /// # Errors
+    /// If the connection is closed before.
+    pub async fn ready(&self) -> Result<(), QueueError> {
+        self.ready.wait().await.clone()
+    }
+
+    async fn start(&self) -> Result<(), QueueError> {
+        self.connect().await?;
         let pairs = vec![
             ("opts.maxLenEvents".into(), Bytes::from_int(10_000)),
             ("version".into(), VERSION.into()),
@@ -141,7 +152,7 @@ impl Queue {
         let starting = client.clone();
         ctx.spawn(async move {
             // Its errors are swallowed by BullMQ, too.
-            drop(starting.write_meta().await);
+            drop(starting.start().await);
         });
         Queue { client, repeat: Rc::default(), scheduler: Rc::default() }
     }
@@ -171,7 +182,8 @@ impl Queue {
         timestamp: i64,
         registration: Option<Bytes>,
     ) -> Result<(), QueueError> {
-        let options = &job.options;
+        let attempts = Some(job.options.attempts.unwrap_or(0));
+        let options = Options { attempts, ..job.options };
         let priority = options.priority.unwrap_or(0);
         let add = Box::new(AddJob {
             id: options.job_id.as_deref().map(Bytes::from),
@@ -249,7 +261,8 @@ impl Queue {
         let repeat = job.options.repeat.unwrap_or_default();
         let template = Options { repeat: None, ..job.options };
         let id = Bytes::from(id);
-        let (delay, timestamp) = (next.options.delay.unwrap_or(0), next.timestamp);
+        let delay = next.options.delay.unwrap_or(0);
+        self.info_once(&self.scheduler).await?;
         let call = AddJobScheduler {
             next_millis: next.millis,
             options: registration_options(job.name, &repeat),
@@ -258,10 +271,10 @@ impl Queue {
             priority: template.priority.unwrap_or(0),
             job_options: next.options_of(&id),
             id,
-            timestamp,
+            // The script's own time is taken when it is sent; the delay counts from then.
+            timestamp: ctx.now_ms(),
             delay,
         };
-        self.info_once(&self.scheduler).await?;
         self.client.script(Call::AddJobScheduler(Box::new(call))).await.map(drop)
     }
 
@@ -336,7 +349,6 @@ fn registration_options(name: Bytes, repeat: &RepeatOptions) -> RegistrationOpti
 /// The next iteration of a job scheduler.
 pub(super) struct Iteration {
     pub(super) millis: i64,
-    pub(super) timestamp: i64,
     options: Options,
 }
 
@@ -347,14 +359,20 @@ impl Iteration {
         Options { job_id, ..self.options.clone() }.to_json().into()
     }
 
-    /// The call that makes it, by the iteration that runs.
-    pub(super) fn update(self, registration: Bytes, data: Bytes, producer: Bytes) -> Call {
+    /// The call that makes it, by the iteration that runs, sent at `timestamp`.
+    pub(super) fn update(
+        self,
+        timestamp: i64,
+        registration: Bytes,
+        data: Bytes,
+        producer: Bytes,
+    ) -> Call {
         Call::UpdateJobScheduler(Box::new(UpdateJobScheduler {
             next_millis: self.millis,
             data,
             job_options: self.options_of(&registration),
             id: registration,
-            timestamp: self.timestamp,
+            timestamp,
             delay: self.options.delay.unwrap_or(0),
             priority: self.options.priority.unwrap_or(0),
             producer,
@@ -401,5 +419,5 @@ pub(super) fn next_iteration(ctx: &Ctx, options: Options) -> Result<Option<Itera
         repeat: Some(repeat),
         ..options
     };
-    Ok(Some(Iteration { millis, timestamp, options }))
+    Ok(Some(Iteration { millis, options }))
 }

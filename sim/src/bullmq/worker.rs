@@ -182,6 +182,10 @@ impl Worker {
             token: RefCell::default(),
             tokens: Cell::new(0),
         }));
+        // In the order in which the constructor comes to them: who waits first goes on first.
+        worker.connect();
+        ctx.spawn(worker.clone().check_stalled());
+        ctx.spawn(worker.clone().renew_locks());
         ctx.spawn(worker.clone().run());
         worker
     }
@@ -196,9 +200,8 @@ impl Worker {
 
     /// `run`: the main loop.
     async fn run(self) {
-        self.ctx().spawn(self.clone().check_stalled());
-        self.ctx().spawn(self.clone().renew_locks());
-        if self.connect().await.is_err() {
+        let Inner { main, blocking, .. } = &*self.0;
+        if main.ready().await.is_err() || blocking.ready().await.is_err() {
             return;
         }
         self.emit(QueueEvent::WorkerUp);
@@ -214,14 +217,13 @@ impl Worker {
         }
     }
 
-    /// Both connections, side by side: B names itself and both say INFO twice.
-    async fn connect(&self) -> Result<(), QueueError> {
-        let blocking = self.0.blocking.clone();
-        blocking.send(Command::ClientSetname("bull".into()));
-        // An error shows in the second `ready` below.
-        self.ctx().spawn(async move { drop(blocking.ready().await) });
-        self.0.main.ready().await?;
-        self.0.blocking.ready().await
+    /// Both connections, side by side: B names itself and both say INFO twice. Their errors show
+    /// to those who wait for them.
+    fn connect(&self) {
+        self.0.blocking.send(Command::ClientSetname("bull".into()));
+        for client in [self.0.main.clone(), self.0.blocking.clone()] {
+            self.ctx().spawn(async move { drop(client.connect().await) });
+        }
     }
 
     /// The inner loop of `run`: fetches until enough jobs are under way, or none is to be had.
@@ -389,7 +391,8 @@ impl Worker {
             return Ok(());
         };
         info_once(&self.0.main, &self.0.scheduler).await?;
-        let call = next.update(registration.clone(), job.data.clone(), job.id.clone());
+        let (key, data, id) = (registration.clone(), job.data.clone(), job.id.clone());
+        let call = next.update(self.ctx().now_ms(), key, data, id);
         self.0.main.script(call).await.map(drop)
     }
 
@@ -429,7 +432,7 @@ impl Worker {
         let (id, token) = (job.id.clone(), job.token.clone());
         let timestamp = self.ctx().now_ms();
         let failed_reason = Bytes::from("failed");
-        if job.attempts_made + 1 < job.options.attempts {
+        if job.attempts_made + 1 < job.options.attempts.unwrap_or(0) {
             let delay = job.options.retry_delay(job.attempts_made + 1);
             let call = if delay > 0 {
                 Call::MoveToDelayed(Box::new(MoveToDelayed {
@@ -464,7 +467,7 @@ impl Worker {
             outcome,
             token: job.token.clone(),
             keep,
-            attempts: job.options.attempts,
+            attempts: job.options.attempts.unwrap_or(0),
             fetch_next: fetch_next && !self.0.closing.get(),
             options: self.0.fetch.clone(),
         };
