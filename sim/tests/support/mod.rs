@@ -444,7 +444,9 @@ impl Seen {
                 }
             }
             QueueEvent::Started { job } => {
-                let job = self.jobs.get_mut(job).expect("it was added");
+                // A job whose hash was deleted under it (the other copy of its id finished) has no
+                // name, and does nothing.
+                let Some(job) = self.jobs.get_mut(job) else { return };
                 if !std::mem::replace(&mut job.started, true) {
                     let tick = job.tick.map_or(now, Instant::ms);
                     self.window(tick).firings += 1;
