@@ -82,11 +82,6 @@ struct Front {
 }
 
 impl Servers {
-    /// The Redis server.
-    pub fn redis(&self) -> &Redis {
-        &self.redis
-    }
-
     fn execute(&mut self, conn: ConnId, request: Request, out: &mut Out<Reply>) -> bool {
         let client = ClientId(conn.0);
         let dirty = self.redis.db().dirty();
