@@ -5,7 +5,7 @@ use crate::explore::{Exploration, explore};
 use crate::load::{self, Loaded, load};
 use crate::report::events::Names;
 use crate::report::{self, Report, Verdict, diagnostic, text, trace};
-use bootrace_sim::event::{Event, Stamp};
+use bootrace_sim::event::{Event, Stamp, StepResult};
 use bootrace_sim::policy::Random;
 use bootrace_sim::scenario::{self, Diagnostic};
 use clap::{Parser, Subcommand, ValueEnum};
@@ -267,7 +267,13 @@ fn replay(file: &Path, seed: u64, all: bool, as_trace: bool) -> Exit {
 
 /// Whether an event changes something that a person would ask about.
 fn tells(event: &Event) -> bool {
-    !matches!(event, Event::Command { .. } | Event::Answered { .. } | Event::Closed { .. })
+    !matches!(
+        event,
+        Event::Command { .. }
+            | Event::Answered { .. }
+            | Event::Closed { .. }
+            | Event::StepEnded(_, StepResult::Done)
+    )
 }
 
 fn explain(code: &str) -> Exit {

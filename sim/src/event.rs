@@ -34,6 +34,37 @@ pub struct ReleaseId(pub u16);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ServiceId(pub u16);
 
+/// A step of a release: its number among all steps of it, those within others too.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct StepId {
+    /// Whose step.
+    pub release: ReleaseId,
+    /// Which, in the order of the file.
+    pub step: u16,
+}
+
+/// What a step came to.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum StepResult {
+    /// It did what it says.
+    Done,
+    /// It did nothing and that is no error: the lock was held, there was nothing to remove.
+    Nothing,
+    /// It threw.
+    Failed,
+}
+
+/// What asked for a change of a queue.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum By {
+    /// A step of a release.
+    Step(StepId),
+    /// The library's worker.
+    Worker,
+    /// A processor, in its job's steps.
+    Processor,
+}
+
 /// One typed fact.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Event {
@@ -42,6 +73,12 @@ pub enum Event {
         /// The release that it runs.
         release: ReleaseId,
     },
+    /// A process has done its start-up steps, all that it waits for.
+    StartedUp,
+    /// A process begins a step of its release.
+    StepBegan(StepId),
+    /// A step is done: what it came to. One that fails is tried again, ignored, or ends the process.
+    StepEnded(StepId, StepResult),
     /// A process was asked to end (SIGTERM).
     Terminated,
     /// A process ended by itself.
@@ -80,7 +117,7 @@ pub enum Event {
     /// The run was stopped because it would not end.
     OutOfSteps,
     /// Something changed in a queue.
-    Queue(QueueId, QueueEvent),
+    Queue(QueueId, By, QueueEvent),
     /// Rows were committed in the database.
     Rows {
         /// The queue of the job that wrote them.
@@ -114,6 +151,20 @@ pub enum Plan {
         /// The number.
         replicas: u32,
     },
+    /// The clocks of a service's containers step.
+    Clock {
+        /// The service.
+        service: ServiceId,
+        /// By how many milliseconds.
+        ms: i64,
+    },
+    /// Redis executes nothing until an instant.
+    RedisSlow {
+        /// The instant.
+        until: Instant,
+    },
+    /// Redis loses everything.
+    RedisFlushed,
     /// From here on nothing fails any more.
     Calm,
 }

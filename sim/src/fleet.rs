@@ -5,11 +5,12 @@
 //! and nothing of what they run; what it leaves open is asked of the run's choices.
 
 use crate::choices::{Label, LifeId, LifeName, Odds, Site};
+use crate::civil::Zone;
 use crate::clock::{Clock, Instant, Span};
 use crate::event::{Event, Plan, ReleaseId, ServiceId};
 use crate::kernel::{Boot, End, Kernel, ProcId};
-use crate::release::{self, Image, label};
-use crate::scenario::{Change, Quota, Range, Restart, Rollout, Scenario, Service};
+use crate::release::{self, Image, Place, label};
+use crate::scenario::{Change, Happens, Mishap, Quota, Range, Restart, Rollout, Scenario, Service};
 use crate::servers::{CONNECTION, Ctx, Servers};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -27,6 +28,8 @@ pub(crate) struct Fleet {
     services: Vec<State>,
     containers: Vec<Container>,
     todo: Vec<Todo>,
+    /// How often a person ran something.
+    scripts: u32,
     calm: bool,
 }
 
@@ -37,6 +40,8 @@ struct State {
     /// Which rollout its new containers belong to.
     rollout: u32,
     rolling: bool,
+    /// How the rollout under way, or the last one, goes.
+    how: Rollout,
     ordinals: u32,
 }
 
@@ -88,6 +93,7 @@ impl Fleet {
             replicas: service.replicas,
             rollout: 0,
             rolling: false,
+            how: service.rollout,
             ordinals: 0,
         };
         let mut fleet = Fleet {
@@ -95,6 +101,7 @@ impl Fleet {
             image: Rc::new(Image::new(scenario.clone())),
             containers: Vec::new(),
             todo: Vec::new(),
+            scripts: 0,
             calm: false,
             scenario,
         };
@@ -114,10 +121,10 @@ impl Fleet {
         fleet
     }
 
-    /// Does what was planned under a token.
-    pub(crate) fn due(&mut self, kernel: &mut Kernel<Servers>, token: u32) {
+    /// Does what was planned under a token. What befalls a server is for the caller to do.
+    pub(crate) fn due(&mut self, kernel: &mut Kernel<Servers>, token: u32) -> Option<Mishap> {
         match self.todo[token as usize] {
-            Todo::Event(event) => self.change(kernel, event),
+            Todo::Event(event) => return self.happen(kernel, event),
             Todo::Start(container) => self.start(kernel, container),
             Todo::Kill(container) => {
                 if let Stage::Ending { proc } = self.containers[container].stage {
@@ -130,6 +137,7 @@ impl Fleet {
                 kernel.emit(LifeId::WORLD, Event::Plan(Plan::Calm));
             }
         }
+        None
     }
 
     /// Takes note of the processes that ended.
@@ -141,8 +149,10 @@ impl Fleet {
                 }
                 Stage::Pending | Stage::Dead | Stage::Gone => false,
             };
-            let container = self.containers.iter().position(has);
-            self.container_ended(kernel, container.expect("every process is a container's"), end);
+            // A person's process is no container's: nobody waits for it.
+            if let Some(container) = self.containers.iter().position(has) {
+                self.container_ended(kernel, container, end);
+            }
         }
     }
 
@@ -152,34 +162,89 @@ impl Fleet {
         kernel.plan(at, token);
     }
 
-    fn change(&mut self, kernel: &mut Kernel<Servers>, event: usize) {
-        let event = &self.scenario.events[event];
-        let service = usize::from(event.service.0);
-        let named = event.service;
-        match event.change {
-            Change::Deploy(release) => self.roll_out(kernel, named, release),
-            Change::Restart => self.roll_out(kernel, named, self.services[service].release),
+    fn happen(&mut self, kernel: &mut Kernel<Servers>, event: usize) -> Option<Mishap> {
+        let scenario = self.scenario.clone();
+        match &scenario.events[event].happens {
+            Happens::To(service, change) => self.change(kernel, *service, *change),
+            Happens::ByHand(release) => self.by_hand(kernel, *release),
+            Happens::InRedis(mishap) => return Some(mishap.clone()),
+        }
+        None
+    }
+
+    fn change(&mut self, kernel: &mut Kernel<Servers>, service: ServiceId, change: Change) {
+        let usual = self.scenario.services[usize::from(service.0)].rollout;
+        match change {
+            Change::Deploy(release, how) => {
+                self.roll_out(kernel, service, release, how.unwrap_or(usual));
+            }
+            Change::Restart => {
+                let release = self.services[usize::from(service.0)].release;
+                self.roll_out(kernel, service, release, usual);
+            }
             Change::Scale(replicas) => {
-                self.services[service].replicas = replicas;
-                let plan = Plan::Scale { service: named, replicas };
-                kernel.emit(LifeId::WORLD, Event::Plan(plan));
-                self.reconcile(kernel, service);
+                self.services[usize::from(service.0)].replicas = replicas;
+                kernel.emit(LifeId::WORLD, Event::Plan(Plan::Scale { service, replicas }));
+                self.reconcile(kernel, usize::from(service.0));
             }
             Change::Kill(count) => {
-                let running =
-                    self.containers.iter().filter(|container| container.service == service);
-                let procs = running.filter_map(|container| match container.stage {
-                    Stage::Running { proc, .. } | Stage::Ending { proc } => Some(proc),
-                    Stage::Pending | Stage::Dead | Stage::Gone => None,
-                });
-                procs.take(count as usize).for_each(|proc| kernel.kill(proc));
+                let running = self.running(service).take(count as usize);
+                running.for_each(|(proc, _)| kernel.kill(proc));
+            }
+            Change::Pause(span) => {
+                for (proc, life) in self.running(service) {
+                    let span = draw(kernel, life, &span);
+                    kernel.freeze(proc, span);
+                }
+            }
+            Change::Clock(ms) => {
+                kernel.emit(LifeId::WORLD, Event::Plan(Plan::Clock { service, ms }));
+                self.running(service).for_each(|(proc, _)| kernel.step_clock(proc, ms * 1_000_000));
             }
         }
     }
 
-    fn roll_out(&mut self, kernel: &mut Kernel<Servers>, service: ServiceId, release: ReleaseId) {
+    /// The processes of a service, the lowest ordinals first.
+    fn running(&self, service: ServiceId) -> impl Iterator<Item = (ProcId, LifeId)> {
+        let of = self
+            .containers
+            .iter()
+            .filter(move |container| container.service == usize::from(service.0));
+        of.filter_map(|container| match container.stage {
+            Stage::Running { proc, .. } | Stage::Ending { proc } => Some((proc, container.life)),
+            Stage::Pending | Stage::Dead | Stage::Gone => None,
+        })
+    }
+
+    /// A person runs steps: a process of its own, which nobody starts again.
+    fn by_hand(&mut self, kernel: &mut Kernel<Servers>, release: ReleaseId) {
+        self.scripts += 1;
+        let name = LifeName { service: "operator".into(), ordinal: self.scripts, life: 1 };
+        let life = kernel.choices().enter(name);
+        let network = self.scenario.services.len();
+        let boot = Boot {
+            life,
+            release,
+            clock: Clock::default(),
+            zone: Zone::utc(),
+            network: u16::try_from(network).expect("the parser bounds services"),
+            dies_at: None,
+        };
+        let image = self.image.clone();
+        let place = Place { service: None, ordinal: self.scripts, first_boot: true };
+        kernel.boot(boot, |ctx: Ctx| release::main(ctx, image, release, place));
+    }
+
+    fn roll_out(
+        &mut self,
+        kernel: &mut Kernel<Servers>,
+        service: ServiceId,
+        release: ReleaseId,
+        how: Rollout,
+    ) {
         let state = &mut self.services[usize::from(service.0)];
         state.release = release;
+        state.how = how;
         state.rollout += 1;
         state.rolling = true;
         kernel.emit(LifeId::WORLD, Event::Plan(Plan::Deploy { service, release }));
@@ -189,7 +254,7 @@ impl Fleet {
     /// Brings a service nearer to what it should be: Kubernetes' Deployment controller.
     fn reconcile(&mut self, kernel: &mut Kernel<Servers>, service: usize) {
         let replicas = self.services[service].replicas;
-        let (surge, unavailable) = match self.scenario.services[service].rollout {
+        let (surge, unavailable) = match self.services[service].how {
             Rollout::Recreate => (0, replicas),
             Rollout::Rolling { max_surge, max_unavailable } => {
                 (max_surge.of(replicas, true), max_unavailable.of(replicas, false))
@@ -199,7 +264,7 @@ impl Fleet {
         let unavailable = if surge == 0 { unavailable.max(1) } else { unavailable };
         self.remove_old(kernel, service, replicas.saturating_sub(unavailable));
         self.remove_surplus(kernel, service, replicas);
-        let recreate = self.scenario.services[service].rollout == Rollout::Recreate;
+        let recreate = self.services[service].how == Rollout::Recreate;
         while self.count(service, true, |stage| stage != Stage::Gone) < replicas
             && self.count_all(service) < replicas + surge
             && !(recreate && self.count(service, false, |stage| stage != Stage::Gone) > 0)
@@ -329,7 +394,12 @@ impl Fleet {
             dies_at: self.dies_at(kernel, life, container.service),
         };
         let image = self.image.clone();
-        let proc = kernel.boot(boot, |ctx: Ctx| release::main(ctx, image, release));
+        let who = Place {
+            service: Some(ServiceId(boot.network)),
+            ordinal: container.ordinal,
+            first_boot: container.lives == 1,
+        };
+        let proc = kernel.boot(boot, |ctx: Ctx| release::main(ctx, image, release, who));
         let service = container.service;
         self.containers[place].stage = Stage::Running { proc, since: kernel.now() };
         self.reconcile(kernel, service);

@@ -16,6 +16,7 @@ pub mod redis;
 mod release;
 pub mod scenario;
 pub mod servers;
+pub mod ticks;
 mod world;
 
 pub use world::{MAX_STEPS, Outcome, run};

@@ -4,22 +4,27 @@
 //! Steps that are not awaited are tasks of their own and really interleave. An error that nobody
 //! handles ends the process with exit code 1, as in Node. Nothing here coordinates containers.
 
+mod processor;
+mod statement;
+
 use crate::bullmq::QueueError;
 use crate::bullmq::keys::Keys;
 use crate::bullmq::options::{Options, RepeatOptions};
 use crate::bullmq::queue::{NewJob, Queue};
-use crate::bullmq::worker::{Job, Processing, Processor, Worker};
+use crate::bullmq::worker::{Processor, Worker};
 use crate::choices::Label;
 use crate::civil::Zone;
 use crate::clock::{Instant, Span};
-use crate::database::{Statement, Write};
-use crate::event::{JobId, QueueId, ReleaseId};
+use crate::event::{By, Event, QueueId, ReleaseId, ServiceId, StepId, StepResult};
 use crate::scenario::{
-    self, Action, Add, JobOptions, JobStep, OnError, Outcome, Range, Repeat, Scenario, Step,
-    Template,
+    self, Action, Add, Condition, JobOptions, OnError, Range, Repeat, Scenario, Step, Template,
 };
-use crate::servers::{Conn, Ctx, DATABASE, FIRST_DRAW, Request};
+use crate::servers::{Ctx, FIRST_DRAW};
+use crate::ticks::Ticks;
 use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -27,6 +32,7 @@ use std::sync::Arc;
 pub(crate) struct Image {
     scenario: Arc<Scenario>,
     keys: Vec<Rc<Keys>>,
+    ticks: Vec<Ticks>,
 }
 
 impl Image {
@@ -35,27 +41,42 @@ impl Image {
             let id = QueueId(u16::try_from(id).expect("the parser bounds the number of queues"));
             Rc::new(Keys::new(id, &queue.prefix, &queue.name))
         };
-        Image { keys: scenario.queues.iter().enumerate().map(queue).collect(), scenario }
+        Image {
+            keys: scenario.queues.iter().enumerate().map(queue).collect(),
+            ticks: scenario.schedules.iter().map(|schedule| schedule.recurrence.ticks()).collect(),
+            scenario,
+        }
     }
 }
 
-/// A step of a release by its place, so that a task can hold it.
+/// Which container a process is of, as its code can know it.
 #[derive(Clone, Copy)]
+pub(crate) struct Place {
+    /// The service; a person's process has none.
+    pub(crate) service: Option<ServiceId>,
+    pub(crate) ordinal: u32,
+    pub(crate) first_boot: bool,
+}
+
+/// A step of a list, so that a task can hold it.
+#[derive(Clone)]
 struct StepRef {
     release: ReleaseId,
-    step: usize,
-    /// The step of a timer's list.
-    nested: Option<usize>,
+    list: Arc<[Step]>,
+    place: usize,
 }
 
 impl StepRef {
-    fn of(self, scenario: &Scenario) -> &Step {
-        let step = &scenario.releases[usize::from(self.release.0)].steps[self.step];
-        match (self.nested, &step.action) {
-            (Some(nested), Action::Timer { steps, .. }) => &steps[nested],
-            (None, _) => step,
-            (Some(_), _) => unreachable!("only a timer has steps"),
-        }
+    fn all(release: ReleaseId, list: &Arc<[Step]>) -> impl Iterator<Item = StepRef> {
+        (0..list.len()).map(move |place| StepRef { release, list: list.clone(), place })
+    }
+
+    fn step(&self) -> &Step {
+        &self.list[self.place]
+    }
+
+    fn id(&self) -> StepId {
+        StepId { release: self.release, step: self.step().number }
     }
 }
 
@@ -63,28 +84,38 @@ impl StepRef {
 struct Process {
     ctx: Ctx,
     image: Rc<Image>,
+    place: Place,
     queues: RefCell<Vec<Option<Queue>>>,
     workers: RefCell<Vec<Worker>>,
-    database: RefCell<Vec<Conn>>,
+    database: RefCell<statement::Pool>,
+    /// What the steps that were begun came to, by their numbers; none as long as they go on.
+    came: RefCell<BTreeMap<u16, Option<StepResult>>>,
 }
 
 /// The process of a container that runs `release`.
-pub(crate) async fn main(ctx: Ctx, image: Rc<Image>, release: ReleaseId) {
-    let queues = RefCell::new(vec![None; image.keys.len()]);
-    let process = Process {
-        ctx: ctx.clone(),
-        image,
-        queues,
+pub(crate) async fn main(ctx: Ctx, image: Rc<Image>, release: ReleaseId, place: Place) {
+    let process = Rc::new(Process {
+        queues: RefCell::new(vec![None; image.keys.len()]),
         workers: RefCell::default(),
         database: RefCell::default(),
-    };
-    let process = Rc::new(process);
+        came: RefCell::default(),
+        ctx: ctx.clone(),
+        image,
+        place,
+    });
     ctx.spawn(process.clone().shut_down());
-    let steps = process.image.scenario.releases[usize::from(release.0)].steps.len();
-    for step in 0..steps {
-        process.take(StepRef { release, step, nested: None }, None).await;
+    let release_of = &process.image.scenario.releases[usize::from(release.0)];
+    for step in StepRef::all(release, &release_of.steps) {
+        process.take(step, None).await;
+    }
+    ctx.emit(Event::StartedUp);
+    if release_of.by_hand {
+        process.close().await;
     }
 }
+
+/// A step under way.
+type Taking = Pin<Box<dyn Future<Output = ()>>>;
 
 impl Process {
     fn scenario(&self) -> &Scenario {
@@ -94,59 +125,133 @@ impl Process {
     /// Begins a step, and waits for it if the code does. `window` is the tick of the timer that
     /// runs it.
     async fn take(self: &Rc<Self>, step: StepRef, window: Option<i64>) {
-        let process = self.clone();
-        let taking = async move {
-            let result = process.act(step, window).await;
-            if result.is_err() && step.of(process.scenario()).on_error == OnError::Exit {
-                process.ctx.exit(1);
-            }
-        };
-        if step.of(self.scenario()).awaited {
+        let awaited = step.step().awaited;
+        let Some(taking) = self.taking(step, window) else { return };
+        if awaited {
             taking.await;
         } else {
             self.ctx.spawn(taking);
         }
     }
 
-    async fn act(self: &Rc<Self>, at: StepRef, window: Option<i64>) -> Result<(), QueueError> {
-        match &at.of(self.scenario()).action {
-            Action::Add(add) => self.add(add, window).await,
+    /// A step under way; none if it is passed over.
+    fn taking(self: &Rc<Self>, at: StepRef, window: Option<i64>) -> Option<Taking> {
+        let number = at.step().number;
+        if !self.is_due(at.step()) {
+            return None;
+        }
+        self.came.borrow_mut().insert(number, None);
+        let process = self.clone();
+        Some(Box::pin(async move {
+            let mut tries = 0;
+            loop {
+                process.ctx.emit(Event::StepBegan(at.id()));
+                let result = process.act(&at, window).await;
+                let result = result.unwrap_or(StepResult::Failed);
+                process.ctx.emit(Event::StepEnded(at.id(), result));
+                process.came.borrow_mut().insert(number, Some(result));
+                if result != StepResult::Failed {
+                    return;
+                }
+                match at.step().on_error {
+                    OnError::Ignore => return,
+                    OnError::Retry { times, delay } if tries < times => {
+                        tries += 1;
+                        process.ctx.sleep(delay).await;
+                    }
+                    OnError::Exit | OnError::Retry { .. } => return process.ctx.exit(1),
+                }
+            }
+        }))
+    }
+
+    /// Whether a step is done here and now.
+    fn is_due(&self, step: &Step) -> bool {
+        let came = self.came.borrow();
+        !(step.once && came.contains_key(&step.number))
+            && step.when.iter().all(|condition| match condition {
+                Condition::Env(name, value) => self.place.service.is_some_and(|service| {
+                    let env = &self.scenario().services[usize::from(service.0)].env;
+                    env.iter().any(|(key, is)| key == name && is == value)
+                }),
+                Condition::Ordinal(ordinal) => self.place.ordinal == *ordinal,
+                Condition::FirstBoot(first) => self.place.first_boot == *first,
+                Condition::Came(step, result) => came.get(step) == Some(&Some(*result)),
+            })
+    }
+
+    async fn act(
+        self: &Rc<Self>,
+        at: &StepRef,
+        window: Option<i64>,
+    ) -> Result<StepResult, QueueError> {
+        let by = By::Step(at.id());
+        let found = |found| if found { StepResult::Done } else { StepResult::Nothing };
+        match &at.step().action {
+            Action::Add(add) => self.add(add, by, window).await?,
             Action::UpsertJobScheduler { queue, id, repeat, name, options } => {
                 let job = self.job(*queue, name, options, Some(repeat), window);
-                self.queue(*queue).upsert_job_scheduler(id, job).await
+                self.queue(*queue, by).upsert_job_scheduler(id, job).await?;
             }
             Action::RemoveRepeatable { queue, name, repeat, job_id } => {
                 let job_id = job_id.as_deref().map(str::to_owned);
                 let repeat = RepeatOptions { job_id, ..RepeatOptions::from(repeat) };
-                self.queue(*queue).remove_repeatable(name, repeat).await.map(drop)
+                return self.queue(*queue, by).remove_repeatable(name, repeat).await.map(found);
             }
             Action::RemoveJobScheduler { queue, id } => {
-                self.queue(*queue).remove_job_scheduler(id).await.map(drop)
+                return self.queue(*queue, by).remove_job_scheduler(id).await.map(found);
             }
-            Action::Worker(worker) => {
-                self.start_worker(worker);
-                Ok(())
+            Action::Open(queue) => drop(self.queue(*queue, by)),
+            Action::Worker(worker) => self.start_worker(worker),
+            Action::Timer { .. } => self.ctx.spawn(self.clone().keep_time(at.clone())),
+            Action::Sleep(range) => self.ctx.sleep(self.draw(range)).await,
+            Action::Database(step) => {
+                return self.statement_of(step, window).await.map(found);
             }
-            Action::Timer { .. } => {
-                self.ctx.spawn(self.clone().keep_time(at));
-                Ok(())
+            Action::Parallel(steps) => self.side_by_side(at.release, steps, window).await,
+        }
+        Ok(StepResult::Done)
+    }
+
+    /// `Promise.all`: begins all steps in their order and waits for those that are awaited.
+    async fn side_by_side(
+        self: &Rc<Self>,
+        release: ReleaseId,
+        steps: &Arc<[Step]>,
+        window: Option<i64>,
+    ) {
+        let left = Rc::new(std::cell::Cell::new(0_usize));
+        let done = Rc::new(tokio::sync::Notify::new());
+        for step in StepRef::all(release, steps) {
+            let awaited = step.step().awaited;
+            let Some(taking) = self.taking(step, window) else { continue };
+            if !awaited {
+                self.ctx.spawn(taking);
+                continue;
             }
-            Action::Sleep(range) => {
-                self.ctx.sleep(self.draw(range)).await;
-                Ok(())
-            }
+            left.set(left.get() + 1);
+            let (left, done) = (left.clone(), done.clone());
+            self.ctx.spawn(async move {
+                taking.await;
+                left.set(left.get() - 1);
+                done.notify_one();
+            });
+        }
+        while left.get() > 0 {
+            done.notified().await;
         }
     }
 
     /// The Queue object of this process: a singleton, opened by its first use.
-    fn queue(&self, id: QueueId) -> Queue {
+    fn queue(&self, id: QueueId, by: By) -> Queue {
         let open = || Queue::open(&self.ctx, self.image.keys[usize::from(id.0)].clone());
-        self.queues.borrow_mut()[usize::from(id.0)].get_or_insert_with(open).clone()
+        let queue = self.queues.borrow_mut()[usize::from(id.0)].get_or_insert_with(open).clone();
+        queue.by(by)
     }
 
-    async fn add(&self, add: &Add, window: Option<i64>) -> Result<(), QueueError> {
+    async fn add(&self, add: &Add, by: By, window: Option<i64>) -> Result<(), QueueError> {
         let job = self.job(add.queue, &add.name, &add.options, add.repeat.as_ref(), window);
-        self.queue(add.queue).add(job).await
+        self.queue(add.queue, by).add(job).await
     }
 
     fn job(
@@ -158,14 +263,23 @@ impl Process {
         window: Option<i64>,
     ) -> NewJob {
         let defaults = &self.scenario().queues[usize::from(queue.0)].defaults;
+        let window = own.job_id.as_ref().and_then(|id| self.window(id, window));
         let options = Options {
             job_id: own.job_id.as_ref().map(|id| id.render(window)),
             repeat: repeat.map(RepeatOptions::from),
             ..Options::new(defaults, own)
         };
-        let names_window = own.job_id.as_ref().is_some_and(Template::names_window);
-        let tick = window.filter(|_| names_window).map(Instant::from_ms);
-        NewJob { name: name.into(), data: "{}".into(), options, tick }
+        NewJob { name: name.into(), data: "{}".into(), options, tick: window.map(Instant::from_ms) }
+    }
+
+    /// The tick that a text names: that of the timer which runs the step, or the last one of its
+    /// schedule, as this process's clock has it.
+    fn window(&self, text: &Template, timer: Option<i64>) -> Option<i64> {
+        match text.schedule {
+            _ if !text.names_window() => None,
+            Some(schedule) => self.image.ticks[schedule].at_or_before(self.ctx.now_ms()),
+            None => timer,
+        }
     }
 
     fn start_worker(self: &Rc<Self>, options: &scenario::Worker) {
@@ -176,71 +290,6 @@ impl Process {
         self.workers.borrow_mut().push(worker);
     }
 
-    /// The processor: what the scenario says that jobs of that name do; nothing for other jobs.
-    fn processing(self: Rc<Self>, queue: QueueId, job: Rc<Job>) -> Processing {
-        Box::pin(async move {
-            let scenario = self.image.scenario.clone();
-            let does = |does: &&scenario::Job| {
-                does.name.as_bytes() == job.name.as_bytes()
-                    && does.queue.is_none_or(|only| only == queue)
-            };
-            let Some(does) = scenario.jobs.iter().find(does) else { return true };
-            for step in &does.steps {
-                if self.work(queue, &job, step).await.is_err() {
-                    return false;
-                }
-            }
-            let attempt = (job.attempts_made as usize).min(does.outcomes.len() - 1);
-            match does.outcomes[attempt] {
-                Outcome::Ok => true,
-                Outcome::Fail => false,
-                Outcome::Exit => {
-                    self.ctx.exit(1);
-                    std::future::pending().await
-                }
-            }
-        })
-    }
-
-    async fn work(&self, queue: QueueId, job: &Job, step: &JobStep) -> Result<(), QueueError> {
-        match step {
-            JobStep::Query(takes) => {
-                let takes = self.draw(takes);
-                self.statement(Statement { takes, writes: None }).await?;
-            }
-            JobStep::Write { rows, batches, takes } => {
-                let takes = self.draw(takes);
-                let takes = Span::from_nanos(takes.nanos() / i64::from(*batches));
-                for batch in 0..u64::from(*batches) {
-                    let job = JobId(job.id.clone());
-                    let rows = share(*rows, u64::from(*batches), batch);
-                    self.statement(Statement { takes, writes: Some(Write { queue, job, rows }) })
-                        .await?;
-                }
-            }
-            JobStep::Sleep(range) => {
-                // A kill point in the middle: a wait has no send and no reply that could be one.
-                let span = self.draw(range);
-                let half = Span::from_nanos(span.nanos() / 2);
-                self.ctx.sleep(half).await;
-                self.ctx.kill_point();
-                self.ctx.sleep(Span::from_nanos(span.nanos() - half.nanos())).await;
-            }
-            JobStep::Block(range) => self.ctx.block(self.draw(range)).await,
-            JobStep::Add(add) => self.add(add, None).await?,
-        }
-        Ok(())
-    }
-
-    /// Runs a statement on a connection of the process's pool.
-    async fn statement(&self, statement: Statement) -> Result<(), QueueError> {
-        let idle = self.database.borrow_mut().pop();
-        let conn = idle.unwrap_or_else(|| self.ctx.connect(DATABASE));
-        conn.call(Request::Database(statement)).await?;
-        self.database.borrow_mut().push(conn);
-        Ok(())
-    }
-
     fn draw(&self, range: &Range) -> Span {
         self.ctx.draw(label(range), range.least, range.most)
     }
@@ -248,8 +297,7 @@ impl Process {
     /// An in-process cron: arms a timer for the next tick, and at each runs its steps, without
     /// waiting for those of the tick before.
     async fn keep_time(self: Rc<Self>, at: StepRef) {
-        let scenario = self.image.scenario.clone();
-        let Action::Timer { pattern, zone, steps } = &at.of(&scenario).action else {
+        let Action::Timer { pattern, zone, steps } = &at.step().action else {
             unreachable!("a timer's step is a timer");
         };
         let zone: Zone = zone.clone().unwrap_or_else(|| self.ctx.zone());
@@ -257,16 +305,20 @@ impl Process {
         while let Some(tick) = pattern.next(last, &zone) {
             let wait = (tick - self.ctx.now_ms()).max(0);
             self.ctx.sleep(Span::from_ms(wait)).await;
-            for nested in 0..steps.len() {
-                self.take(StepRef { nested: Some(nested), ..at }, Some(tick)).await;
+            for step in StepRef::all(at.release, steps) {
+                self.take(step, Some(tick)).await;
             }
             last = tick.max(self.ctx.now_ms());
         }
     }
 
-    /// On SIGTERM: closes the workers (which waits for their jobs), then the queues, then exits.
     async fn shut_down(self: Rc<Self>) {
         self.ctx.terminated().await;
+        self.close().await;
+    }
+
+    /// Closes the workers (which waits for their jobs), then the queues, then exits.
+    async fn close(&self) {
         let workers = self.workers.take();
         for worker in workers {
             // A connection that is closed already is what was wanted.
@@ -286,11 +338,6 @@ pub(crate) fn label(range: &Range) -> Label {
     Label(FIRST_DRAW + range.draw)
 }
 
-/// How many of `rows` the `batch`-th of `batches` writes: the remainder goes to the first ones.
-fn share(rows: u64, batches: u64, batch: u64) -> u64 {
-    rows / batches + u64::from(batch < rows % batches)
-}
-
 impl Template {
     /// The text, with the window's tick in milliseconds for `{window}`.
     fn render(&self, window: Option<i64>) -> String {
@@ -300,17 +347,5 @@ impl Template {
 
     fn names_window(&self) -> bool {
         self.pieces.len() > 1
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::share;
-
-    #[test]
-    fn batches_share_all_rows() {
-        let shares: Vec<u64> = (0..44).map(|batch| share(43_149, 44, batch)).collect();
-        assert_eq!(shares.iter().sum::<u64>(), 43_149);
-        assert_eq!((shares[0], shares[43]), (981, 980));
     }
 }

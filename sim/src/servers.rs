@@ -6,7 +6,7 @@
 use crate::bullmq::scripts::{self, Call, QueueCall, Returned};
 use crate::choices::Label;
 use crate::clock::Instant;
-use crate::database::{Database, Statement};
+use crate::database::{Database, Does, Done, Statement};
 use crate::event::{Event, QueueEvent, ServerId};
 use crate::kernel::{self, ConnId, Out};
 use crate::redis::{self, ClientId, Command, Redis};
@@ -43,12 +43,13 @@ pub enum Reply {
     Redis(redis::Reply),
     /// What a script returned.
     Script(Returned),
-    /// A statement is done.
-    Database,
+    /// A statement is done: whether anything came of it.
+    Database(bool),
 }
 
 /// The words that are not a command's, before those that are.
-const OWN_LABELS: [&str; 3] = ["connection", "query", "write"];
+const OWN_LABELS: [&str; 8] =
+    ["connection", "query", "write", "lock", "unlock", "insert", "delete", "find"];
 
 /// The label of what is no request: a connection's close, a tie.
 pub const CONNECTION: Label = Label(0);
@@ -72,6 +73,9 @@ pub struct Servers {
     fronts: Vec<Front>,
     events: Vec<QueueEvent>,
     unblocked: Vec<ClientId>,
+    /// Until when Redis executes nothing, and what came meanwhile.
+    stalled: Option<Instant>,
+    stalled_requests: VecDeque<(ConnId, Request)>,
 }
 
 /// A connection, as its server sees it.
@@ -82,6 +86,16 @@ struct Front {
 }
 
 impl Servers {
+    /// Redis executes nothing until an instant: what comes waits, in the order of coming.
+    pub(crate) fn stall(&mut self, until: Instant) {
+        self.stalled = Some(self.stalled.map_or(until, |other| other.max(until)));
+    }
+
+    /// Redis loses everything; clients stay connected and blocked.
+    pub(crate) fn flush(&mut self) {
+        self.redis.flush();
+    }
+
     fn execute(&mut self, conn: ConnId, request: Request, out: &mut Out<Reply>) -> bool {
         let client = ClientId(conn.0);
         let dirty = self.redis.db().dirty();
@@ -91,19 +105,19 @@ impl Servers {
                     out.reply(conn, Reply::Redis(reply));
                 }
             }
-            Request::Script(QueueCall { keys, call }) => {
+            Request::Script(QueueCall { keys, by, call }) => {
                 let events = &mut self.events;
                 let returned =
                     self.redis.script(out.now, |db| scripts::run(call, &keys, db, events));
                 for event in self.events.drain(..) {
-                    out.emit(Event::Queue(keys.id, event));
+                    out.emit(Event::Queue(keys.id, by, event));
                 }
                 out.reply(conn, Reply::Script(returned));
             }
             Request::Database(statement) => {
-                let writes = statement.writes.is_some();
+                let changes = !matches!(statement.does, Does::Query | Does::Find(_));
                 self.database.execute(conn, statement, out.now);
-                return writes;
+                return changes;
             }
         }
         self.serve(out);
@@ -131,6 +145,16 @@ impl Servers {
         // Keep the memory.
         self.unblocked = unblocked;
     }
+
+    /// Answers the database's clients whose statements are done.
+    fn answer(&mut self, out: &mut Out<Reply>) {
+        while let Some(Done { client, wrote, did }) = self.database.done(out.now) {
+            if let Some(write) = wrote {
+                out.emit(Event::Rows { queue: write.queue, job: write.job, rows: write.rows });
+            }
+            out.reply(client, Reply::Database(did));
+        }
+    }
 }
 
 impl kernel::Servers for Servers {
@@ -141,8 +165,15 @@ impl kernel::Servers for Servers {
         match request {
             Request::Redis(command) => Label(FIRST_COMMAND + command.index()),
             Request::Script(script) => Label(FIRST_SCRIPT + script.call.index()),
-            Request::Database(Statement { writes: None, .. }) => Label(1),
-            Request::Database(_) => Label(2),
+            Request::Database(statement) => Label(match statement.does {
+                Does::Query => 1,
+                Does::Write(_) => 2,
+                Does::Lock { .. } => 3,
+                Does::Unlock { .. } => 4,
+                Does::Insert(_) => 5,
+                Does::Delete(_) => 6,
+                Does::Find(_) => 7,
+            }),
         }
     }
 
@@ -152,6 +183,10 @@ impl kernel::Servers for Servers {
     }
 
     fn request(&mut self, conn: ConnId, request: Request, out: &mut Out<Reply>) -> bool {
+        if self.stalled.is_some() && self.fronts[conn.0 as usize].server == REDIS {
+            self.stalled_requests.push_back((conn, request));
+            return false;
+        }
         if self.redis.is_blocked(ClientId(conn.0)) {
             self.fronts[conn.0 as usize].held.push_back(request);
             return false;
@@ -159,29 +194,38 @@ impl kernel::Servers for Servers {
         self.execute(conn, request, out)
     }
 
-    fn closed(&mut self, conn: ConnId, _: &mut Out<Reply>) {
+    fn closed(&mut self, conn: ConnId, out: &mut Out<Reply>) {
         let front = &mut self.fronts[conn.0 as usize];
         front.held.clear();
         if front.server == REDIS {
+            self.stalled_requests.retain(|(of, _)| *of != conn);
             self.redis.disconnect(ClientId(conn.0));
+        } else {
+            self.database.disconnect(conn);
+            self.answer(out);
         }
     }
 
     fn next_deadline(&self) -> Option<Instant> {
-        match (self.redis.next_deadline(), self.database.next_deadline()) {
+        let redis = match self.stalled {
+            Some(until) => Some(until),
+            None => self.redis.next_deadline(),
+        };
+        match (redis, self.database.next_deadline()) {
             (Some(redis), Some(database)) => Some(redis.min(database)),
             (redis, database) => redis.or(database),
         }
     }
 
     fn expire(&mut self, out: &mut Out<Reply>) {
-        self.redis.expire(out.now);
-        self.serve(out);
-        while let Some((conn, writes)) = self.database.done(out.now) {
-            if let Some(write) = writes {
-                out.emit(Event::Rows { queue: write.queue, job: write.job, rows: write.rows });
+        if self.stalled.is_none_or(|until| until <= out.now) {
+            self.stalled = None;
+            while let Some((conn, request)) = self.stalled_requests.pop_front() {
+                self.request(conn, request, out);
             }
-            out.reply(conn, Reply::Database);
+            self.redis.expire(out.now);
+            self.serve(out);
         }
+        self.answer(out);
     }
 }

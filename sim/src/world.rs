@@ -3,11 +3,12 @@
 
 use crate::choices::{Choices, LifeId, LifeName, Policy, Tape};
 use crate::clock::{Instant, Span};
-use crate::event::{Event, Rolling, Sink, Stamp};
+use crate::event::{Event, Plan, Rolling, Sink, Stamp};
 use crate::fleet::Fleet;
 use crate::kernel::{Kernel, Link, Step};
 use crate::oracle::{Judge, Verdict};
-use crate::scenario::Scenario;
+use crate::release::label;
+use crate::scenario::{Mishap, Range, Scenario};
 use crate::servers::{self, Servers};
 use std::hash::Hasher as _;
 use std::rc::Rc;
@@ -92,8 +93,10 @@ impl World {
         let last = self.end - Span::from_nanos(1);
         for _ in 0..MAX_STEPS {
             let step = self.kernel.step(&mut self.servers, last);
-            if let Step::Plan(token) = step {
-                self.fleet.due(&mut self.kernel, token);
+            if let Step::Plan(token) = step
+                && let Some(mishap) = self.fleet.due(&mut self.kernel, token)
+            {
+                self.befall(&mishap);
             }
             let ended = self.kernel.has_ended();
             if ended {
@@ -111,6 +114,23 @@ impl World {
         let stamp = Stamp { at: self.kernel.now(), life: LifeId::WORLD };
         self.watch.see(&stamp, &Event::OutOfSteps, sink);
         false
+    }
+
+    /// Something befalls Redis.
+    fn befall(&mut self, mishap: &Mishap) {
+        let plan = match mishap {
+            Mishap::Slow(range) => {
+                let draw = self.kernel.draw(LifeId::WORLD, label(range), range.least, range.most);
+                let until = self.kernel.now() + draw;
+                self.servers.stall(until);
+                Plan::RedisSlow { until }
+            }
+            Mishap::Flush => {
+                self.servers.flush();
+                Plan::RedisFlushed
+            }
+        };
+        self.kernel.emit(LifeId::WORLD, Event::Plan(plan));
     }
 
     fn outcome(mut self, out_of_steps: bool) -> Outcome {
@@ -141,13 +161,14 @@ impl Watch {
     }
 }
 
-/// One network for each service, with a link to each server.
+/// One network for each service, and the last for people, with a link to each server.
 fn networks(scenario: &Scenario) -> Vec<Vec<Link>> {
     let half = |span: Span| Span::from_nanos(span.nanos() / 2);
-    let links = |service: &crate::scenario::Service| {
-        let round_trip = service.round_trip.unwrap_or(scenario.round_trip);
+    let links = |round_trip: Option<Range>| {
+        let round_trip = round_trip.unwrap_or(scenario.round_trip);
         let link = Link::new(half(round_trip.least), half(round_trip.most));
         vec![link.clone(), link]
     };
-    scenario.services.iter().map(links).collect()
+    let services = scenario.services.iter().map(|service| service.round_trip);
+    services.chain([None]).map(links).collect()
 }

@@ -115,19 +115,18 @@ BR006 34:11 | at_most = 1 | at_most = 1.5
 BR006 25:1 | [[event]] | [event]
 BR006 32:1 | [[expect]] | [expect]
 BR006 13:9 | steps = [ { query = "1s..2s" } ] | steps = { query = "1s" }
-BR006 19:33 | { worker = "work" } | { worker = "work", on_error = {} }
+BR005 19:33 | { worker = "work" } | { worker = "work", on_error = {} }
 BR007 5:1 | every = "1h"\nqueue | queue
 BR007 7:1 | every = "1h"\nqueue | every = "1h"\npattern = "* * * * *"\nqueue
 BR007 7:1 | every = "1h"\nqueue | every = "1h"\ntz = "UTC"\nqueue
 BR007 28:1 | deploy = "one" | deploy = "one"\nscale = 3
 BR007 25:1 | deploy = "one" | (nothing)
-BR007 19:3 | { worker = "work" } | { queue = "work" }
+BR007 19:3 | { worker = "work" } | { await = true }
 BR007 11:42 | [queue.work] | [queue.work]\ndefault_job_options = { remove_on_fail = {} }
-BR008 19:26 | { worker = "work" } | { worker = "work" }, { parallel = [] }
-BR008 19:26 | { worker = "work" } | { worker = "work" }, { addBulk = [] }
+BR008 19:26 | { worker = "work" } | { worker = "work" }, { drain = "work" }
 BR008 2:1 | name  | extends = "../x.toml"\nname 
-BR008 27:1 | deploy = "one" | pause = "work"
-BR008 18:48 | repeat = { every = "1h" } | on_error = { retry = 3 }
+BR008 27:1 | deploy = "one" | promote = "work"
+BR005 18:46 | repeat = { every = "1h" } | on_error = { retry = 3 }
 BR008 18:60 | repeat = { every = "1h" } | repeat = { every = "1h", endDate = 1 }
 BR009 1:10 | format = 1 | format = 2
 BR009 1:10 | format = 1 | format = 0
@@ -181,7 +180,17 @@ BR027 18:43 | repeat = { | delay = "1us", repeat = {
 BR028 18:44 | repeat = { | job_id = "0", repeat = {
 BR028 18:44 | repeat = { | job_id = "0:a", repeat = {
 BR028 18:44 | repeat = { | job_id = "17", repeat = {
-BR029 18:47 | repeat = { | job_id = "a-{window}", repeat = {
+BR029 19:65 | { worker = "work" } | { worker = "work" }, { add = "b", queue = "work", job_id = "b-{window}" }
+BR014 19:56 | { worker = "work" } | { worker = "work" }, { sleep = "1s", when = { step = "x" } }
+BR005 19:47 | { worker = "work" } | { worker = "work" }, { sleep = "1s", when = {} }
+BR035 19:52 | { worker = "work" } | { sleep = "1s", as = "a" }, { sleep = "1s", as = "a" }, { worker = "work" }
+BR004 19:65 | { worker = "work" } | { worker = "work" }, { database = { lock = "a", lease = "1s", wait = true } }
+BR007 19:37 | { worker = "work" } | { worker = "work" }, { database = { takes = "1s" } }
+BR017 27:9 | deploy = "one" | clock = "5s"
+BR003 27:11 | deploy = "one" | redis = { slwo = "5s" }
+BR004 28:1 | deploy = "one" | restart = true\nrollout = "recreate"
+BR004 27:12 | deploy = "one" | edit = [ { worker = "work" } ]
+BR020 14:20 | steps = [ { query = "1s..2s" } ] | steps = [ { query = "1s..2s" } ]\noutcome = { fail = 2 }
 BR029 18:47 | repeat = { | job_id = "a-{day}", repeat = {
 BR029 18:47 | repeat = { | job_id = "a-{", repeat = {
 BR030 16:11 | bullmq@5.34.10 | bullmq@5.34

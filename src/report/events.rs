@@ -4,8 +4,8 @@
 use bootrace_sim::Outcome;
 use bootrace_sim::choices::{Label, LifeId};
 use bootrace_sim::clock::Instant;
-use bootrace_sim::event::{Event, JobState, Plan, QueueEvent, QueueId, Stamp};
-use bootrace_sim::scenario::Scenario;
+use bootrace_sim::event::{Event, JobState, Plan, QueueEvent, QueueId, Stamp, StepId, StepResult};
+use bootrace_sim::scenario::{Scenario, Step};
 use bootrace_sim::servers;
 use std::fmt::Write as _;
 
@@ -52,6 +52,16 @@ impl<'a> Names<'a> {
             Event::Booted { release } => {
                 format!("boots {}", self.scenario.releases[usize::from(release.0)].name)
             }
+            Event::StartedUp => "has started up".to_owned(),
+            Event::StepBegan(step) => format!("step {}: {}", self.place(*step), self.step(*step)),
+            Event::StepEnded(step, result) => {
+                let came = match result {
+                    StepResult::Done => "is done",
+                    StepResult::Nothing => "has nothing to do",
+                    StepResult::Failed => "fails",
+                };
+                format!("step {} {came}", self.place(*step))
+            }
             Event::Terminated => "is asked to end".to_owned(),
             Event::Exited { code } => format!("exits with {code}"),
             Event::Killed => "is killed".to_owned(),
@@ -68,12 +78,29 @@ impl<'a> Names<'a> {
             Event::Plan(plan) => self.plan(plan),
             Event::OutOfSteps => "the run is stopped: it would not end".to_owned(),
             // Which queue goes without saying where there is one.
-            Event::Queue(_, event) if self.scenario.queues.len() == 1 => {
+            Event::Queue(_, _, event) if self.scenario.queues.len() == 1 => {
                 format!("   {}", queued(event))
             }
-            Event::Queue(queue, event) => format!("   {}: {}", self.queue(*queue), queued(event)),
+            Event::Queue(queue, _, event) => {
+                format!("   {}: {}", self.queue(*queue), queued(event))
+            }
             Event::Rows { job, rows, .. } => format!("   {rows} rows committed by {}", job.0),
         }
+    }
+
+    fn step_of(&self, step: StepId) -> Option<&Step> {
+        let release = self.scenario.releases.get(usize::from(step.release.0))?;
+        release.step(step.step)
+    }
+
+    /// Where a step stands in its release.
+    pub fn place(&self, step: StepId) -> &str {
+        self.step_of(step).map_or("?", |step| &step.place)
+    }
+
+    /// What a step does, in short.
+    pub fn step(&self, step: StepId) -> String {
+        self.step_of(step).map_or_else(String::new, |step| step.action.to_string())
     }
 
     fn plan(&self, plan: &Plan) -> String {
@@ -89,6 +116,11 @@ impl<'a> Names<'a> {
             Plan::Scale { service: of, replicas } => {
                 format!("{} is scaled to {replicas}", service(of))
             }
+            Plan::Clock { service: of, ms } => {
+                format!("the clocks of {} step {ms} ms", service(of))
+            }
+            Plan::RedisSlow { until } => format!("Redis does nothing until {}", clock(*until)),
+            Plan::RedisFlushed => "Redis loses everything".to_owned(),
             Plan::Calm => "from here on nothing fails".to_owned(),
         }
     }

@@ -5,7 +5,7 @@
 use super::events::Names;
 use bootrace_sim::choices::LifeId;
 use bootrace_sim::clock::Instant;
-use bootrace_sim::event::{Event, JobId, QueueEvent, QueueId, Stamp};
+use bootrace_sim::event::{By, Event, JobId, QueueEvent, QueueId, Stamp};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -50,7 +50,7 @@ impl Trace {
     fn event(&mut self, names: &Names<'_>, stamp: &Stamp, event: &Event) {
         match event {
             Event::Command { changed: false, .. } | Event::Answered { .. } => {}
-            Event::Queue(queue, event) => self.queued(names, stamp, *queue, event),
+            Event::Queue(queue, _, event) => self.queued(names, stamp, *queue, event),
             Event::Exited { .. } | Event::Killed => {
                 self.instant(names, stamp, event);
                 self.end_all(stamp);
@@ -71,10 +71,10 @@ impl Trace {
             QueueEvent::Added(added) => {
                 let arrow = self.rows.len();
                 self.arrows.insert((queue, added.job.clone()), arrow);
-                self.instant(names, stamp, &Event::Queue(queue, event.clone()));
+                self.instant(names, stamp, &Event::Queue(queue, By::Worker, event.clone()));
                 self.arrow("s", arrow, stamp);
             }
-            _ => self.instant(names, stamp, &Event::Queue(queue, event.clone())),
+            _ => self.instant(names, stamp, &Event::Queue(queue, By::Worker, event.clone())),
         }
     }
 

@@ -139,7 +139,7 @@ fn trips(run: &Run, service: &str, death: &Death) -> Trips {
         }
         got += usize::from(matches!(death, Death::Reply { script, got_job, .. } if match event {
             Event::Command { .. } => wanted && !got_job,
-            Event::Queue(_, QueueEvent::Fetched { .. }) => *got_job && last == script,
+            Event::Queue(_, _, QueueEvent::Fetched { .. }) => *got_job && last == script,
             _ => false,
         }));
         let reached = match death {
@@ -232,7 +232,7 @@ fn startup(run: &Run, service: &str) -> (Vec<String>, Vec<String>, bool) {
                 }
                 removed = false;
             }
-            Event::Queue(_, QueueEvent::Unregistered { .. }) => removed = true,
+            Event::Queue(_, _, QueueEvent::Unregistered { .. }) => removed = true,
             Event::Answered { label }
                 if &*run.words[usize::from(label.0)] == "removeRepeatable" =>
             {

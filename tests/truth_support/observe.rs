@@ -47,7 +47,7 @@ pub(crate) fn observe(case: &Case, played: &Played, run: &Run) -> Value {
     let starts = starts(&run.events);
     let mut queue = Queue::default();
     for (_, event) in &run.events {
-        if let Event::Queue(_, event) = event {
+        if let Event::Queue(_, _, event) = event {
             queue.see(event);
         }
     }
@@ -98,14 +98,14 @@ fn starts(events: &[(Stamp, Event)]) -> Vec<Start> {
     for (stamp, event) in events {
         let (life, at) = (stamp.life.0 as usize, ms(stamp.at));
         match event {
-            Event::Queue(_, QueueEvent::Added(added)) => {
+            Event::Queue(_, _, QueueEvent::Added(added)) => {
                 names.insert(added.job.clone(), String::from_utf8_lossy(&added.name).into_owned());
             }
-            Event::Queue(_, QueueEvent::Started { job }) => {
+            Event::Queue(_, _, QueueEvent::Started { job }) => {
                 let name = names.get(job).cloned().unwrap_or_default();
                 starts.push(Start { at, end: None, result: "running", life, job: id(job), name });
             }
-            Event::Queue(_, QueueEvent::Ended { job, ok }) => {
+            Event::Queue(_, _, QueueEvent::Ended { job, ok }) => {
                 let job = id(job);
                 let open = |start: &&mut Start| {
                     start.end.is_none() && start.life == life && start.job == job
@@ -243,7 +243,7 @@ impl Most {
 /// Stalled jobs, counted once a millisecond.
 fn stalled(events: &[(Stamp, Event)]) -> usize {
     let found = events.iter().filter_map(|(stamp, event)| match event {
-        Event::Queue(_, QueueEvent::Stalled { job }) => Some((id(job), ms(stamp.at))),
+        Event::Queue(_, _, QueueEvent::Stalled { job }) => Some((id(job), ms(stamp.at))),
         _ => None,
     });
     found.collect::<BTreeSet<_>>().len()
@@ -318,15 +318,15 @@ fn errors(run: &Run) -> Value {
         let life = stamp.life.0;
         match event {
             Event::Command { label, .. } => command = &run.words[usize::from(label.0)],
-            Event::Queue(_, QueueEvent::Ended { job, ok: true }) => {
+            Event::Queue(_, _, QueueEvent::Ended { job, ok: true }) => {
                 completing.insert((life, job));
             }
-            Event::Queue(_, QueueEvent::Finished { job, .. }) => {
+            Event::Queue(_, _, QueueEvent::Finished { job, .. }) => {
                 completing.remove(&(life, job));
             }
-            Event::Queue(_, QueueEvent::Refused { job, .. }) if completing.remove(&(life, job)) => {
-            }
-            Event::Queue(_, QueueEvent::Refused { job, code }) => {
+            Event::Queue(_, _, QueueEvent::Refused { job, .. })
+                if completing.remove(&(life, job)) => {}
+            Event::Queue(_, _, QueueEvent::Refused { job, code }) => {
                 let job = id(job);
                 found.push(match code {
                     -1 => format!("workerError: Missing key for job {job}. {command}"),

@@ -13,6 +13,7 @@ use super::scripts::{
     RemoveRepeatable, Returned, UpdateJobScheduler,
 };
 use crate::clock::Instant;
+use crate::event::By;
 use crate::redis::{self, Bytes, Command};
 use crate::servers::{Conn, Ctx, REDIS, Reply, Request};
 use std::rc::Rc;
@@ -26,13 +27,14 @@ const VERSION: &str = "bullmq:5.34.10";
 pub struct Client {
     conn: Conn,
     keys: Rc<Keys>,
+    by: By,
     ready: Rc<SetOnce<Result<(), QueueError>>>,
 }
 
 impl Client {
     /// Opens a connection for a queue; nothing is sent yet.
     pub fn open(ctx: &Ctx, keys: Rc<Keys>) -> Self {
-        Client { conn: ctx.connect(REDIS), keys, ready: Rc::default() }
+        Client { conn: ctx.connect(REDIS), keys, by: By::Worker, ready: Rc::default() }
     }
 
     /// The process's context.
@@ -109,7 +111,7 @@ impl Client {
     /// # Errors
     /// BullMQ's negative codes, and errors of Redis.
     pub async fn script(&self, call: Call) -> Result<Returned, QueueError> {
-        let call = QueueCall { keys: self.keys.clone(), call };
+        let call = QueueCall { keys: self.keys.clone(), by: self.by, call };
         match self.conn.call(Request::Script(call)).await? {
             Reply::Script(Returned::Failed(error)) => Err(QueueError::Redis(error)),
             Reply::Script(Returned::Code(code)) if code < 0 => {
@@ -155,6 +157,13 @@ impl Queue {
             drop(starting.start().await);
         });
         Queue { client, repeat: Rc::default(), scheduler: Rc::default() }
+    }
+
+    /// The same object, its calls asked for by something else: for their events alone.
+    #[must_use]
+    pub fn by(mut self, by: By) -> Self {
+        self.client.by = by;
+        self
     }
 
     /// The connection.

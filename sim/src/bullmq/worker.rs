@@ -13,7 +13,7 @@ use super::scripts::{
     MoveToFinished, Outcome, RetryJob, Returned,
 };
 use crate::clock::Span;
-use crate::event::{Event, JobId, QueueEvent};
+use crate::event::{By, Event, JobId, QueueEvent};
 use crate::kernel::race;
 use crate::redis::{self, Bytes, Command, Key};
 use crate::scenario;
@@ -195,7 +195,7 @@ impl Worker {
     }
 
     fn emit(&self, event: QueueEvent) {
-        self.ctx().emit(Event::Queue(self.0.main.keys().id, event));
+        self.ctx().emit(Event::Queue(self.0.main.keys().id, By::Worker, event));
     }
 
     /// `run`: the main loop.

@@ -188,6 +188,28 @@ impl<S: Servers> Kernel<S> {
         self.disturbed = true;
     }
 
+    /// Freezes a process for a time: its event loop stands still, its connections do not.
+    pub fn freeze(&mut self, proc: ProcId, span: Span) {
+        let mut state = self.state.borrow_mut();
+        if !state.alive(proc) {
+            return;
+        }
+        let until = state.now + span;
+        let process = state.proc(proc);
+        let until = process.blocked.map_or(until, |busy| busy.max(until));
+        process.blocked = Some(until);
+        let life = process.life;
+        state.emit(life, Event::Blocked { until });
+        state.push(until, Due::Unblock(proc));
+    }
+
+    /// Steps the wall clock of a process; its timers do not notice.
+    pub fn step_clock(&mut self, proc: ProcId, nanos: i64) {
+        let mut state = self.state.borrow_mut();
+        let process = state.proc(proc);
+        process.clock.offset = process.clock.offset.saturating_add(nanos);
+    }
+
     /// From now on no process dies at a kill point.
     pub fn spare_all(&mut self) {
         for process in &mut self.state.borrow_mut().procs {
@@ -303,7 +325,12 @@ impl<S: Servers> Kernel<S> {
 
     fn unblock(&mut self, proc: ProcId) {
         let mut state = self.state.borrow_mut();
+        let now = state.now;
         let process = state.proc(proc);
+        if process.blocked.is_some_and(|until| until > now) {
+            // It was frozen meanwhile, for longer.
+            return;
+        }
         process.blocked = None;
         let parked = std::mem::take(&mut process.parked);
         let blocker = process.blocker.take();

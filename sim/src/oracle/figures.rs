@@ -85,7 +85,7 @@ impl Count {
         if let Some(fact) = fact {
             self.work(fact);
         }
-        let Event::Queue(_, event) = event else {
+        let Event::Queue(_, _, event) = event else {
             return;
         };
         match event {

@@ -85,12 +85,12 @@ impl Ledger {
     /// Takes in one event, and says what it means for a schedule.
     pub fn fold(&mut self, stamp: &Stamp, event: &Event) -> Option<Fact> {
         match event {
-            Event::Queue(queue, QueueEvent::Started { job }) => self.started(stamp, *queue, job),
-            Event::Queue(queue, QueueEvent::Ended { job, .. }) => {
+            Event::Queue(queue, _, QueueEvent::Started { job }) => self.started(stamp, *queue, job),
+            Event::Queue(queue, _, QueueEvent::Ended { job, .. }) => {
                 self.ended(stamp.life, *queue, job);
                 None
             }
-            Event::Queue(queue, event) => {
+            Event::Queue(queue, _, event) => {
                 self.moved(stamp, *queue, event);
                 None
             }

@@ -15,7 +15,6 @@ mod recount;
 mod registrations;
 #[cfg(test)]
 mod testing;
-pub mod ticks;
 mod total;
 mod windows;
 

@@ -141,7 +141,7 @@ impl Presence {
     /// if that was not told before.
     fn observe(&mut self, stamp: &Stamp, event: &Event) -> Option<(Instant, Instant)> {
         let change: fn(&mut Life) = match event {
-            Event::Queue(queue, QueueEvent::WorkerUp) if *queue == self.queue => {
+            Event::Queue(queue, _, QueueEvent::WorkerUp) if *queue == self.queue => {
                 |life| life.worker = true
             }
             Event::Terminated => |life| life.leaving = true,

@@ -10,7 +10,7 @@ use super::windows::Tally;
 use super::{Fact, Judgement, Ledger};
 use crate::choices::LifeId;
 use crate::clock::Instant;
-use crate::event::{Event, JobId, QueueEvent, QueueId, Stamp};
+use crate::event::{By, Event, JobId, QueueEvent, QueueId, Stamp};
 use crate::scenario::Property;
 
 const IDS: [&str; 4] = ["a", "b", "c", "d"];
@@ -102,7 +102,9 @@ fn window(at: Instant) -> Option<Instant> {
 /// The number of the last add of an id before an event, and its tick.
 fn last_add(story: &Story, before: usize, id: &JobId) -> Option<(usize, Option<Instant>)> {
     let of = |index: usize| match &story.events[index].1 {
-        Event::Queue(_, QueueEvent::Added(added)) if added.job == *id => Some((index, added.tick)),
+        Event::Queue(_, _, QueueEvent::Added(added)) if added.job == *id => {
+            Some((index, added.tick))
+        }
         _ => None,
     };
     (0..before).rev().find_map(of)
@@ -111,12 +113,12 @@ fn last_add(story: &Story, before: usize, id: &JobId) -> Option<(usize, Option<I
 fn recount(story: &Story) -> Counts {
     let mut counts = Counts::default();
     let starts = |event: &Event, id: &JobId| match event {
-        Event::Queue(_, QueueEvent::Started { job }) => job == id,
+        Event::Queue(_, _, QueueEvent::Started { job }) => job == id,
         _ => false,
     };
     for (index, (stamp, event)) in story.events.iter().enumerate() {
         match event {
-            Event::Queue(_, QueueEvent::Started { job }) => {
+            Event::Queue(_, _, QueueEvent::Started { job }) => {
                 let (added, tick) = last_add(story, index, job).expect("started after its add");
                 let again = story.events[added..index].iter().any(|(_, event)| starts(event, job));
                 if let Some(window) = window(tick.unwrap_or(stamp.at))
@@ -163,7 +165,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 fn judged(mut story: Story) -> Vec<Judgement> {
     // A worker that is up all the time owes every window its firings.
     let stamp = Stamp { at: minute(0), life: LifeId(1) };
-    let up = Event::Queue(QueueId(0), QueueEvent::WorkerUp);
+    let up = Event::Queue(QueueId(0), By::Worker, QueueEvent::WorkerUp);
     story.events.insert(0, (stamp, up));
     let properties = [
         Property::FiringsAtMost { schedule: 0, most: 3 },

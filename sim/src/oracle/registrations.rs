@@ -106,7 +106,7 @@ impl Oracle for LiveRegistrations {
     }
 
     fn observe(&mut self, seen: &Seen<'_>) {
-        let Event::Queue(queue, event) = seen.event else {
+        let Event::Queue(queue, _, event) = seen.event else {
             return;
         };
         if *queue != self.queue {

@@ -4,7 +4,7 @@ use super::{Judge, Judgement, Verdict};
 use crate::choices::{Label, LifeId};
 use crate::clock::{Instant, Span};
 use crate::event::{
-    Added, Event, Finish, JobId, JobState, QueueEvent, QueueId, Registered, RegistrationKey,
+    Added, By, Event, Finish, JobId, JobState, QueueEvent, QueueId, Registered, RegistrationKey,
     ReleaseId, ServerId, Sink, Stamp,
 };
 use crate::redis::Bytes;
@@ -107,7 +107,7 @@ impl Story {
     }
 
     pub(super) fn queue_event(&mut self, queue: QueueId, event: QueueEvent) -> &mut Story {
-        self.event(Event::Queue(queue, event))
+        self.event(Event::Queue(queue, By::Worker, event))
     }
 
     fn queue(&mut self, event: QueueEvent) -> &mut Story {

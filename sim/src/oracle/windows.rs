@@ -6,9 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use super::ticks::Ticks;
 use crate::clock::Instant;
-use crate::scenario::{Recurrence, Scenario, Schedule};
+use crate::scenario::{Scenario, Schedule};
+use crate::ticks::Ticks;
 
 /// From a tick (included) to the next (excluded).
 pub type Window = (Instant, Instant);
@@ -25,13 +25,9 @@ pub(super) struct Windows {
 
 impl Windows {
     pub(super) fn new(scenario: &Scenario, schedule: &Schedule) -> Windows {
-        let ticks = match &schedule.recurrence {
-            Recurrence::Pattern(cron, zone) => Ticks::pattern(cron, zone.clone()),
-            Recurrence::Every(period) => Ticks::every(period.ms(), 0),
-        };
         let start = scenario.start;
         Windows {
-            ticks,
+            ticks: schedule.recurrence.ticks(),
             run: (start, start + scenario.length),
             measured: (start + scenario.measure.0, start + scenario.measure.1),
             last: None,
@@ -128,6 +124,7 @@ mod tests {
     use crate::bullmq::cron::Cron;
     use crate::civil::Zone;
     use crate::clock::Span;
+    use crate::scenario::Recurrence;
 
     fn windows(scenario: &Scenario) -> Windows {
         Windows::new(scenario, &scenario.schedules[0])

@@ -81,6 +81,12 @@ impl Db {
         self.dirty
     }
 
+    /// Removes every key.
+    pub fn flush(&mut self) {
+        self.dirty += self.entries.len() as u64;
+        self.entries.clear();
+    }
+
     /// Removes the keys whose deadline has passed, as Redis does in the background; how many.
     ///
     /// Nothing but memory depends on it. It takes time linear in the number of keys.

@@ -120,6 +120,11 @@ impl Redis {
         }
     }
 
+    /// `FLUSHALL`: every key goes; clients that wait go on waiting.
+    pub fn flush(&mut self) {
+        self.db.flush();
+    }
+
     /// Forgets a client whose connection has closed.
     ///
     /// It waits no more, and a reply it was served but has not been given is lost, with the element

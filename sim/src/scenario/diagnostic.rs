@@ -167,7 +167,7 @@ pub const CODES: &[(&str, &str)] = &[
     (code::NOT_AWAITED, "A worker or timer cannot be awaited."),
     (code::CANNOT_FAIL, "An expectation cannot fail."),
     (code::NOTHING, "There is nothing to simulate or nothing to judge."),
-    (code::REPEATED, "One service is given the same fault twice."),
+    (code::REPEATED, "The same thing is given twice: a fault of a service, the name of a step."),
     (code::MORE, "There are more problems than are listed."),
     (code::NEVER_ADDED, "An expectation is about jobs that no release adds."),
     (code::NEVER_UP, "A service never has a container."),

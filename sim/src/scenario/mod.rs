@@ -6,14 +6,17 @@
 
 mod diagnostic;
 mod parse;
+mod steps;
 
 pub use diagnostic::{CODES, Diagnostic, Severity, Span as TextSpan};
 pub use parse::parse;
+pub use steps::*;
 
 use crate::bullmq::cron::Cron;
 use crate::civil::Zone;
 use crate::clock::{Instant, Span};
 use crate::event::{QueueId, ReleaseId, ServiceId};
+use crate::ticks::Ticks;
 
 /// What to simulate and what must hold.
 #[derive(Clone, PartialEq, Debug)]
@@ -85,6 +88,17 @@ pub enum Recurrence {
     Every(Span),
 }
 
+impl Recurrence {
+    /// The instants at which it is due.
+    #[must_use]
+    pub fn ticks(&self) -> Ticks {
+        match self {
+            Recurrence::Pattern(cron, zone) => Ticks::pattern(cron, zone.clone()),
+            Recurrence::Every(period) => Ticks::every(period.ms(), 0),
+        }
+    }
+}
+
 /// A queue of the library.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Queue {
@@ -122,6 +136,9 @@ pub struct JobOptions {
 pub struct Template {
     /// One piece more than there are `{window}`s.
     pub pieces: Vec<Box<str>>,
+    /// Whose window it names: a schedule's, as the process's clock has it; or that of the tick of
+    /// the timer that runs the step.
+    pub schedule: Option<usize>,
 }
 
 /// How long a failed job waits before it is tried again.
@@ -151,206 +168,6 @@ pub enum Keep {
     },
 }
 
-/// What a processor does with the jobs of one name.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Job {
-    /// The jobs' name.
-    pub name: Box<str>,
-    /// The queue, if jobs of that name in other queues are others.
-    pub queue: Option<QueueId>,
-    /// What it does, in order.
-    pub steps: Vec<JobStep>,
-    /// How the k-th attempt ends; the last goes on for ever. Never empty.
-    pub outcomes: Vec<Outcome>,
-}
-
-/// A step of a processor.
-#[derive(Clone, PartialEq, Debug)]
-pub enum JobStep {
-    /// A query of the database that takes so long and writes nothing.
-    Query(Range),
-    /// Rows written in so many batches, each counted at its commit.
-    Write {
-        /// How many rows in all.
-        rows: u64,
-        /// In how many commits. At least 1.
-        batches: u32,
-        /// How long all of it takes.
-        takes: Range,
-    },
-    /// Waits, or works elsewhere, without blocking the event loop.
-    Sleep(Range),
-    /// Blocks the event loop.
-    Block(Range),
-    /// Adds a job.
-    Add(Box<Add>),
-}
-
-/// How an attempt ends.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Outcome {
-    /// It returns.
-    Ok,
-    /// It throws after its last step.
-    Fail,
-    /// The process exits with code 1 after its last step.
-    Exit,
-}
-
-/// What a container runs: start-up steps in order.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Release {
-    /// Its name in the scenario.
-    pub name: Box<str>,
-    /// The version of BullMQ.
-    pub library: Version,
-    /// What the start-up code does, in order.
-    pub steps: Vec<Step>,
-}
-
-/// The versions of BullMQ that are modelled.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Version {
-    /// 5.34.10.
-    V5_34_10,
-}
-
-/// A step of start-up code.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Step {
-    /// What it does.
-    pub action: Action,
-    /// Whether the next step waits for it. A step that is not awaited really interleaves.
-    pub awaited: bool,
-    /// What its error does.
-    pub on_error: OnError,
-}
-
-/// What an error of a step does.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum OnError {
-    /// The process exits with code 1, as Node does with an error that nobody caught.
-    Exit,
-    /// Nothing.
-    Ignore,
-}
-
-/// What a step of start-up code does.
-#[derive(Clone, PartialEq, Debug)]
-pub enum Action {
-    /// `queue.add`.
-    Add(Add),
-    /// `queue.upsertJobScheduler`.
-    UpsertJobScheduler {
-        /// The queue.
-        queue: QueueId,
-        /// The scheduler's id.
-        id: Box<str>,
-        /// When it repeats.
-        repeat: Repeat,
-        /// The jobs' name.
-        name: Box<str>,
-        /// The template's options.
-        options: JobOptions,
-    },
-    /// `queue.removeRepeatable`.
-    RemoveRepeatable {
-        /// The queue.
-        queue: QueueId,
-        /// The jobs' name.
-        name: Box<str>,
-        /// The options that the registration was made with.
-        repeat: Repeat,
-        /// The job id that it was made with.
-        job_id: Option<Box<str>>,
-    },
-    /// `queue.removeJobScheduler`.
-    RemoveJobScheduler {
-        /// The queue.
-        queue: QueueId,
-        /// The scheduler's id.
-        id: Box<str>,
-    },
-    /// `new Worker`.
-    Worker(Worker),
-    /// An in-process cron: runs steps at each of its ticks for as long as the process lives.
-    Timer {
-        /// When.
-        pattern: Cron,
-        /// Where; the process's own zone if absent.
-        zone: Option<Zone>,
-        /// What. None of these is a worker or a timer.
-        steps: Vec<Step>,
-    },
-    /// Waits.
-    Sleep(Range),
-}
-
-/// One `queue.add`.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Add {
-    /// The queue.
-    pub queue: QueueId,
-    /// The job's name.
-    pub name: Box<str>,
-    /// Its options, over the queue's defaults.
-    pub options: JobOptions,
-    /// When it repeats: the older repeat API.
-    pub repeat: Option<Repeat>,
-}
-
-/// The repeat options of both APIs.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Repeat {
-    /// When.
-    pub when: RepeatWhen,
-    /// The `tz` option.
-    pub zone: Option<Zone>,
-    /// The `immediately` option.
-    pub immediately: bool,
-    /// The `limit` option: how many iterations since the last add.
-    pub limit: Option<u32>,
-    /// The `key` option of the older API.
-    pub key: Option<Box<str>>,
-}
-
-/// The two kinds of repetition.
-#[derive(Clone, PartialEq, Debug)]
-pub enum RepeatWhen {
-    /// A cron pattern.
-    Pattern(Cron),
-    /// A period.
-    Every(Span),
-}
-
-/// The options of a worker, with BullMQ's defaults filled in.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Worker {
-    /// The queue.
-    pub queue: QueueId,
-    /// How many jobs at once.
-    pub concurrency: u32,
-    /// At most so many starts in so long.
-    pub limiter: Option<Limiter>,
-    /// How long a lock lives without renewal.
-    pub lock_duration: Span,
-    /// How often stalled jobs are looked for.
-    pub stalled_interval: Span,
-    /// How often a job may stall.
-    pub max_stalled_count: u32,
-    /// How long an idle worker blocks when no delayed job is known.
-    pub drain_delay: Span,
-}
-
-/// The rate limiter of a worker.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Limiter {
-    /// How many starts.
-    pub max: u32,
-    /// In how long.
-    pub duration: Span,
-}
-
 /// A Deployment: replicas of one release, and how they come and go.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Service {
@@ -370,6 +187,8 @@ pub struct Service {
     pub rollout: Rollout,
     /// The containers' `TZ`.
     pub zone: Zone,
+    /// Their environment, as far as steps ask for it.
+    pub env: Vec<(Box<str>, Box<str>)>,
     /// How long a message and its reply take together, if not as for everybody.
     pub round_trip: Option<Range>,
 }
@@ -408,28 +227,52 @@ pub enum Quota {
     Percent(u32),
 }
 
-/// Something that happens to the fleet.
+/// Something that happens.
 #[derive(Clone, PartialEq, Debug)]
 pub struct PlannedEvent {
     /// When, after the start.
     pub at: Range,
-    /// To which service.
-    pub service: ServiceId,
     /// What.
-    pub change: Change,
+    pub happens: Happens,
+}
+
+/// What happens, and to whom.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Happens {
+    /// A change of a service.
+    To(ServiceId, Change),
+    /// A person runs steps, which are a release of their own.
+    ByHand(ReleaseId),
+    /// Something befalls Redis.
+    InRedis(Mishap),
+}
+
+/// What befalls Redis.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Mishap {
+    /// It executes nothing for so long: a slow command, a fork, a full disk.
+    Slow(Range),
+    /// It loses everything (`FLUSHALL`, a restart without persistence); connections stay.
+    Flush,
 }
 
 /// What happens to a service.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Change {
-    /// It moves to a release.
-    Deploy(ReleaseId),
+    /// It moves to a release, perhaps rolled out in another way than usual.
+    Deploy(ReleaseId, Option<Rollout>),
     /// It gets another number of replicas.
     Scale(u32),
     /// So many of its running containers are killed, those with the lowest ordinals first.
     Kill(u32),
     /// It is rolled out again with the release that it has (`kubectl rollout restart`).
     Restart,
+    /// The event loops of its running containers stand still for so long (a frozen node, a pause
+    /// of the garbage collector): a draw for each.
+    Pause(Range),
+    /// The clocks of its running containers step by so many milliseconds. A container that boots
+    /// later has the right time.
+    Clock(i64),
 }
 
 /// Random faults.

@@ -14,6 +14,7 @@ mod read;
 mod release;
 mod service;
 mod shape;
+mod step;
 mod syntax;
 mod table;
 mod top;
@@ -24,7 +25,7 @@ use std::collections::BTreeMap;
 use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Diagnostic, Span as TextSpan, code};
-use super::{Action, Add, Change, Faults, JobStep, Scenario, Step};
+use super::{Action, Add, Change, Faults, Happens, JobStep, Release, Scenario, Step};
 use crate::event::QueueId;
 
 use context::Context;
@@ -155,6 +156,10 @@ fn named<'t>(cx: &mut Context<'t>, kind: Kind, node: Node<'t>, items: &mut Vec<I
     let mut folded: BTreeMap<String, TextSpan> = BTreeMap::new();
     for (number, entry) in entries.into_iter().enumerate() {
         cx.names.declare(kind, entry.key, entry.at);
+        if kind == Kind::Schedule {
+            let node = entry.node(kind.word());
+            cx.works.push((node.text("queue"), node.text("job")));
+        }
         if number >= NAMES_MAX {
             continue;
         }
@@ -189,6 +194,13 @@ fn read<'t>(cx: &mut Context<'t>, top: Option<Top>, items: Vec<Item<'t>>) -> Opt
             What::Expectation => expectations.extend(judge::expectation(cx, node)),
         }
     }
+    // After those that have a name, as their numbers say.
+    let library = releases.first().map(|release: &Release| release.library);
+    releases.extend(
+        cx.by_hand
+            .drain(..)
+            .map(|script| Release { library: library.unwrap_or(script.library), ..script }),
+    );
     let Top { name, length, measure, calm, round_trip } = top?;
     Some(Scenario {
         name,
@@ -213,8 +225,10 @@ fn read<'t>(cx: &mut Context<'t>, top: Option<Top>, items: Vec<Item<'t>>) -> Opt
 fn containers(cx: &mut Context<'_>, scenario: &Scenario) {
     let mut total = 0;
     for (number, service) in scenario.services.iter().enumerate() {
-        let scaled = scenario.events.iter().filter_map(|event| match event.change {
-            Change::Scale(replicas) if usize::from(event.service.0) == number => Some(replicas),
+        let scaled = scenario.events.iter().filter_map(|event| match event.happens {
+            Happens::To(service, Change::Scale(replicas)) if usize::from(service.0) == number => {
+                Some(replicas)
+            }
             _ => None,
         });
         let most = scaled.fold(service.replicas, u32::max);
@@ -262,7 +276,8 @@ fn warnings(cx: &mut Context<'_>, scenario: &Scenario) {
     }
     for (number, service) in scenario.services.iter().enumerate() {
         let scaled = |event: &super::PlannedEvent| {
-            usize::from(event.service.0) == number && matches!(event.change, Change::Scale(1..))
+            matches!(event.happens, Happens::To(service, Change::Scale(1..))
+                if usize::from(service.0) == number)
         };
         if service.replicas == 0 && !scenario.events.iter().any(scaled) {
             let at = cx
@@ -292,7 +307,7 @@ fn any_adds(steps: &[Step], queue: QueueId, name: &str) -> bool {
         Action::UpsertJobScheduler { queue: of, name: called, .. } => {
             *of == queue && **called == *name
         }
-        Action::Timer { steps, .. } => any_adds(steps, queue, name),
+        Action::Timer { steps, .. } | Action::Parallel(steps) => any_adds(steps, queue, name),
         _ => false,
     })
 }
@@ -300,11 +315,12 @@ fn any_adds(steps: &[Step], queue: QueueId, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::{
-        Action, Backoff, Change, Declared, JobStep, Keep, Outcome, Property, Range, Recurrence,
-        Scenario,
+        Action, Backoff, Change, Declared, Happens, JobStep, Keep, Outcome, Property, Range,
+        Recurrence, Scenario,
     };
     use super::parse;
     use crate::clock::Span;
+    use crate::event::ServiceId;
 
     const BEFORE: &str = include_str!("../../../scenarios/free-tier-usage/before.toml");
 
@@ -423,7 +439,7 @@ violated = ">=60%"
         ];
         assert_eq!(draws, expected);
         assert_eq!(scenario.round_trip.most, Span::from_nanos(200_000));
-        assert_eq!(scenario.events[1].change, Change::Scale(3));
+        assert_eq!(scenario.events[1].happens, Happens::To(ServiceId(0), Change::Scale(3)));
         assert_eq!(scenario.faults.kills[0].odds_of_2_32, 1 << 30);
         assert_eq!(scenario.faults.kills[0].points, 64);
         assert_eq!(scenario.expectations[0].declared, Declared::AtLeast(60));

@@ -497,7 +497,7 @@ impl Sink for Seen {
                 self.killed += 1;
                 self.ended(stamp.life, now);
             }
-            Event::Queue(_, event) => self.queue(stamp.life, now, event),
+            Event::Queue(_, _, event) => self.queue(stamp.life, now, event),
             _ => {}
         }
     }

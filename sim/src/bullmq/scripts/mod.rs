@@ -21,7 +21,7 @@ pub use repeat::{
 pub use stalled::{ExtendLocks, MoveStalledJobsToWait, Stalled};
 
 use super::keys::Keys;
-use crate::event::{JobId, QueueEvent, RegistrationKey};
+use crate::event::{By, JobId, QueueEvent, RegistrationKey};
 use crate::redis::{Bytes, Db, Error};
 use std::rc::Rc;
 
@@ -159,6 +159,8 @@ impl Call {
 pub struct QueueCall {
     /// The queue's keys.
     pub keys: Rc<Keys>,
+    /// What asked for it, for its events alone.
+    pub by: By,
     /// The call.
     pub call: Call,
 }

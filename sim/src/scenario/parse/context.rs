@@ -3,8 +3,8 @@
 //! It keeps problems in the order in which they are found and sorts them once, at the end. It
 //! refuses to hold more of them than anybody would read.
 
-use super::super::Range;
 use super::super::diagnostic::{Diagnostic, Severity, Span as TextSpan, code};
+use super::super::{Range, Release};
 use super::names::{Guess, Kind, Names, nearest, shown};
 use super::table::Node;
 use crate::clock::{Instant, Span};
@@ -24,6 +24,10 @@ pub(super) struct Context<'t> {
     pub(super) start: Instant,
     /// The run's length, if it is known.
     pub(super) length: Option<Span>,
+    /// The queue and the job of each schedule, as the file has them.
+    pub(super) works: Vec<(Option<&'t str>, Option<&'t str>)>,
+    /// What people run by hand: releases after those that have a name.
+    pub(super) by_hand: Vec<Release>,
     draws: Vec<Box<str>>,
     problems: Vec<Diagnostic>,
     left_out: usize,
@@ -36,6 +40,8 @@ impl<'t> Context<'t> {
             names: Names::default(),
             start,
             length: None,
+            works: Vec::new(),
+            by_hand: Vec::new(),
             draws: Vec::new(),
             problems: Vec::new(),
             left_out: 0,

@@ -5,10 +5,11 @@
 use toml::de::DeValue;
 
 use super::super::diagnostic::{Diagnostic, code};
-use super::super::{Job, JobStep, Outcome, Range};
+use super::super::{Job, JobStep, Otherwise, Outcome, Range};
 use super::context::Context;
-use super::options::{add, maybe, queue_of};
+use super::options::{Ticked, add, maybe, queue_of};
 use super::shape;
+use super::step::statement;
 use super::table::{Node, Table, list};
 use crate::clock::Span;
 
@@ -18,8 +19,14 @@ const ROWS_MAX: i64 = 1_000_000_000_000;
 /// The most commits of one write; each is an event of the run.
 const BATCHES_MAX: u32 = 100_000;
 
+const ACTIONS: [&str; 6] = ["query", "write", "sleep", "block", "add", "database"];
+
+/// How an attempt ends that ends after its last step.
 const OUTCOMES: [(&str, Outcome); 3] =
-    [("ok", Outcome::Ok), ("fail", Outcome::Fail), ("exit", Outcome::Exit)];
+    [("ok", Outcome::Ok), ("fail", Outcome::Fail(None)), ("exit", Outcome::Exit(None))];
+
+const OTHERWISE: [(&str, Otherwise); 3] =
+    [("go on", Otherwise::GoOn), ("return", Otherwise::Return), ("fail", Otherwise::Fail)];
 
 /// Reads `[job.NAME]`.
 pub(super) fn job<'t>(cx: &mut Context<'t>, name: &str, node: Node<'t>) -> Option<Job> {
@@ -33,15 +40,19 @@ pub(super) fn job<'t>(cx: &mut Context<'t>, name: &str, node: Node<'t>) -> Optio
         None => Some(Vec::new()),
     };
     let outcomes = match table.get("outcome") {
-        Some(node) => outcomes(cx, node),
+        Some(node) => outcomes(cx, node, steps.as_ref().map(Vec::len)),
         None => Some(vec![Outcome::Ok]),
     };
     Some(Job { name: name.into(), queue: queue?, steps: steps?, outcomes: outcomes? })
 }
 
-fn outcomes<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Vec<Outcome>> {
-    if matches!(node.value, DeValue::String(_)) {
-        return Some(vec![cx.word(node, &OUTCOMES)?]);
+fn outcomes<'t>(
+    cx: &mut Context<'t>,
+    node: Node<'t>,
+    steps: Option<usize>,
+) -> Option<Vec<Outcome>> {
+    if !matches!(node.value, DeValue::Array(_)) {
+        return Some(vec![outcome(cx, node, steps)?]);
     }
     let help = "one word, or one for each attempt: \"ok\", \"fail\" or \"exit\"";
     let nodes = list(cx, node, "an outcome", Some(help));
@@ -52,8 +63,20 @@ fn outcomes<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Vec<Outcome>> {
         }
         return None;
     }
-    let outcomes: Vec<_> = nodes.into_iter().map(|node| cx.word(node, &OUTCOMES)).collect();
+    let outcomes: Vec<_> = nodes.into_iter().map(|node| outcome(cx, node, steps)).collect();
     outcomes.into_iter().collect()
+}
+
+/// `"fail"`, or `{ fail = 2 }`: before the second of so many steps.
+fn outcome<'t>(cx: &mut Context<'t>, node: Node<'t>, steps: Option<usize>) -> Option<Outcome> {
+    if !matches!(node.value, DeValue::Table(_)) {
+        return cx.word(node, &OUTCOMES);
+    }
+    let table = Table::open(cx, node, &shape::OUTCOME)?;
+    let how = table.exactly_one(cx, shape::OUTCOME.noun, &["fail", "exit"])?;
+    let most = steps.and_then(|steps| u32::try_from(steps).ok()).unwrap_or(1).max(1);
+    let place = Some(cx.count(how.node, 1..=most)? - 1);
+    Some(if how.key == "fail" { Outcome::Fail(place) } else { Outcome::Exit(place) })
 }
 
 fn steps<'t>(cx: &mut Context<'t>, name: &str, node: Node<'t>) -> Option<Vec<JobStep>> {
@@ -68,8 +91,7 @@ fn steps<'t>(cx: &mut Context<'t>, name: &str, node: Node<'t>) -> Option<Vec<Job
 
 fn step<'t>(cx: &mut Context<'t>, node: Node<'t>, word: &str) -> Option<JobStep> {
     let mut table = Table::open_any(cx, node, &shape::JOB_STEPS, "a job's step")?;
-    let action =
-        table.exactly_one(cx, "a job's step", &["query", "write", "sleep", "block", "add"])?;
+    let action = table.exactly_one(cx, "a job's step", &ACTIONS)?;
     let shape =
         shape::JOB_STEPS.iter().find(|shape| shape.required.first() == Some(&action.key))?;
     table.narrow(cx, shape);
@@ -78,6 +100,11 @@ fn step<'t>(cx: &mut Context<'t>, node: Node<'t>, word: &str) -> Option<JobStep>
         "sleep" => cx.range(action.node, word).map(JobStep::Sleep),
         "block" => cx.range(action.node, word).map(JobStep::Block),
         "write" => write(cx, action.node, word),
+        "database" => {
+            let otherwise = maybe(cx, &table, "else", |cx, node| cx.word(node, &OTHERWISE));
+            let step = statement(cx, action.node, word, Ticked::Sole);
+            Some(JobStep::Database(step?, otherwise?.unwrap_or(Otherwise::Return)))
+        }
         _ => add(cx, &table, false).map(|add| JobStep::Add(Box::new(add))),
     }
 }

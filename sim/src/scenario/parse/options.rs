@@ -4,7 +4,7 @@
 
 use toml::de::DeValue;
 
-use super::super::diagnostic::{Diagnostic, code};
+use super::super::diagnostic::{Diagnostic, Span as TextSpan, code};
 use super::super::{Add, Backoff, JobOptions, Keep, Queue, Repeat, RepeatWhen, Template};
 use super::context::Context;
 use super::names::{Kind, shown};
@@ -28,9 +28,8 @@ pub(super) fn queue<'t>(cx: &mut Context<'t>, name: &str, node: Node<'t>) -> Opt
         None => Some("bull"),
     };
     let defaults = match table.get("default_job_options") {
-        Some(node) => {
-            Table::open(cx, node, &shape::DEFAULTS).and_then(|table| options(cx, &table, false))
-        }
+        Some(node) => Table::open(cx, node, &shape::DEFAULTS)
+            .and_then(|table| options(cx, &table, Ticked::Nobody)),
         None => Some(JobOptions::default()),
     };
     Some(Queue { name: name.into(), prefix: prefix?.into(), defaults: defaults? })
@@ -56,14 +55,26 @@ pub(super) fn maybe<'t, T>(
     }
 }
 
-/// The options of a job that stand in a table. `in_timer`: whether there is a tick whose window an
-/// id can name.
+/// Whose window a `{window}` names.
+#[derive(Clone, Copy)]
+pub(super) enum Ticked<'t> {
+    /// That of the tick of the timer that runs the step.
+    Timer,
+    /// That of the schedule which these jobs do the work of.
+    Work(Option<&'t str>, Option<&'t str>),
+    /// That of the only schedule.
+    Sole,
+    /// Nobody's: there is no `{window}` here.
+    Nobody,
+}
+
+/// The options of a job that stand in a table.
 pub(super) fn options<'t>(
     cx: &mut Context<'t>,
     table: &Table<'t>,
-    in_timer: bool,
+    ticked: Ticked<'t>,
 ) -> Option<JobOptions> {
-    let job_id = maybe(cx, table, "job_id", |cx, node| template(cx, node, in_timer));
+    let job_id = maybe(cx, table, "job_id", |cx, node| job_id(cx, node, ticked));
     let delay = maybe(cx, table, "delay", |cx, node| cx.span(node, Grain::Millis));
     let priority = maybe(cx, table, "priority", |cx, node| cx.count(node, 0..=PRIORITY_MAX));
     let attempts = maybe(cx, table, "attempts", |cx, node| cx.count(node, 1..=u32::MAX));
@@ -135,11 +146,33 @@ fn keep_table<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Keep> {
     }
 }
 
-/// A job id that may have the tick's window in it.
-fn template<'t>(cx: &mut Context<'t>, node: Node<'t>, in_timer: bool) -> Option<Template> {
+/// A job id that may have a window in it.
+fn job_id<'t>(cx: &mut Context<'t>, node: Node<'t>, ticked: Ticked<'t>) -> Option<Template> {
+    let template = template(cx, node, ticked)?;
+    id(cx, node, &template.pieces)?;
+    Some(template)
+}
+
+/// A name of a lock or a row, perhaps with a window in it.
+pub(super) fn row_name<'t>(
+    cx: &mut Context<'t>,
+    node: Node<'t>,
+    ticked: Ticked<'t>,
+) -> Option<Template> {
+    let template = template(cx, node, ticked)?;
+    if let Some(message) = super::names::name_fault(&template.pieces.join("w"), true) {
+        let help = super::names::name_help(true);
+        return cx.fail(Diagnostic::error(code::BAD_NAME, node.span, message).help(help));
+    }
+    Some(template)
+}
+
+/// A text that may have a window in it.
+fn template<'t>(cx: &mut Context<'t>, node: Node<'t>, ticked: Ticked<'t>) -> Option<Template> {
     let text = cx.string(node)?;
     let mut pieces = Vec::new();
     let mut rest = text;
+    let mut schedule = None;
     while let Some((before, after)) = rest.split_once('{') {
         let at = text.len() - after.len() - 1;
         let Some((word, behind)) = after.split_once('}') else {
@@ -149,25 +182,41 @@ fn template<'t>(cx: &mut Context<'t>, node: Node<'t>, in_timer: bool) -> Option<
         let at = cx.within(node, text, at..at + word.len() + 2);
         if word != WINDOW {
             let message = format!("there is no placeholder {}", shown(&format!("{{{word}}}")));
-            let help = format!("there is only `{{{WINDOW}}}`, the window of a timer's tick");
+            let help = format!("there is only `{{{WINDOW}}}`, the window of a tick");
             return cx.fail(Diagnostic::error(code::PLACEHOLDER, at, message).help(help));
         }
-        if !in_timer {
-            let message = format!("`{{{WINDOW}}}` means nothing here");
-            let help = "only an `add` among the steps of a timer has a tick that its id can name";
-            return cx.fail(Diagnostic::error(code::PLACEHOLDER, at, message).help(help));
-        }
+        schedule = window(cx, at, ticked)?;
         pieces.push(Box::from(before));
         rest = behind;
     }
     pieces.push(Box::from(rest));
-    id(cx, node, &pieces)?;
-    Some(Template { pieces })
+    Some(Template { pieces, schedule })
+}
+
+/// The schedule whose window is named; none for a timer's.
+fn window<'t>(cx: &mut Context<'t>, at: TextSpan, ticked: Ticked<'t>) -> Option<Option<usize>> {
+    let (found, help) = match ticked {
+        Ticked::Timer => return Some(None),
+        Ticked::Work(queue, job) => (
+            cx.works.iter().position(|work| *work == (queue, job)),
+            "no schedule has this queue and this job, so there is no window that an id could name",
+        ),
+        Ticked::Sole => (
+            Some(0).filter(|_| cx.works.len() == 1),
+            "only a file with one schedule has a window that a name here could mean",
+        ),
+        Ticked::Nobody => (None, "it is an id that stands in the queue already, as it is"),
+    };
+    if found.is_none() {
+        let message = format!("`{{{WINDOW}}}` means nothing here");
+        return cx.fail(Diagnostic::error(code::PLACEHOLDER, at, message).help(help));
+    }
+    Some(found)
 }
 
 /// A job id without placeholders.
 pub(super) fn plain_id<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Box<str>> {
-    template(cx, node, false)?.pieces.into_iter().next()
+    job_id(cx, node, Ticked::Nobody)?.pieces.into_iter().next()
 }
 
 /// Whether BullMQ takes an id that has these pieces around a window.
@@ -220,9 +269,22 @@ pub(super) fn repeat<'t>(
 
 /// An `add`, of a release or of a job.
 pub(super) fn add<'t>(cx: &mut Context<'t>, table: &Table<'t>, in_timer: bool) -> Option<Add> {
+    let ticked = work(table, "add", in_timer);
     let name = table.get("add").and_then(|node| cx.name(node, false));
     let queue = queue_of(cx, table);
-    let options = options(cx, table, in_timer);
+    let options = options(cx, table, ticked);
     let repeat = maybe(cx, table, "repeat", |cx, node| repeat(cx, node, &shape::REPEAT));
     Some(Add { name: name?.into(), queue: queue?, options: options?, repeat: repeat? })
+}
+
+/// Whose window an id means that stands beside a job's name.
+pub(super) fn work<'t>(table: &Table<'t>, name: &str, in_timer: bool) -> Ticked<'t> {
+    if in_timer {
+        return Ticked::Timer;
+    }
+    let text = |key| match table.get(key)?.value {
+        DeValue::String(text) => Some(&**text),
+        _ => None,
+    };
+    Ticked::Work(text("queue"), text(name))
 }

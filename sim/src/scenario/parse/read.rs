@@ -125,6 +125,21 @@ impl<'t> Context<'t> {
         self.grain(node, span, grain)
     }
 
+    /// A length of time forward (`+5s`) or back (`-5s`), in whole milliseconds and not zero.
+    pub(super) fn signed_ms(&mut self, node: Node<'t>) -> Option<i64> {
+        let text = self.timed(node)?;
+        let (sign, length) = match (text.strip_prefix('-'), text.strip_prefix('+')) {
+            (Some(length), _) => (-1, length),
+            (_, Some(length)) => (1, length),
+            _ => {
+                let message = format!("{} needs a sign: +5s is forward, -5s back", node.title());
+                return self.fail(Diagnostic::error(code::DURATION, node.span, message));
+            }
+        };
+        let span = value::duration(length).map_err(|fault| self.fault(node, length, fault)).ok()?;
+        Some(sign * self.grain(node, span, Grain::PositiveMillis)?.ms())
+    }
+
     fn grain(&mut self, node: Node<'t>, span: Span, grain: Grain) -> Option<Span> {
         let positive = matches!(grain, Grain::Positive | Grain::PositiveMillis);
         if positive && span == Span::ZERO {

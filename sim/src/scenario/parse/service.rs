@@ -6,12 +6,15 @@
 use toml::de::DeValue;
 
 use super::super::diagnostic::{Diagnostic, code};
-use super::super::{Change, Kills, PlannedEvent, Quota, Restart, Rollout, Service};
+use super::super::{
+    Change, Happens, Kills, Mishap, PlannedEvent, Quota, Release, Restart, Rollout, Service,
+};
 use super::context::Context;
 use super::names::{Kind, shown};
 use super::options::maybe;
 use super::read::Grain;
 use super::shape;
+use super::step;
 use super::table::{Known, Node, Table, list};
 use crate::civil::Zone;
 use crate::clock::Span;
@@ -44,6 +47,7 @@ pub(super) fn service<'t>(cx: &mut Context<'t>, name: &str, node: Node<'t>) -> O
     let grace = maybe(cx, &table, "termination_grace_period", |cx, node| cx.span(node, Grain::Any));
     let rollout = maybe(cx, &table, "rollout", rollout);
     let zone = maybe(cx, &table, "tz", |cx, node| cx.zone(node));
+    let env = maybe(cx, &table, "env", step::env);
     let round_trip =
         maybe(cx, &table, "round_trip", |cx, node| cx.range(node, format!("round_trip {name}")));
     Some(Service {
@@ -56,6 +60,7 @@ pub(super) fn service<'t>(cx: &mut Context<'t>, name: &str, node: Node<'t>) -> O
         rollout: rollout?
             .unwrap_or(Rollout::Rolling { max_surge: QUARTER, max_unavailable: QUARTER }),
         zone: zone?.unwrap_or_else(Zone::utc),
+        env: env?.unwrap_or_default(),
         round_trip: round_trip?,
     })
 }
@@ -149,21 +154,50 @@ pub(super) fn event<'t>(
             format!("the event may come at {}, when the run is over: it is {length} long", at.most);
         cx.fail(Diagnostic::error(code::OUTSIDE, node.span, message))
     });
-    let service = service_of(cx, &table, "an event");
-    let change = table.exactly_one(cx, "an event", &["deploy", "scale", "kill", "restart"]);
-    let change = change.and_then(|change| self::change(cx, change));
-    Some(PlannedEvent { at: at?, service: service?, change: change? })
+    let what = table.exactly_one(cx, "an event", &WHAT)?;
+    if let Some(key) = table.known("rollout").filter(|_| what.key != "deploy") {
+        let message = format!("a `{}` event has no `rollout`: nothing is rolled out", what.key);
+        cx.push(Diagnostic::error(code::MISPLACED_KEY, key.at, message));
+    }
+    let happens = match what.key {
+        "redis" | "edit" => {
+            if let Some(key) = table.known("service") {
+                let message = format!("a `{}` event is no service's", what.key);
+                cx.push(Diagnostic::error(code::MISPLACED_KEY, key.at, message));
+            }
+            match what.key {
+                "redis" => mishap(cx, what.node, number).map(Happens::InRedis),
+                _ => by_hand(cx, what.node, number).map(Happens::ByHand),
+            }
+        }
+        _ => {
+            let service = service_of(cx, &table, "an event");
+            let change = change(cx, &table, what, number);
+            service.zip(change).map(|(service, change)| Happens::To(service, change))
+        }
+    };
+    Some(PlannedEvent { at: at?, happens: happens? })
 }
 
-fn change<'t>(cx: &mut Context<'t>, change: Known<'t>) -> Option<Change> {
+const WHAT: [&str; 8] = ["deploy", "scale", "kill", "restart", "pause", "clock", "redis", "edit"];
+
+fn change<'t>(
+    cx: &mut Context<'t>,
+    table: &Table<'t>,
+    change: Known<'t>,
+    number: usize,
+) -> Option<Change> {
     let node = change.node;
     match change.key {
         "deploy" => {
-            let release = cx.resolve(Kind::Release, node)?;
-            u16::try_from(release).ok().map(|release| Change::Deploy(ReleaseId(release)))
+            let release = cx.resolve(Kind::Release, node);
+            let how = maybe(cx, table, "rollout", rollout);
+            Some(Change::Deploy(ReleaseId(u16::try_from(release?).ok()?), how?))
         }
         "scale" => cx.count(node, 0..=REPLICAS_MAX).map(Change::Scale),
         "kill" => cx.count(node, 1..=REPLICAS_MAX).map(Change::Kill),
+        "pause" => cx.range(node, format!("pause of event {number}")).map(Change::Pause),
+        "clock" => cx.signed_ms(node).map(Change::Clock),
         _ if cx.boolean(node)? => Some(Change::Restart),
         _ => {
             let message = "an event that does not restart anything is no event";
@@ -173,6 +207,26 @@ fn change<'t>(cx: &mut Context<'t>, change: Known<'t>) -> Option<Change> {
             )
         }
     }
+}
+
+/// `redis = "flush"` or `redis = { slow = "2s" }`.
+fn mishap<'t>(cx: &mut Context<'t>, node: Node<'t>, number: usize) -> Option<Mishap> {
+    if matches!(node.value, DeValue::String(_)) {
+        return cx.word(node, &[("flush", ())]).map(|()| Mishap::Flush);
+    }
+    let table = Table::open(cx, node, &shape::REDIS)?;
+    let slow = table.exactly_one(cx, shape::REDIS.noun, &["slow"])?;
+    cx.range(slow.node, format!("slow of event {number}")).map(Mishap::Slow)
+}
+
+/// The steps that a person runs: a release of their own.
+fn by_hand<'t>(cx: &mut Context<'t>, node: Node<'t>, number: usize) -> Option<ReleaseId> {
+    let name = format!("event {number}");
+    let steps = step::steps(cx, node, &name, true)?;
+    let release = cx.names.count(Kind::Release) + cx.by_hand.len();
+    let library = super::super::Version::V5_34_10;
+    cx.by_hand.push(Release { name: name.into(), library, steps, by_hand: true });
+    u16::try_from(release).ok().map(ReleaseId)
 }
 
 /// Reads `[faults]`.

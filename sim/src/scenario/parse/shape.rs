@@ -29,7 +29,10 @@ const OPTIONS: &[&str] =
     &["delay", "priority", "attempts", "backoff", "remove_on_complete", "remove_on_fail", "lifo"];
 
 /// What every step may carry.
-const CARRIED: &[&str] = &["await", "on_error"];
+const CARRIED: &[&str] = &["await", "on_error", "when", "once_per", "as"];
+
+/// What a step that goes on until the process ends may carry.
+const LASTING: &[&str] = &["on_error", "when", "once_per", "as"];
 
 const LATER_OPTIONS: &[&str] = &["deduplication"];
 
@@ -40,10 +43,6 @@ const LATER_STEPS: &[&str] = &[
     "resume",
     "drain",
     "obliterate",
-    "parallel",
-    "database",
-    "when",
-    "once_per",
     "deduplication",
 ];
 
@@ -108,7 +107,7 @@ pub(super) static SCHEDULER_REPEAT: Shape = Shape {
 pub(super) static JOB: Shape =
     Shape { noun: "a job", required: &[], optional: &[&["queue", "steps", "outcome"]], later: &[] };
 
-pub(super) static JOB_STEPS: [Shape; 5] = [
+pub(super) static JOB_STEPS: [Shape; 6] = [
     Shape { noun: "a `query` step", required: &["query"], optional: &[], later: LATER_STEPS },
     Shape { noun: "a `write` step", required: &["write"], optional: &[], later: LATER_STEPS },
     Shape { noun: "a job's `sleep` step", required: &["sleep"], optional: &[], later: LATER_STEPS },
@@ -119,7 +118,57 @@ pub(super) static JOB_STEPS: [Shape; 5] = [
         optional: &[&["job_id", "repeat"], OPTIONS],
         later: LATER_STEPS,
     },
+    Shape {
+        noun: "a job's `database` step",
+        required: &["database"],
+        optional: &[&["else"]],
+        later: LATER_STEPS,
+    },
 ];
+
+/// What a `database` step does: one of these.
+pub(super) static STATEMENTS: [Shape; 5] = [
+    Shape {
+        noun: "a statement that locks",
+        required: &["lock"],
+        optional: &[&["kind", "lease", "wait", "takes"]],
+        later: &[],
+    },
+    Shape {
+        noun: "a statement that unlocks",
+        required: &["unlock"],
+        optional: &[&["takes"]],
+        later: &[],
+    },
+    Shape {
+        noun: "a statement that inserts",
+        required: &["insert"],
+        optional: &[&["takes"]],
+        later: &[],
+    },
+    Shape {
+        noun: "a statement that deletes",
+        required: &["delete"],
+        optional: &[&["takes"]],
+        later: &[],
+    },
+    Shape {
+        noun: "a statement that looks for a row",
+        required: &["find"],
+        optional: &[&["takes"]],
+        later: &[],
+    },
+];
+
+pub(super) static WHEN: Shape = Shape {
+    noun: "a `when`",
+    required: &[],
+    optional: &[&["env", "ordinal", "first_boot", "step", "result"]],
+    later: &[],
+};
+
+pub(super) static OUTCOME: Shape =
+    Shape { noun: "an outcome", required: &[], optional: &[&["fail", "exit"]], later: &[] };
 
 pub(super) static WRITE: Shape = Shape {
     noun: "a `write`",
@@ -135,7 +184,7 @@ pub(super) static RELEASE: Shape = Shape {
     later: &["exec", "extends"],
 };
 
-pub(super) static STEPS: [Shape; 7] = [
+pub(super) static STEPS: [Shape; 10] = [
     Shape {
         noun: "an `add` step",
         required: &["add", "queue"],
@@ -165,14 +214,33 @@ pub(super) static STEPS: [Shape; 7] = [
         required: &["worker"],
         optional: &[
             &["concurrency", "limiter", "lock_duration", "stalled_interval", "max_stalled_count"],
-            &["drain_delay", "on_error"],
+            &["drain_delay"],
+            LASTING,
         ],
         later: LATER_STEPS,
     },
     Shape {
         noun: "a `timer` step",
         required: &["timer", "steps"],
-        optional: &[&["tz", "on_error"]],
+        optional: &[&["tz"], LASTING],
+        later: LATER_STEPS,
+    },
+    Shape {
+        noun: "a `database` step",
+        required: &["database"],
+        optional: &[CARRIED],
+        later: LATER_STEPS,
+    },
+    Shape {
+        noun: "a `parallel` step",
+        required: &["parallel"],
+        optional: &[CARRIED],
+        later: LATER_STEPS,
+    },
+    Shape {
+        noun: "a step that opens a queue",
+        required: &["queue"],
+        optional: &[CARRIED],
         later: LATER_STEPS,
     },
     Shape {
@@ -191,16 +259,16 @@ pub(super) static LIMITER: Shape = Shape {
 };
 
 pub(super) static ON_ERROR: Shape =
-    Shape { noun: "`on_error`", required: &[], optional: &[], later: &["retry", "delay"] };
+    Shape { noun: "`on_error`", required: &["retry", "delay"], optional: &[], later: &[] };
 
 pub(super) static SERVICE: Shape = Shape {
     noun: "a service",
     required: &["release"],
     optional: &[
         &["replicas", "boot", "restart", "termination_grace_period", "rollout", "tz"],
-        &["round_trip"],
+        &["round_trip", "env"],
     ],
-    later: &["env", "exec", "clock"],
+    later: &["exec", "clock"],
 };
 
 pub(super) static ROLLOUT: Shape = Shape {
@@ -213,24 +281,18 @@ pub(super) static ROLLOUT: Shape = Shape {
 pub(super) static EVENT: Shape = Shape {
     noun: "an event",
     required: &["at"],
-    optional: &[&["service", "deploy", "scale", "kill", "restart"]],
-    later: &[
-        "pause",
-        "resume",
-        "redis",
-        "failover",
-        "evict",
-        "slow",
-        "clock",
-        "remove",
-        "promote",
-        "retry",
-        "edit",
-        "network",
-        "recreate",
-        "max_surge",
-        "max_unavailable",
+    optional: &[
+        &["service", "deploy", "rollout", "scale", "kill", "restart", "pause", "clock"],
+        &["redis", "edit"],
     ],
+    later: &["remove", "promote", "retry", "network"],
+};
+
+pub(super) static REDIS: Shape = Shape {
+    noun: "what befalls Redis",
+    required: &[],
+    optional: &[&["slow"]],
+    later: &["evict", "failover", "restart"],
 };
 
 pub(super) static FAULTS: Shape = Shape {
@@ -305,7 +367,16 @@ pub(super) fn all() -> impl Iterator<Item = &'static Shape> {
         &ROLLOUT,
         &KILL,
         &NETWORK,
+        &WHEN,
+        &OUTCOME,
+        &REDIS,
         &TOP,
     ];
-    named.into_iter().chain(&STEPS).chain(&JOB_STEPS).chain(&EXPECTATIONS).chain(nested)
+    named
+        .into_iter()
+        .chain(&STEPS)
+        .chain(&JOB_STEPS)
+        .chain(&STATEMENTS)
+        .chain(&EXPECTATIONS)
+        .chain(nested)
 }

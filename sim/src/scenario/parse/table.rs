@@ -19,6 +19,17 @@ pub(super) struct Node<'t> {
     pub(super) name: &'static str,
 }
 
+impl<'t> Node<'t> {
+    /// The text of a key of it, if it is a table that has such a key, whatever that means.
+    pub(super) fn text(&self, key: &str) -> Option<&'t str> {
+        let DeValue::Table(table) = self.value else { return None };
+        match table.get(key)?.get_ref() {
+            DeValue::String(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
 impl Node<'_> {
     /// Its kind, with an article.
     pub(super) fn kind(&self) -> &'static str {

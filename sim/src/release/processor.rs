@@ -1,0 +1,114 @@
+//! The processor of a worker: what the scenario says that jobs of a name do; nothing for others.
+//! Its steps run one after the other, and the first that fails ends the attempt.
+
+use super::Process;
+use crate::bullmq::QueueError;
+use crate::bullmq::worker::{Job, Processing};
+use crate::clock::Span;
+use crate::database::{Does, Write};
+use crate::event::{By, JobId, QueueId};
+use crate::scenario::{self, JobStep, Otherwise, Outcome};
+use std::rc::Rc;
+
+/// What follows on a step of a job.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// The next step.
+    Step,
+    /// The end of the attempt: whether it succeeded.
+    End(bool),
+}
+
+impl Process {
+    /// What is done with a job: whether the attempt succeeded.
+    pub(super) fn processing(self: Rc<Self>, queue: QueueId, job: Rc<Job>) -> Processing {
+        Box::pin(async move {
+            let scenario = self.image.scenario.clone();
+            let does = |does: &&scenario::Job| {
+                does.name.as_bytes() == job.name.as_bytes()
+                    && does.queue.is_none_or(|only| only == queue)
+            };
+            let Some(does) = scenario.jobs.iter().find(does) else { return true };
+            let attempt = (job.attempts_made as usize).min(does.outcomes.len() - 1);
+            let outcome = does.outcomes[attempt];
+            for (place, step) in does.steps.iter().enumerate() {
+                if let Some(ok) = self.ends(outcome, Some(place)).await {
+                    return ok;
+                }
+                match self.work(queue, &job, step).await {
+                    Ok(Next::Step) => {}
+                    Ok(Next::End(ok)) => return ok,
+                    Err(_) => return false,
+                }
+            }
+            self.ends(outcome, None).await.unwrap_or(true)
+        })
+    }
+
+    /// Whether the attempt ends before the step at `place`, or after the last one, and how.
+    async fn ends(&self, outcome: Outcome, place: Option<usize>) -> Option<bool> {
+        let here = |at: Option<u32>| at.map(|at| at as usize) == place;
+        match outcome {
+            Outcome::Fail(at) if here(at) => Some(false),
+            Outcome::Exit(at) if here(at) => {
+                self.ctx.exit(1);
+                std::future::pending().await
+            }
+            _ => None,
+        }
+    }
+
+    async fn work(&self, queue: QueueId, job: &Job, step: &JobStep) -> Result<Next, QueueError> {
+        match step {
+            JobStep::Query(takes) => {
+                self.statement(self.draw(takes), Does::Query).await?;
+            }
+            JobStep::Write { rows, batches, takes } => {
+                let takes = self.draw(takes);
+                let takes = Span::from_nanos(takes.nanos() / i64::from(*batches));
+                for batch in 0..u64::from(*batches) {
+                    let job = JobId(job.id.clone());
+                    let rows = share(*rows, u64::from(*batches), batch);
+                    self.statement(takes, Does::Write(Write { queue, job, rows })).await?;
+                }
+            }
+            JobStep::Sleep(range) => {
+                // A kill point in the middle: a wait has no send and no reply that could be one.
+                let span = self.draw(range);
+                let half = Span::from_nanos(span.nanos() / 2);
+                self.ctx.sleep(half).await;
+                self.ctx.kill_point();
+                self.ctx.sleep(Span::from_nanos(span.nanos() - half.nanos())).await;
+            }
+            JobStep::Block(range) => self.ctx.block(self.draw(range)).await,
+            JobStep::Add(add) => self.add(add, By::Processor, None).await?,
+            JobStep::Database(step, otherwise) => {
+                let did = self.statement_of(step, None).await?;
+                return Ok(match otherwise {
+                    _ if did => Next::Step,
+                    Otherwise::GoOn => Next::Step,
+                    Otherwise::Return => Next::End(true),
+                    Otherwise::Fail => Next::End(false),
+                });
+            }
+        }
+        Ok(Next::Step)
+    }
+}
+
+/// How many of `rows` the `batch`-th of `batches` writes: the remainder goes to the first ones.
+fn share(rows: u64, batches: u64, batch: u64) -> u64 {
+    rows / batches + u64::from(batch < rows % batches)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::share;
+
+    #[test]
+    fn batches_share_all_rows() {
+        let shares: Vec<u64> = (0..44).map(|batch| share(43_149, 44, batch)).collect();
+        assert_eq!(shares.iter().sum::<u64>(), 43_149);
+        assert_eq!((shares[0], shares[43]), (981, 980));
+    }
+}

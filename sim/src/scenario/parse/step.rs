@@ -1,0 +1,423 @@
+//! The steps of start-up code, and of what people run by hand.
+//!
+//! It refuses steps that wait for what never ends, and conditions on steps that come later.
+
+use toml::de::DeValue;
+
+use super::super::diagnostic::{Diagnostic, Span as TextSpan, code};
+use super::super::{
+    Action, Condition, DatabaseAction, DatabaseStep, Limiter, LockKind, OnError, Step, Worker,
+};
+use super::context::Context;
+use super::names::{Kind, nearest, shown};
+use super::options::{Ticked, add, maybe, options, plain_id, queue_of, repeat, row_name};
+use super::read::Grain;
+use super::shape;
+use super::table::{Known, Node, Table, entries, list};
+use crate::clock::Span;
+use crate::event::{QueueId, StepResult};
+use std::sync::Arc;
+
+/// The most steps of one release, those within others too.
+const STEPS_MAX: u16 = 10_000;
+
+/// How long a statement on locks or rows takes if the file does not say.
+const STATEMENT: (Span, Span) = (Span::from_nanos(1_000_000), Span::from_nanos(5_000_000));
+
+const ACTIONS: [&str; 9] = [
+    "add",
+    "upsert_job_scheduler",
+    "remove_repeatable",
+    "remove_job_scheduler",
+    "worker",
+    "timer",
+    "sleep",
+    "database",
+    "parallel",
+];
+
+const RESULTS: [(&str, StepResult); 3] =
+    [("done", StepResult::Done), ("nothing", StepResult::Nothing), ("failed", StepResult::Failed)];
+
+/// The steps of one release, as they are read.
+struct Steps<'t, 'n> {
+    /// What a tape calls them, before their place.
+    word: &'n str,
+    by_hand: bool,
+    count: u16,
+    /// Those that have a name.
+    named: Vec<(&'t str, u16, TextSpan)>,
+}
+
+/// Where a list of steps stands.
+#[derive(Clone, Copy)]
+struct List<'p> {
+    /// The place of the step that has it, with a point behind.
+    prefix: &'p str,
+    in_timer: bool,
+}
+
+/// Reads the steps of a release, or of what is run by hand.
+pub(super) fn steps<'t>(
+    cx: &mut Context<'t>,
+    node: Node<'t>,
+    name: &str,
+    by_hand: bool,
+) -> Option<Arc<[Step]>> {
+    let word = if by_hand { format!("{name} step ") } else { format!("release {name} step ") };
+    let mut steps = Steps { word: &word, by_hand, count: 0, named: Vec::new() };
+    steps.list(cx, node, List { prefix: "", in_timer: false })
+}
+
+impl<'t> Steps<'t, '_> {
+    fn list(
+        &mut self,
+        cx: &mut Context<'t>,
+        node: Node<'t>,
+        list: List<'_>,
+    ) -> Option<Arc<[Step]>> {
+        let help = "steps are a list of tables, as in `steps = [ { worker = \"usage\" } ]`";
+        let nodes = self::list(cx, node, "a step", Some(help));
+        let mut steps = Vec::new();
+        for (number, node) in nodes.into_iter().enumerate() {
+            let place = format!("{}{}", list.prefix, number + 1);
+            steps.push(self.step(cx, node, &place, list.in_timer));
+        }
+        steps.into_iter().collect()
+    }
+
+    fn step(
+        &mut self,
+        cx: &mut Context<'t>,
+        node: Node<'t>,
+        place: &str,
+        in_timer: bool,
+    ) -> Option<Step> {
+        if self.count == STEPS_MAX {
+            let message = format!("a release has at most {STEPS_MAX} steps");
+            return cx.fail(Diagnostic::error(code::LIMIT, node.span, message));
+        }
+        let number = self.count;
+        self.count += 1;
+        let mut table = Table::open_any(cx, node, &shape::STEPS, "a step")?;
+        let action = match table.known("queue") {
+            Some(queue) if !ACTIONS.iter().any(|key| table.get(key).is_some()) => Some(queue),
+            _ => table.exactly_one(cx, "a step", &ACTIONS),
+        }?;
+        let is = |shape: &&shape::Shape| shape.required.first() == Some(&action.key);
+        let shape = shape::STEPS.iter().find(is)?;
+        self.may_last(cx, &mut table, action, in_timer)?;
+        table.narrow(cx, shape);
+        let awaited = maybe(cx, &table, "await", |cx, node| cx.boolean(node));
+        let on_error = maybe(cx, &table, "on_error", on_error);
+        let when = maybe(cx, &table, "when", |cx, node| self.when(cx, node));
+        let once = [("process", true), ("call", false)];
+        let once = maybe(cx, &table, "once_per", |cx, node| cx.word(node, &once));
+        let named = maybe(cx, &table, "as", |cx, node| Some((cx.name(node, false)?, node.span)));
+        let action = self.action(cx, &table, action, place, in_timer);
+        if let Some((name, at)) = named? {
+            self.name(cx, name, number, at)?;
+        }
+        Some(Step {
+            number,
+            place: place.into(),
+            action: action?,
+            awaited: awaited?.unwrap_or(true),
+            on_error: on_error?.unwrap_or(OnError::Exit),
+            when: when?.unwrap_or_default(),
+            once: once?.unwrap_or(false),
+        })
+    }
+
+    /// Refuses what goes on until the process ends where something waits for it.
+    fn may_last(
+        &self,
+        cx: &mut Context<'t>,
+        table: &mut Table<'t>,
+        action: Known<'t>,
+        in_timer: bool,
+    ) -> Option<()> {
+        if !matches!(action.key, "worker" | "timer") {
+            return Some(());
+        }
+        if in_timer || self.by_hand {
+            let whose = if in_timer { "of a timer" } else { "that a person runs" };
+            let message = format!("the steps {whose} cannot have a `{}` among them", action.key);
+            let help = "put it among a release's own steps";
+            return cx.fail(Diagnostic::error(code::MISPLACED_KEY, action.at, message).help(help));
+        }
+        if let Some(key) = table.take("await") {
+            let message = format!(
+                "a `{}` step cannot be awaited: it goes on until the process ends",
+                action.key
+            );
+            cx.push(
+                Diagnostic::error(code::NOT_AWAITED, key.at, message).help("leave `await` out"),
+            );
+        }
+        Some(())
+    }
+
+    fn name(
+        &mut self,
+        cx: &mut Context<'t>,
+        name: &'t str,
+        number: u16,
+        at: TextSpan,
+    ) -> Option<()> {
+        if let Some((_, _, first)) = self.named.iter().find(|(other, _, _)| *other == name) {
+            let message = format!("two steps are called {}", shown(name));
+            let problem = Diagnostic::error(code::REPEATED, at, message);
+            return cx.fail(problem.and(*first, "the first one"));
+        }
+        self.named.push((name, number, at));
+        Some(())
+    }
+
+    fn action(
+        &mut self,
+        cx: &mut Context<'t>,
+        table: &Table<'t>,
+        action: Known<'t>,
+        place: &str,
+        in_timer: bool,
+    ) -> Option<Action> {
+        let word = || format!("{}{place}", self.word);
+        let prefix = format!("{place}.");
+        match action.key {
+            "add" => add(cx, table, in_timer).map(Action::Add),
+            "upsert_job_scheduler" => upsert(cx, table, action.node),
+            "remove_repeatable" => remove_repeatable(cx, table, action.node),
+            "remove_job_scheduler" => {
+                let id = cx.name(action.node, true);
+                let queue = queue_of(cx, table);
+                Some(Action::RemoveJobScheduler { queue: queue?, id: id?.into() })
+            }
+            "queue" => queue_of(cx, table).map(Action::Open),
+            "worker" => worker(cx, table, action.node).map(Action::Worker),
+            "timer" => {
+                let pattern = cx.cron(action.node);
+                let zone = maybe(cx, table, "tz", |cx, node| cx.zone(node));
+                let list = List { prefix: &prefix, in_timer: true };
+                let steps = table.get("steps").and_then(|node| self.list(cx, node, list));
+                Some(Action::Timer { pattern: pattern?, zone: zone?, steps: steps? })
+            }
+            "database" => {
+                let ticked = if in_timer { Ticked::Timer } else { Ticked::Sole };
+                statement(cx, action.node, &word(), ticked).map(Action::Database)
+            }
+            "parallel" => {
+                self.list(cx, action.node, List { prefix: &prefix, in_timer }).map(Action::Parallel)
+            }
+            _ => cx.range(action.node, word()).map(Action::Sleep),
+        }
+    }
+
+    /// `when = { ordinal = 1, env = { ROLE = "scheduler" } }`: all of it.
+    fn when(&self, cx: &mut Context<'t>, node: Node<'t>) -> Option<Vec<Condition>> {
+        let table = Table::open(cx, node, &shape::WHEN)?;
+        let env = maybe(cx, &table, "env", env);
+        let ordinal = maybe(cx, &table, "ordinal", |cx, node| cx.count(node, 1..=u32::MAX));
+        let first = maybe(cx, &table, "first_boot", |cx, node| cx.boolean(node));
+        let step = maybe(cx, &table, "step", |cx, node| self.earlier(cx, node));
+        let result = maybe(cx, &table, "result", |cx, node| cx.word(node, &RESULTS));
+        if let (Some(result), None) = (table.known("result"), table.get("step")) {
+            let message = "a `result` needs the `step` whose it is";
+            cx.push(
+                Diagnostic::error(code::MISSING_KEY, result.at, message)
+                    .help("give that step a name with `as`, and say it here: `step = \"lock\"`"),
+            );
+        }
+        let (env, ordinal, first) = (env?, ordinal?, first?);
+        let result = result?.unwrap_or(StepResult::Done);
+        let came = step?.map(|step| Condition::Came(step, result));
+        let env = env.unwrap_or_default().into_iter();
+        let mut when: Vec<_> = env.map(|(name, value)| Condition::Env(name, value)).collect();
+        when.extend(ordinal.map(Condition::Ordinal));
+        when.extend(first.map(Condition::FirstBoot));
+        when.extend(came);
+        if when.is_empty() && !table.strange() {
+            let message = "a `when` without a condition says nothing";
+            let help = "it takes `env`, `ordinal`, `first_boot`, and `step` with `result`";
+            return cx.fail(Diagnostic::error(code::MISSING_KEY, node.span, message).help(help));
+        }
+        Some(when)
+    }
+
+    /// The number of an earlier step, by its name.
+    fn earlier(&self, cx: &mut Context<'t>, node: Node<'t>) -> Option<u16> {
+        let name = cx.string(node)?;
+        if let Some((_, number, _)) = self.named.iter().find(|(other, _, _)| *other == name) {
+            return Some(*number);
+        }
+        let message = format!("no earlier step is called {}", shown(name));
+        let problem = Diagnostic::error(code::UNRESOLVED, node.span, message);
+        let guess = nearest(name, self.named.iter().map(|(name, _, _)| *name));
+        let at = guess.and_then(|guess| {
+            self.named.iter().find(|(name, _, _)| *name == guess.name).map(|(_, _, at)| *at)
+        });
+        cx.fail(match at {
+            Some(at) => problem.and(at, "did you mean this one?"),
+            None => problem.help("a step gets a name with `as`, before it is asked for"),
+        })
+    }
+}
+
+/// A table of environment variables.
+pub(super) fn env<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Vec<(Box<str>, Box<str>)>> {
+    const MOST: usize = 100;
+    let DeValue::Table(raw) = node.value else {
+        return cx.fail(node.wrong("a table of texts, as in `{ ROLE = \"scheduler\" }`"));
+    };
+    let entries = entries(raw);
+    if entries.len() > MOST {
+        let message = format!("an environment has at most {MOST} variables here");
+        return cx.fail(Diagnostic::error(code::LIMIT, node.span, message));
+    }
+    let variable = |cx: &mut Context<'t>, entry: &super::table::Entry<'t>| {
+        if let Some(message) = super::names::name_fault(entry.key, false) {
+            let help = super::names::name_help(false);
+            return cx.fail(Diagnostic::error(code::BAD_NAME, entry.at, message).help(help));
+        }
+        Some((entry.key.into(), cx.string(entry.node("an environment variable"))?.into()))
+    };
+    let variables: Vec<_> = entries.iter().map(|entry| variable(cx, entry)).collect();
+    variables.into_iter().collect()
+}
+
+fn on_error<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<OnError> {
+    if !matches!(node.value, DeValue::Table(_)) {
+        return cx.word(node, &[("exit", OnError::Exit), ("ignore", OnError::Ignore)]);
+    }
+    let table = Table::open(cx, node, &shape::ON_ERROR)?;
+    let times = table.get("retry").and_then(|node| cx.count(node, 1..=1_000_000));
+    let delay = table.get("delay").and_then(|node| cx.span(node, Grain::PositiveMillis));
+    Some(OnError::Retry { times: times?, delay: delay? })
+}
+
+/// A statement on locks or rows.
+pub(super) fn statement<'t>(
+    cx: &mut Context<'t>,
+    node: Node<'t>,
+    word: &str,
+    ticked: Ticked<'t>,
+) -> Option<DatabaseStep> {
+    const WHAT: [&str; 5] = ["lock", "unlock", "insert", "delete", "find"];
+    let noun = "a `database` step";
+    let mut table = Table::open_any(cx, node, &shape::STATEMENTS, noun)?;
+    let what = table.exactly_one(cx, noun, &WHAT)?;
+    let is = |shape: &&shape::Shape| shape.required.first() == Some(&what.key);
+    table.narrow(cx, shape::STATEMENTS.iter().find(is)?);
+    let takes = match table.get("takes") {
+        Some(node) => cx.range(node, word),
+        None => cx.draw(STATEMENT, word.to_owned(), node.span),
+    };
+    let name = row_name(cx, what.node, ticked);
+    let action = match what.key {
+        "lock" => {
+            let kind = lock_kind(cx, &table);
+            DatabaseAction::Lock(name?, kind?)
+        }
+        "unlock" => DatabaseAction::Unlock(name?),
+        "insert" => DatabaseAction::Insert(name?),
+        "delete" => DatabaseAction::Delete(name?),
+        _ => DatabaseAction::Find(name?),
+    };
+    Some(DatabaseStep { action, takes: takes? })
+}
+
+fn lock_kind<'t>(cx: &mut Context<'t>, table: &Table<'t>) -> Option<LockKind> {
+    const KINDS: [(&str, &str); 3] =
+        [("session", "session"), ("lease", "lease"), ("status", "status")];
+    let lease = maybe(cx, table, "lease", |cx, node| cx.span(node, Grain::PositiveMillis));
+    let wait = maybe(cx, table, "wait", |cx, node| cx.boolean(node));
+    let kind = maybe(cx, table, "kind", |cx, node| cx.word(node, &KINDS));
+    let (lease, wait) = (lease?, wait?);
+    let kind = kind?.unwrap_or(if lease.is_some() { "lease" } else { "session" });
+    if let Some(key) = table.known("wait").filter(|_| kind != "session") {
+        let message = "only a session's lock can be waited for";
+        let help = "a lease and a status column are tried; try again with `on_error` or a timer";
+        return cx.fail(Diagnostic::error(code::MISPLACED_KEY, key.at, message).help(help));
+    }
+    match (kind, lease) {
+        ("lease", Some(lease)) => Some(LockKind::Lease(lease)),
+        ("lease", None) => {
+            let message = "a lease needs its length, `lease`";
+            cx.fail(Diagnostic::error(code::MISSING_KEY, table.at, message))
+        }
+        (_, Some(_)) => {
+            let at = table.known("lease").map_or(table.at, |key| key.at);
+            let message = format!("a lock of the kind `{kind}` has no `lease`");
+            cx.fail(Diagnostic::error(code::MISPLACED_KEY, at, message))
+        }
+        ("status", None) => Some(LockKind::Status),
+        _ => Some(LockKind::Session { wait: wait.unwrap_or(false) }),
+    }
+}
+
+fn upsert<'t>(cx: &mut Context<'t>, table: &Table<'t>, node: Node<'t>) -> Option<Action> {
+    let id = cx.name(node, true);
+    let queue = queue_of(cx, table);
+    let repeat = table.get("repeat").and_then(|node| repeat(cx, node, &shape::SCHEDULER_REPEAT));
+    let name = match table.get("name") {
+        Some(node) => cx.name(node, false),
+        None => id,
+    };
+    let options = options(cx, table, Ticked::Nobody);
+    Some(Action::UpsertJobScheduler {
+        queue: queue?,
+        id: id?.into(),
+        repeat: repeat?,
+        name: name?.into(),
+        options: options?,
+    })
+}
+
+fn remove_repeatable<'t>(
+    cx: &mut Context<'t>,
+    table: &Table<'t>,
+    node: Node<'t>,
+) -> Option<Action> {
+    let name = cx.name(node, false);
+    let queue = queue_of(cx, table);
+    let repeat = table.get("repeat").and_then(|node| repeat(cx, node, &shape::REPEAT));
+    let job_id = maybe(cx, table, "job_id", plain_id);
+    Some(Action::RemoveRepeatable {
+        queue: queue?,
+        name: name?.into(),
+        repeat: repeat?,
+        job_id: job_id?,
+    })
+}
+
+/// A worker, with BullMQ's defaults for what is not said.
+fn worker<'t>(cx: &mut Context<'t>, table: &Table<'t>, node: Node<'t>) -> Option<Worker> {
+    let queue = cx.resolve(Kind::Queue, node);
+    let concurrency = maybe(cx, table, "concurrency", |cx, node| cx.count(node, 1..=1000));
+    let limiter = maybe(cx, table, "limiter", limiter);
+    let mut span = |key, grain, default| match table.get(key) {
+        Some(node) => cx.span(node, grain),
+        None => Some(Span::from_secs(default)),
+    };
+    let lock_duration = span("lock_duration", Grain::PositiveMillis, 30);
+    let stalled_interval = span("stalled_interval", Grain::PositiveMillis, 30);
+    let drain_delay = span("drain_delay", Grain::PositiveMillis, 5);
+    let max_stalled_count =
+        maybe(cx, table, "max_stalled_count", |cx, node| cx.count(node, 0..=u32::MAX));
+    Some(Worker {
+        queue: QueueId(u16::try_from(queue?).ok()?),
+        concurrency: concurrency?.unwrap_or(1),
+        limiter: limiter?,
+        lock_duration: lock_duration?,
+        stalled_interval: stalled_interval?,
+        max_stalled_count: max_stalled_count?.unwrap_or(1),
+        drain_delay: drain_delay?,
+    })
+}
+
+fn limiter<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Limiter> {
+    let table = Table::open(cx, node, &shape::LIMITER)?;
+    let max = table.get("max").and_then(|node| cx.count(node, 1..=u32::MAX));
+    let duration = table.get("duration").and_then(|node| cx.span(node, Grain::PositiveMillis));
+    Some(Limiter { max: max?, duration: duration? })
+}

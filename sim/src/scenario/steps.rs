@@ -1,0 +1,338 @@
+//! What runs in a scenario: the steps of jobs and of start-up code, and the options that they give.
+//!
+//! These are values; what they do is `release.rs`'s business, and what BullMQ makes of them its own.
+
+use super::{JobOptions, Range, Template};
+use crate::bullmq::cron::Cron;
+use crate::civil::Zone;
+use crate::clock::Span;
+use crate::event::{QueueId, StepResult};
+use std::fmt;
+use std::sync::Arc;
+
+/// What a processor does with the jobs of one name.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Job {
+    /// The jobs' name.
+    pub name: Box<str>,
+    /// The queue, if jobs of that name in other queues are others.
+    pub queue: Option<QueueId>,
+    /// What it does, in order.
+    pub steps: Vec<JobStep>,
+    /// How the k-th attempt ends; the last goes on for ever. Never empty.
+    pub outcomes: Vec<Outcome>,
+}
+
+/// A step of a processor.
+#[derive(Clone, PartialEq, Debug)]
+pub enum JobStep {
+    /// A query of the database that takes so long and writes nothing.
+    Query(Range),
+    /// Rows written in so many batches, each counted at its commit.
+    Write {
+        /// How many rows in all.
+        rows: u64,
+        /// In how many commits. At least 1.
+        batches: u32,
+        /// How long all of it takes.
+        takes: Range,
+    },
+    /// Waits, or works elsewhere, without blocking the event loop.
+    Sleep(Range),
+    /// Blocks the event loop.
+    Block(Range),
+    /// Adds a job.
+    Add(Box<Add>),
+    /// Works on locks and rows of the database.
+    Database(DatabaseStep, Otherwise),
+}
+
+/// What a job does if nothing comes of a step: the lock is held, the row is there already.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Otherwise {
+    /// It goes on.
+    GoOn,
+    /// It returns: there is nothing to do.
+    Return,
+    /// It throws.
+    Fail,
+}
+
+/// A statement on locks or rows.
+#[derive(Clone, PartialEq, Debug)]
+pub struct DatabaseStep {
+    /// What it does.
+    pub action: DatabaseAction,
+    /// How long it takes.
+    pub takes: Range,
+}
+
+/// What a statement on locks or rows does.
+#[derive(Clone, PartialEq, Debug)]
+pub enum DatabaseAction {
+    /// Takes a lock, if nobody holds it.
+    Lock(Template, LockKind),
+    /// Gives a lock back.
+    Unlock(Template),
+    /// Inserts a row of a unique name, if it is not there.
+    Insert(Template),
+    /// Deletes a row, if it is there.
+    Delete(Template),
+    /// Looks whether a row is there.
+    Find(Template),
+}
+
+/// The kinds of locks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LockKind {
+    /// Held by a connection, free when it closes.
+    Session {
+        /// Whether the statement waits for the lock.
+        wait: bool,
+    },
+    /// Free by itself after so long.
+    Lease(Span),
+    /// A status column: it stays after a kill.
+    Status,
+}
+
+/// How an attempt ends. A number is that of the step before which it does; none: after the last.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// It returns.
+    Ok,
+    /// It throws.
+    Fail(Option<u32>),
+    /// The process exits with code 1.
+    Exit(Option<u32>),
+}
+
+/// What a container runs: start-up steps in order.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Release {
+    /// Its name in the scenario.
+    pub name: Box<str>,
+    /// The version of BullMQ.
+    pub library: Version,
+    /// What the start-up code does, in order.
+    pub steps: Arc<[Step]>,
+    /// Whether it is what a person runs by hand: its process exits after its last step.
+    pub by_hand: bool,
+}
+
+impl Release {
+    /// The step of a number, wherever it stands.
+    #[must_use]
+    pub fn step(&self, number: u16) -> Option<&Step> {
+        fn find(steps: &[Step], number: u16) -> Option<&Step> {
+            steps.iter().find_map(|step| match &step.action {
+                _ if step.number == number => Some(step),
+                Action::Timer { steps, .. } | Action::Parallel(steps) => find(steps, number),
+                _ => None,
+            })
+        }
+        find(&self.steps, number)
+    }
+}
+
+/// In few words, as the file would say it: `add usage`, `worker`.
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Action::Add(add) if add.repeat.is_some() => write!(f, "add {} (repeat)", add.name),
+            Action::Add(add) => write!(f, "add {}", add.name),
+            Action::UpsertJobScheduler { id, .. } => write!(f, "upsert_job_scheduler {id}"),
+            Action::RemoveRepeatable { name, .. } => write!(f, "remove_repeatable {name}"),
+            Action::RemoveJobScheduler { id, .. } => write!(f, "remove_job_scheduler {id}"),
+            Action::Worker(_) => f.write_str("worker"),
+            Action::Timer { .. } => f.write_str("timer"),
+            Action::Sleep(_) => f.write_str("sleep"),
+            Action::Open(_) => f.write_str("open a queue"),
+            Action::Database(step) => f.write_str(match step.action {
+                DatabaseAction::Lock(..) => "lock",
+                DatabaseAction::Unlock(_) => "unlock",
+                DatabaseAction::Insert(_) => "insert",
+                DatabaseAction::Delete(_) => "delete",
+                DatabaseAction::Find(_) => "find",
+            }),
+            Action::Parallel(_) => f.write_str("parallel"),
+        }
+    }
+}
+
+/// The versions of BullMQ that are modelled.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Version {
+    /// 5.34.10.
+    V5_34_10,
+}
+
+/// A step of start-up code.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Step {
+    /// Its number among all steps of its release, those within others too.
+    pub number: u16,
+    /// Its place, as people say it: `2`, or `6.1` for the first of those within the sixth.
+    pub place: Box<str>,
+    /// What it does.
+    pub action: Action,
+    /// Whether the next step waits for it. A step that is not awaited really interleaves.
+    pub awaited: bool,
+    /// What its error does.
+    pub on_error: OnError,
+    /// All of these must be so, or it is passed over.
+    pub when: Vec<Condition>,
+    /// Whether a process does it only the first time that it comes to it.
+    pub once: bool,
+}
+
+/// What an error of a step does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OnError {
+    /// The process exits with code 1, as Node does with an error that nobody caught.
+    Exit,
+    /// Nothing.
+    Ignore,
+    /// The step is tried again so often, so long after the error; then the process exits.
+    Retry {
+        /// How often.
+        times: u32,
+        /// How long after the error.
+        delay: Span,
+    },
+}
+
+/// When a step is done.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Condition {
+    /// An environment variable of the service has this value.
+    Env(Box<str>, Box<str>),
+    /// The container is the so-manieth of its service, counted from 1.
+    Ordinal(u32),
+    /// The container boots for the first time (or not).
+    FirstBoot(bool),
+    /// An earlier step of the release, by its number, came to this.
+    Came(u16, StepResult),
+}
+
+/// What a step of start-up code does.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Action {
+    /// `queue.add`.
+    Add(Add),
+    /// `queue.upsertJobScheduler`.
+    UpsertJobScheduler {
+        /// The queue.
+        queue: QueueId,
+        /// The scheduler's id.
+        id: Box<str>,
+        /// When it repeats.
+        repeat: Repeat,
+        /// The jobs' name.
+        name: Box<str>,
+        /// The template's options.
+        options: JobOptions,
+    },
+    /// `queue.removeRepeatable`.
+    RemoveRepeatable {
+        /// The queue.
+        queue: QueueId,
+        /// The jobs' name.
+        name: Box<str>,
+        /// The options that the registration was made with.
+        repeat: Repeat,
+        /// The job id that it was made with.
+        job_id: Option<Box<str>>,
+    },
+    /// `queue.removeJobScheduler`.
+    RemoveJobScheduler {
+        /// The queue.
+        queue: QueueId,
+        /// The scheduler's id.
+        id: Box<str>,
+    },
+    /// `new Worker`.
+    Worker(Worker),
+    /// An in-process cron: runs steps at each of its ticks for as long as the process lives.
+    Timer {
+        /// When.
+        pattern: Cron,
+        /// Where; the process's own zone if absent.
+        zone: Option<Zone>,
+        /// What. None of these is a worker or a timer.
+        steps: Arc<[Step]>,
+    },
+    /// Waits.
+    Sleep(Range),
+    /// `new Queue` alone.
+    Open(QueueId),
+    /// Works on locks and rows of the database.
+    Database(DatabaseStep),
+    /// Begins all of these and waits for those that are awaited.
+    Parallel(Arc<[Step]>),
+}
+
+/// One `queue.add`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Add {
+    /// The queue.
+    pub queue: QueueId,
+    /// The job's name.
+    pub name: Box<str>,
+    /// Its options, over the queue's defaults.
+    pub options: JobOptions,
+    /// When it repeats: the older repeat API.
+    pub repeat: Option<Repeat>,
+}
+
+/// The repeat options of both APIs.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Repeat {
+    /// When.
+    pub when: RepeatWhen,
+    /// The `tz` option.
+    pub zone: Option<Zone>,
+    /// The `immediately` option.
+    pub immediately: bool,
+    /// The `limit` option: how many iterations since the last add.
+    pub limit: Option<u32>,
+    /// The `key` option of the older API.
+    pub key: Option<Box<str>>,
+}
+
+/// The two kinds of repetition.
+#[derive(Clone, PartialEq, Debug)]
+pub enum RepeatWhen {
+    /// A cron pattern.
+    Pattern(Cron),
+    /// A period.
+    Every(Span),
+}
+
+/// The options of a worker, with BullMQ's defaults filled in.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Worker {
+    /// The queue.
+    pub queue: QueueId,
+    /// How many jobs at once.
+    pub concurrency: u32,
+    /// At most so many starts in so long.
+    pub limiter: Option<Limiter>,
+    /// How long a lock lives without renewal.
+    pub lock_duration: Span,
+    /// How often stalled jobs are looked for.
+    pub stalled_interval: Span,
+    /// How often a job may stall.
+    pub max_stalled_count: u32,
+    /// How long an idle worker blocks when no delayed job is known.
+    pub drain_delay: Span,
+}
+
+/// The rate limiter of a worker.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limiter {
+    /// How many starts.
+    pub max: u32,
+    /// In how long.
+    pub duration: Span,
+}
