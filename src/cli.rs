@@ -4,7 +4,7 @@
 use crate::explore::{Exploration, explore};
 use crate::load::{self, Loaded, load};
 use crate::report::events::Names;
-use crate::report::{self, Report, Verdict, diagnostic, text, trace};
+use crate::report::{self, Report, Verdict, diagnostic, effective, text, trace};
 use bootrace_sim::event::{Event, Stamp, StepResult};
 use bootrace_sim::policy::Random;
 use bootrace_sim::scenario::{self, Diagnostic};
@@ -84,6 +84,14 @@ enum Command {
         #[arg(long, conflicts_with = "events")]
         trace: bool,
     },
+    /// Print a scenario as it is understood, every value written out
+    Show {
+        /// The scenario
+        file: PathBuf,
+        /// Say where each value comes from: a line of a file, or whose default it is
+        #[arg(long)]
+        effective: bool,
+    },
     /// Say what a code of a diagnostic means
     Explain {
         /// The code: BR003
@@ -142,6 +150,7 @@ pub fn main() -> Exit {
         Command::Run { file, how } => run(file, how),
         Command::Compare { files, how } => compare(files, how),
         Command::Replay { file, seed, events, trace } => replay(file, *seed, *events, *trace),
+        Command::Show { file, effective } => show(file, *effective),
         Command::Explain { code } => explain(code),
     }
 }
@@ -274,6 +283,17 @@ fn tells(event: &Event) -> bool {
             | Event::Closed { .. }
             | Event::StepEnded(_, StepResult::Done)
     )
+}
+
+fn show(file: &Path, with_origins: bool) -> Exit {
+    let Some(loaded) = load_all(std::slice::from_ref(&file.to_owned())) else {
+        return Exit::BadInput;
+    };
+    let shown = |loaded: &Loaded| match with_origins {
+        true => effective::effective(loaded),
+        false => scenario::print(&loaded.scenario),
+    };
+    write(&loaded.iter().map(shown).collect::<String>()).unwrap_or(Exit::AsDeclared)
 }
 
 fn explain(code: &str) -> Exit {

@@ -6,6 +6,7 @@
 
 mod support;
 
+use bootrace_sim::scenario::{parse, print};
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestCaseResult, TestError, TestRng, TestRunner};
 use std::cell::Cell;
@@ -241,5 +242,25 @@ fn a_fleet_says_what_it_is_in_words_that_parse() {
         let fleet = Fleet { replicas: 2, events, round_trip_ms: 2, rollout, ..SLOW };
         let story = fleet.play(StartUp::CleanedUp, StartUp::CleanedUp);
         assert_eq!(story.outcome.verdict.figures.boots, 4, "two, one more, and one again");
+    }
+}
+
+#[test]
+fn what_is_printed_of_a_fleet_is_the_same_fleet() {
+    let result = runner(128).run(&fleet(70), |fleet| {
+        let text = fleet.text(StartUp::JobIds, StartUp::WindowId);
+        let read = |text: &str| {
+            let (mut scenario, _) = parse(text).expect("it is a scenario");
+            scenario.expectations.iter_mut().for_each(|expectation| expectation.at = 0);
+            scenario
+        };
+        let scenario = read(&text);
+        let printed = print(&scenario);
+        prop_assert_eq!(&read(&printed), &scenario);
+        prop_assert_eq!(print(&read(&printed)), printed);
+        Ok(())
+    });
+    if let Err(error) = result {
+        panic!("{error}");
     }
 }

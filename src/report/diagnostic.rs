@@ -122,7 +122,7 @@ impl Source {
 }
 
 /// A text in which every character can be seen, on one line.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
         if is_unseen(c) {

@@ -2,6 +2,7 @@
 //! here but whether things are as the scenario declares them.
 
 pub mod diagnostic;
+pub mod effective;
 pub mod events;
 pub mod junit;
 pub mod text;

@@ -4,7 +4,7 @@
 //! says that it does not model, it says; nothing here knows a case by its name.
 
 use super::case::{Case, Death, Life, strange};
-use bootrace_sim::scenario::{Diagnostic, Scenario, parse};
+use bootrace_sim::scenario::{Diagnostic, Scenario, parse, print};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -37,6 +37,10 @@ pub(crate) fn convert(case: &Case) -> Result<Played, String> {
     let text = text(case, &lives)?;
     match parse(&text) {
         Ok((scenario, _)) => {
+            // A printed scenario is the same one, but for where its expectations stand.
+            let printed = print(&scenario);
+            let again = parse(&printed).expect("what is printed is a scenario").0;
+            assert_eq!(print(&again), printed);
             let lives = lives.into_iter().map(|life| (service(&life), life)).collect();
             Ok(Played { scenario: Arc::new(scenario), lives })
         }

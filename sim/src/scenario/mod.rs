@@ -6,10 +6,14 @@
 
 mod diagnostic;
 mod parse;
+mod place;
+mod print;
 mod steps;
 
 pub use diagnostic::{CODES, Diagnostic, Severity, Span as TextSpan};
 pub use parse::parse;
+pub use place::{Part, Path, Places};
+pub use print::{Line, Value, Whose, lines, print};
 pub use steps::*;
 
 use crate::bullmq::cron::Cron;

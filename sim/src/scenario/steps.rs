@@ -174,6 +174,8 @@ pub struct Step {
     pub number: u16,
     /// Its place, as people say it: `2`, or `6.1` for the first of those within the sixth.
     pub place: Box<str>,
+    /// What conditions of later steps call it; those that one names have a name.
+    pub name: Option<Box<str>>,
     /// What it does.
     pub action: Action,
     /// Whether the next step waits for it. A step that is not awaited really interleaves.

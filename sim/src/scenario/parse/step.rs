@@ -115,12 +115,14 @@ impl<'t> Steps<'t, '_> {
         let once = maybe(cx, &table, "once_per", |cx, node| cx.word(node, &once));
         let named = maybe(cx, &table, "as", |cx, node| Some((cx.name(node, false)?, node.span)));
         let action = self.action(cx, &table, action, place, in_timer);
-        if let Some((name, at)) = named? {
+        let named = named?;
+        if let Some((name, at)) = named {
             self.name(cx, name, number, at)?;
         }
         Some(Step {
             number,
             place: place.into(),
+            name: named.map(|(name, _)| name.into()),
             action: action?,
             awaited: awaited?.unwrap_or(true),
             on_error: on_error?.unwrap_or(OnError::Exit),
