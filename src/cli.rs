@@ -92,6 +92,12 @@ enum Command {
         #[arg(long)]
         effective: bool,
     },
+    /// Print the JSON Schema of a kind of file, for editors
+    Schema {
+        /// Of which
+        #[arg(value_enum)]
+        of: Schema,
+    },
     /// Say what a code of a diagnostic means
     Explain {
         /// The code: BR003
@@ -105,6 +111,12 @@ enum Command {
         #[command(flatten)]
         how: How,
     },
+}
+
+#[derive(Clone, Copy, ValueEnum, Debug)]
+enum Schema {
+    /// Scenario files
+    Scenario,
 }
 
 #[derive(clap::Args, Debug)]
@@ -151,6 +163,9 @@ pub fn main() -> Exit {
         Command::Compare { files, how } => compare(files, how),
         Command::Replay { file, seed, events, trace } => replay(file, *seed, *events, *trace),
         Command::Show { file, effective } => show(file, *effective),
+        Command::Schema { of: Schema::Scenario } => {
+            write(&json(&scenario::schema())).unwrap_or(Exit::AsDeclared)
+        }
         Command::Explain { code } => explain(code),
     }
 }

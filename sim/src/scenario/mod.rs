@@ -11,7 +11,7 @@ mod print;
 mod steps;
 
 pub use diagnostic::{CODES, Diagnostic, Severity, Span as TextSpan};
-pub use parse::parse;
+pub use parse::{parse, schema};
 pub use place::{Part, Path, Places};
 pub use print::{Line, Value, Whose, lines, print};
 pub use steps::*;

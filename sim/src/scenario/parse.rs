@@ -8,10 +8,12 @@
 mod context;
 mod job;
 mod judge;
+mod keys;
 mod names;
 mod options;
 mod read;
 mod release;
+mod schema;
 mod service;
 mod shape;
 mod step;
@@ -27,6 +29,8 @@ use toml::de::{DeTable, DeValue};
 use super::diagnostic::{Diagnostic, Span as TextSpan, code};
 use super::{Action, Add, Change, Faults, Happens, JobStep, Release, Scenario, Step};
 use crate::event::QueueId;
+
+pub use schema::schema;
 
 use context::Context;
 use names::{Kind, name_fault, name_help, shown};

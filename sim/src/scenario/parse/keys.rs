@@ -1,0 +1,313 @@
+//! What the keys of the format hold: of each key of each shape the kind of its value and what it
+//! says, in one sentence. The JSON Schema is made of this; the readers do not use it.
+
+use super::service::REPLICAS_MAX;
+use super::shape::{self, Shape};
+
+/// The kind of a value.
+pub(super) enum Kind {
+    /// A text in quotes.
+    Text,
+    /// A name of something in the file, or one that the file gives.
+    Name,
+    /// An id: a name that may have colons.
+    Id,
+    /// An id, or a name of a row, that may name the tick's window.
+    Template,
+    /// Exactly this text.
+    Exactly(&'static str),
+    /// One of these words.
+    Words(&'static [&'static str]),
+    /// True or false.
+    Boolean,
+    /// Only true.
+    True,
+    /// A whole number within bounds.
+    Number(u64, u64),
+    /// A date and time with an offset.
+    Instant,
+    /// A length of time.
+    Span,
+    /// A length of time or a range of them.
+    Range,
+    /// A length of time with a sign.
+    Signed,
+    /// A percentage.
+    Percent,
+    /// Whole percents.
+    WholePercent,
+    /// `>= 60 %`.
+    Share,
+    /// A table of a shape.
+    Table(&'static Shape),
+    /// A table of tables of a shape, each with its name.
+    Named(&'static Shape),
+    /// A table that has one of several shapes.
+    Either(&'static [Shape]),
+    /// A table of texts.
+    Texts,
+    /// A list of start-up steps.
+    Steps,
+    /// A list.
+    List(&'static Kind),
+    /// A list of two.
+    Pair(&'static Kind),
+    /// Any of these.
+    Any(&'static [Kind]),
+}
+
+/// A key of the format.
+pub(super) struct Key {
+    /// The nouns of the shapes in which it means this; none: in all others.
+    of: &'static [&'static str],
+    name: &'static str,
+    pub(super) kind: Kind,
+    pub(super) doc: &'static str,
+}
+
+/// The key of a shape.
+pub(super) fn key(shape: &Shape, name: &str) -> Option<&'static Key> {
+    let named = || KEYS.iter().filter(|key| key.name == name);
+    named()
+        .find(|key| key.of.contains(&shape.noun))
+        .or_else(|| named().find(|key| key.of.is_empty()))
+}
+
+/// The word that an expectation's first key must be.
+pub(super) fn property(shape: &'static Shape, name: &str) -> Option<&'static str> {
+    let is_first = shape.required.first() == Some(&name);
+    let all = shape::EXPECTATIONS.iter();
+    let mut nouns = all.filter(|other| std::ptr::eq(*other, shape)).map(|other| other.noun);
+    nouns.next().filter(|_| is_first).map(|noun| noun.trim_matches('"'))
+}
+
+/// Of some keys of a shape exactly one is given.
+pub(super) fn exactly_one(shape: &Shape) -> &'static [&'static str] {
+    match shape.noun {
+        "a schedule"
+        | "the `repeat` of an `add` step"
+        | "the `repeat` of an `upsert_job_scheduler` step" => &["pattern", "every"],
+        "an event" => &["deploy", "scale", "kill", "restart", "pause", "clock", "redis", "edit"],
+        "an outcome" => &["fail", "exit"],
+        "what befalls Redis" => &["slow"],
+        "\"firings per window\"" => &["at_most", "at_least"],
+        _ => &[],
+    }
+}
+
+/// Whether a table of a shape says something only with a key in it.
+pub(super) fn never_empty(shape: &Shape) -> bool {
+    matches!(shape.noun, "what is kept" | "a `when`")
+}
+
+const fn key_of(
+    of: &'static [&'static str],
+    name: &'static str,
+    kind: Kind,
+    doc: &'static str,
+) -> Key {
+    Key { of, name, kind, doc }
+}
+
+const fn anywhere(name: &'static str, kind: Kind, doc: &'static str) -> Key {
+    key_of(&[], name, kind, doc)
+}
+
+const MANY: u64 = u32::MAX as u64;
+const MOST: u64 = i64::MAX as u64;
+
+const TOP: &[&str] = &["the top of the file"];
+const SCHEDULE: &[&str] = &["a schedule"];
+const JOB: &[&str] = &["a job"];
+const SERVICE: &[&str] = &["a service"];
+const EVENT: &[&str] = &["an event"];
+const WRITE: &[&str] = &["a `write`"];
+const OUTCOME: &[&str] = &["an outcome"];
+const KEEP: &[&str] = &["what is kept"];
+
+/// What is kept of finished jobs.
+const KEPT: Kind = Kind::Any(&[Kind::Boolean, Kind::Number(0, MANY), Kind::Table(&shape::KEEP)]);
+
+const ROLLOUT: Kind = Kind::Any(&[Kind::Words(&["recreate"]), Kind::Table(&shape::ROLLOUT)]);
+
+const QUOTA: Kind = Kind::Any(&[Kind::Number(0, REPLICAS_MAX as u64), Kind::WholePercent]);
+
+const ENDING: Kind =
+    Kind::Any(&[Kind::Words(&["ok", "fail", "exit"]), Kind::Table(&shape::OUTCOME)]);
+
+const REPEATED: &[&str] =
+    &["the `repeat` of an `add` step", "the `repeat` of an `upsert_job_scheduler` step"];
+
+/// All keys, in the order of the shapes that have them first.
+#[rustfmt::skip]
+static KEYS: &[Key] = &[
+    // The top.
+    key_of(TOP, "format", Kind::Number(1, 1), "The version of the format: 1."),
+    key_of(TOP, "name", Kind::Text, "One line that names the story; reports print it."),
+    key_of(TOP, "length", Kind::Span, "How long the run is in virtual time, at most 400 days."),
+    key_of(TOP, "start", Kind::Instant, "The instant at which the run starts, with an offset or Z."),
+    key_of(TOP, "measure", Kind::Pair(&Kind::Span), "The part of the run that figures count: two offsets from the start."),
+    key_of(TOP, "calm", Kind::Span, "The tail of the run in which nothing fails by chance."),
+    key_of(TOP, "network", Kind::Table(&shape::NETWORK), "How messages travel."),
+    key_of(TOP, "schedule", Kind::Named(&shape::SCHEDULE), "What the team intends, apart from what start-up code does."),
+    key_of(TOP, "queue", Kind::Named(&shape::QUEUE), "The queues, by the name that they have in Redis."),
+    key_of(TOP, "job", Kind::Named(&shape::JOB), "What processors do with the jobs of a name."),
+    key_of(TOP, "release", Kind::Named(&shape::RELEASE), "What containers run when they start."),
+    key_of(TOP, "service", Kind::Named(&shape::SERVICE), "Deployments: so many containers of a release."),
+    key_of(TOP, "event", Kind::List(&Kind::Table(&shape::EVENT)), "What happens to the fleet by plan."),
+    key_of(TOP, "faults", Kind::Table(&shape::FAULTS), "What happens by chance; each is off unless named."),
+    key_of(TOP, "expect", Kind::List(&Kind::Either(&shape::EXPECTATIONS)), "What must hold, or is declared not to."),
+    anywhere("round_trip", Kind::Range, "How long a message and its reply take together."),
+    // Schedules, queues and jobs' options.
+    key_of(SCHEDULE, "queue", Kind::Name, "The queue that does its work."),
+    key_of(SCHEDULE, "job", Kind::Name, "The name of the jobs that do its work, whoever adds them."),
+    anywhere("pattern", Kind::Text, "When it is due: a cron pattern of five fields, or six with seconds."),
+    anywhere("every", Kind::Span, "How often it is due: a period in windows aligned to the epoch."),
+    anywhere("tz", Kind::Text, "The time zone of the pattern or the process, by its IANA name."),
+    anywhere("max_lateness", Kind::Span, "A window is owed a firing if some worker was up for this long within it."),
+    anywhere("prefix", Kind::Id, "The prefix of the queue's keys in Redis."),
+    anywhere("default_job_options", Kind::Table(&shape::DEFAULTS), "What a job gets where its add says nothing."),
+    anywhere("queue", Kind::Name, "The queue, by its name in this file."),
+    key_of(&["a `backoff`"], "delay", Kind::Span, "How long a failed job waits before it is tried again."),
+    key_of(&["`on_error`"], "delay", Kind::Span, "How long after the error the step is tried again."),
+    anywhere("delay", Kind::Span, "How long after its add the job is due."),
+    anywhere("priority", Kind::Number(0, 2_097_152), "1 is the most urgent; 0 is none."),
+    anywhere("attempts", Kind::Number(1, MANY), "How often the job is tried."),
+    anywhere("backoff", Kind::Any(&[Kind::Span, Kind::Table(&shape::BACKOFF)]), "How long a failed job waits before it is tried again."),
+    anywhere("remove_on_complete", KEPT, "Which completed jobs stay in Redis: true removes all, false none, a number keeps the newest."),
+    anywhere("remove_on_fail", KEPT, "Which failed jobs stay in Redis: true removes all, false none, a number keeps the newest."),
+    anywhere("lifo", Kind::Boolean, "Whether the job is added at the end that is taken next."),
+    anywhere("type", Kind::Words(&["fixed", "exponential"]), "Whether the wait stays the same or doubles after each attempt."),
+    key_of(KEEP, "age", Kind::Span, "The greatest age of those kept, in whole seconds."),
+    key_of(KEEP, "count", Kind::Number(0, MANY), "The greatest number of those kept."),
+    // Adds and registrations.
+    anywhere("add", Kind::Name, "`queue.add`: the name of the job."),
+    anywhere("job_id", Kind::Template, "The job's own id: while a job of that id exists, the add does nothing. `{window}` is the tick's window."),
+    anywhere("repeat", Kind::Table(&shape::REPEAT), "When it repeats: the older repeat API."),
+    key_of(&["an `upsert_job_scheduler` step"], "repeat", Kind::Table(&shape::SCHEDULER_REPEAT), "When the scheduler repeats."),
+    key_of(&["a `remove_repeatable` step"], "repeat", Kind::Table(&shape::REPEAT), "The options that the registration was made with; others name another one."),
+    key_of(REPEATED, "immediately", Kind::Boolean, "Whether the first iteration is due at once."),
+    key_of(REPEATED, "limit", Kind::Number(1, MANY), "How many iterations there are since the last add."),
+    key_of(REPEATED, "key", Kind::Id, "The registration's key, in place of the one that is made of the options."),
+    anywhere("upsert_job_scheduler", Kind::Id, "`queue.upsertJobScheduler`: the scheduler's id."),
+    anywhere("name", Kind::Name, "The jobs' name, if it is not the scheduler's id."),
+    anywhere("remove_repeatable", Kind::Name, "`queue.removeRepeatable`: the name of the jobs."),
+    key_of(&["a `remove_repeatable` step"], "job_id", Kind::Id, "The job id that the registration was made with."),
+    anywhere("remove_job_scheduler", Kind::Id, "`queue.removeJobScheduler`: the scheduler's id."),
+    // Jobs.
+    key_of(JOB, "queue", Kind::Name, "The queue, if jobs of that name in other queues are others."),
+    key_of(JOB, "steps", Kind::List(&Kind::Either(&shape::JOB_STEPS)), "What the processor does, in order."),
+    key_of(JOB, "outcome", Kind::Any(&[ENDING, Kind::List(&ENDING)]), "How its attempts end: one for all, or a list with one for each attempt."),
+    key_of(OUTCOME, "fail", Kind::Number(1, MANY), "Throws before this step, counted from 1."),
+    key_of(OUTCOME, "exit", Kind::Number(1, MANY), "The process exits before this step, counted from 1."),
+    anywhere("query", Kind::Range, "A query of the database that takes so long and writes nothing."),
+    anywhere("write", Kind::Table(&shape::WRITE), "Rows written, counted at their commits."),
+    anywhere("block", Kind::Range, "Blocks the event loop for so long: no lock is renewed meanwhile."),
+    key_of(WRITE, "rows", Kind::Number(0, 1_000_000_000_000), "How many rows in all."),
+    key_of(WRITE, "batches", Kind::Number(1, 100_000), "In how many commits."),
+    key_of(WRITE, "takes", Kind::Range, "How long all of it takes."),
+    anywhere("else", Kind::Words(&["go on", "return", "fail"]), "What the job does if nothing came of the statement."),
+    // The database.
+    anywhere("database", Kind::Either(&shape::STATEMENTS), "A statement on locks or rows of the database."),
+    anywhere("lock", Kind::Template, "Takes the lock of this name, if nobody holds it."),
+    anywhere("unlock", Kind::Template, "Gives the lock of this name back."),
+    anywhere("insert", Kind::Template, "Inserts the row of this name, if it is not there."),
+    anywhere("delete", Kind::Template, "Deletes the row of this name, if it is there."),
+    anywhere("find", Kind::Template, "Looks whether the row of this name is there."),
+    anywhere("kind", Kind::Words(&["session", "lease", "status"]), "Whether the lock goes with its connection, after a time, or never by itself."),
+    anywhere("lease", Kind::Span, "After how long the lock is free by itself."),
+    anywhere("wait", Kind::Boolean, "Whether the statement waits for the lock."),
+    anywhere("takes", Kind::Range, "How long the statement takes."),
+    // Releases and their steps.
+    anywhere("library", Kind::Words(&["bullmq@5.34.10"]), "The library and its exact version."),
+    key_of(&["a release"], "steps", Kind::Steps, "What a container does when it starts, in order."),
+    key_of(&["a `timer` step"], "steps", Kind::Steps, "What is done at each tick, in order."),
+    anywhere("worker", Kind::Name, "`new Worker`: the queue whose jobs it takes."),
+    anywhere("concurrency", Kind::Number(1, 1000), "How many jobs it works on at once."),
+    anywhere("limiter", Kind::Table(&shape::LIMITER), "At most so many starts in so long, over all workers of the queue."),
+    anywhere("max", Kind::Number(1, MANY), "How many starts."),
+    anywhere("duration", Kind::Span, "In how long."),
+    anywhere("lock_duration", Kind::Span, "How long a job's lock lives without renewal."),
+    anywhere("stalled_interval", Kind::Span, "How often stalled jobs are looked for."),
+    anywhere("max_stalled_count", Kind::Number(0, MANY), "How often a job may stall before it fails."),
+    anywhere("drain_delay", Kind::Span, "How long an idle worker blocks when no delayed job is known."),
+    anywhere("timer", Kind::Text, "An in-process cron: the pattern at whose ticks its steps are done."),
+    anywhere("parallel", Kind::Steps, "Begins all of these and waits for those that are awaited."),
+    anywhere("sleep", Kind::Range, "Waits for so long without blocking the event loop."),
+    anywhere("await", Kind::Boolean, "Whether the next step waits for this one."),
+    anywhere("on_error", Kind::Any(&[Kind::Words(&["exit", "ignore"]), Kind::Table(&shape::ON_ERROR)]), "What an error of the step does."),
+    anywhere("retry", Kind::Number(1, 1_000_000), "How often the step is tried again."),
+    anywhere("when", Kind::Table(&shape::WHEN), "The step is done only if all of this is so."),
+    anywhere("once_per", Kind::Words(&["process", "call"]), "Whether a process does the step each time it comes to it, or only the first."),
+    anywhere("as", Kind::Name, "What conditions of later steps call this one."),
+    anywhere("ordinal", Kind::Number(1, MANY), "The container is the so-manieth of its service, counted from 1."),
+    anywhere("first_boot", Kind::Boolean, "The container boots for the first time, or does not."),
+    anywhere("step", Kind::Name, "An earlier step, by the name that `as` gave it."),
+    anywhere("result", Kind::Words(&["done", "nothing", "failed"]), "What that step came to."),
+    // Services.
+    key_of(SERVICE, "release", Kind::Name, "What its containers run at the start."),
+    anywhere("replicas", Kind::Number(0, REPLICAS_MAX as u64), "How many containers."),
+    anywhere("boot", Kind::Range, "How long after its creation a container begins to run."),
+    key_of(SERVICE, "restart", Kind::Words(&["always", "on_failure", "never"]), "What happens when a container ends by itself or is killed."),
+    anywhere("termination_grace_period", Kind::Span, "How long a container has between SIGTERM and SIGKILL."),
+    anywhere("rollout", ROLLOUT, "How a new release is rolled out."),
+    anywhere("max_surge", QUOTA, "How many containers more than the replicas there may be."),
+    anywhere("max_unavailable", QUOTA, "How many containers fewer than the replicas may be up."),
+    anywhere("env", Kind::Texts, "Environment variables."),
+    // Events and faults.
+    anywhere("at", Kind::Range, "When, after the start."),
+    anywhere("service", Kind::Name, "Whose containers; it can be left out if there is one service."),
+    anywhere("deploy", Kind::Name, "The service moves to this release."),
+    anywhere("scale", Kind::Number(0, REPLICAS_MAX as u64), "The service gets this number of replicas."),
+    key_of(EVENT, "kill", Kind::Number(1, REPLICAS_MAX as u64), "So many of its running containers are killed."),
+    key_of(EVENT, "restart", Kind::True, "The service is rolled out again with the release that it has."),
+    anywhere("pause", Kind::Range, "The event loops of its running containers stand still for so long."),
+    anywhere("clock", Kind::Signed, "The clocks of its running containers step by so much: +5s or -5s."),
+    anywhere("redis", Kind::Any(&[Kind::Words(&["flush"]), Kind::Table(&shape::REDIS)]), "Something befalls Redis."),
+    anywhere("slow", Kind::Range, "Redis executes nothing for so long."),
+    anywhere("edit", Kind::Steps, "A person runs these steps by hand."),
+    key_of(&["the `faults` table"], "kill", Kind::Any(&[Kind::Table(&shape::KILL), Kind::List(&Kind::Table(&shape::KILL))]), "Containers are killed at a point of their lives."),
+    anywhere("odds", Kind::Percent, "The probability that a life is killed."),
+    anywhere("points", Kind::Number(1, 4096), "Among how many points of a life, counted from its boot."),
+    // Expectations.
+    anywhere("always", Kind::Text, "A property that holds at every moment."),
+    anywhere("eventually", Kind::Text, "A property that holds at the end."),
+    anywhere("schedule", Kind::Name, "The schedule; it can be left out if there is one."),
+    anywhere("at_most", Kind::Number(0, MOST), "The greatest number that is allowed."),
+    anywhere("at_least", Kind::Number(1, MOST), "The smallest number that is allowed."),
+    anywhere("exactly", Kind::Number(0, MOST), "The only number that is allowed."),
+    anywhere("violated", Kind::Any(&[Kind::Words(&["every seed", "some seed"]), Kind::Share]), "Declares that it does not hold, and in which seeds."),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_key_of_every_shape_has_one_sentence() {
+        let mut used = BTreeSet::new();
+        for shape in shape::all() {
+            for name in shape.keys() {
+                let key = key(shape, name).unwrap_or_else(|| panic!("{name} of {}", shape.noun));
+                let end = key.doc.ends_with('.') && key.doc.len() > 10;
+                assert!(end, "{name} of {}: {:?}", shape.noun, key.doc);
+                used.insert(std::ptr::from_ref(key));
+            }
+        }
+        for key in KEYS {
+            assert!(used.contains(&std::ptr::from_ref(key)), "no shape has {}", key.name);
+        }
+    }
+
+    #[test]
+    fn only_keys_that_a_shape_has_are_alternatives() {
+        let mut seen = 0;
+        for shape in shape::all() {
+            seen += exactly_one(shape).len() + usize::from(never_empty(shape));
+            assert!(exactly_one(shape).iter().all(|key| shape.has(key)), "{}", shape.noun);
+        }
+        assert!(seen > 15, "{seen}");
+    }
+}

@@ -1,0 +1,104 @@
+//! The grammar as a JSON Schema, for editors that complete and check TOML.
+//!
+//! It is of draft 7 and uses only what those editors know. It sees shapes: keys, kinds of values,
+//! words, spellings. What names resolve to, and what values mean together, only `parse` sees.
+
+use serde_json::{Map, Value, json};
+
+use super::keys::{self, Kind};
+use super::shape::{self, Shape};
+
+/// A length of time, without its ends.
+const SPAN: &str = "([0-9]+(\\.[0-9]+)?(d|h|m|s|ms|us|ns))+";
+
+const PERCENT: &str = "[0-9]+(\\.[0-9]{1,4})?%";
+
+/// The JSON Schema of scenario files.
+#[must_use]
+pub fn schema() -> Value {
+    let mut schema = table(&shape::TOP);
+    schema.insert("$schema".into(), "http://json-schema.org/draft-07/schema#".into());
+    schema.insert("title".into(), "A scenario of bootrace".into());
+    let steps: Vec<Value> = shape::STEPS.iter().map(|shape| table(shape).into()).collect();
+    schema.insert("definitions".into(), json!({ "step": { "anyOf": steps } }));
+    schema.into()
+}
+
+/// A table of one shape.
+fn table(shape: &'static Shape) -> Map<String, Value> {
+    let properties: Map<String, Value> =
+        shape.keys().map(|key| (key.to_owned(), property(shape, key))).collect();
+    let mut table = Map::new();
+    table.insert("title".into(), shape.noun.replace('`', "").into());
+    table.insert("type".into(), "object".into());
+    table.insert("additionalProperties".into(), false.into());
+    table.insert("properties".into(), properties.into());
+    if !shape.required.is_empty() {
+        table.insert("required".into(), json!(shape.required));
+    }
+    let one = keys::exactly_one(shape).iter().map(|key| json!({ "required": [key] }));
+    let one: Vec<Value> = one.collect();
+    if !one.is_empty() {
+        table.insert("oneOf".into(), one.into());
+    }
+    if keys::never_empty(shape) {
+        table.insert("minProperties".into(), 1.into());
+    }
+    table
+}
+
+/// The value of a key, with what it says.
+fn property(shape: &'static Shape, name: &str) -> Value {
+    let Some(key) = keys::key(shape, name) else { return json!({}) };
+    let mut schema = match keys::property(shape, name) {
+        Some(word) => value(&Kind::Exactly(word)),
+        None => value(&key.kind),
+    };
+    if let Value::Object(schema) = &mut schema {
+        schema.insert("description".into(), key.doc.into());
+    }
+    schema
+}
+
+fn value(kind: &Kind) -> Value {
+    match kind {
+        Kind::Text => json!({ "type": "string", "minLength": 1 }),
+        Kind::Name => text("[A-Za-z0-9._-]{1,100}"),
+        Kind::Id => text("[A-Za-z0-9._:-]{1,100}"),
+        Kind::Template => text("([A-Za-z0-9._:-]|\\{window\\})+"),
+        Kind::Exactly(word) => json!({ "type": "string", "enum": [word] }),
+        Kind::Words(words) => json!({ "type": "string", "enum": words }),
+        Kind::Boolean => json!({ "type": "boolean" }),
+        Kind::True => json!({ "type": "boolean", "enum": [true] }),
+        Kind::Number(least, most) => {
+            json!({ "type": "integer", "minimum": least, "maximum": most })
+        }
+        Kind::Instant => json!({ "type": "string", "format": "date-time" }),
+        Kind::Span => text(SPAN),
+        Kind::Range => text(&format!("{SPAN}(\\.\\.{SPAN})?")),
+        Kind::Signed => text(&format!("[+-]{SPAN}")),
+        Kind::Percent => text(PERCENT),
+        Kind::WholePercent => text("[0-9]+(\\.0{1,4})?%"),
+        Kind::Share => text(">= *[0-9]{1,3} *%"),
+        Kind::Table(shape) => table(shape).into(),
+        Kind::Named(shape) => {
+            json!({ "type": "object", "additionalProperties": table(shape) })
+        }
+        Kind::Either(shapes) => {
+            let shapes: Vec<Value> = shapes.iter().map(|shape| table(shape).into()).collect();
+            json!({ "anyOf": shapes })
+        }
+        Kind::Texts => json!({ "type": "object", "additionalProperties": { "type": "string" } }),
+        Kind::Steps => json!({ "type": "array", "items": { "$ref": "#/definitions/step" } }),
+        Kind::List(element) => json!({ "type": "array", "items": value(element) }),
+        Kind::Pair(element) => {
+            json!({ "type": "array", "items": value(element), "minItems": 2, "maxItems": 2 })
+        }
+        Kind::Any(kinds) => json!({ "anyOf": kinds.iter().map(value).collect::<Vec<_>>() }),
+    }
+}
+
+/// A text that is all of a pattern.
+fn text(pattern: &str) -> Value {
+    json!({ "type": "string", "pattern": format!("^{pattern}$") })
+}
