@@ -203,6 +203,20 @@ BR034 1:1 | [[expect]]\nalways  = "firings per window"\nat_most = 1\n | (nothing
 BR035 30:27 | { odds = "25%" } | [{ odds = "25%" }, { odds = "5%" }]
 BR101 32:1 | job   = "tick" | job   = "tock"
 BR102 22:10 | release = "one" | release = "one"\nreplicas = 0
+BR103 6:11, BR116 6:11 | every = "1h"\nqueue | pattern = "0 5 * * *"\nqueue
+BR104 19:34 | { worker = "work" }, | { worker = "work" }, { timer = "30 2 * * *", tz = "Europe/Berlin", steps = [] },
+BR105 18:38 | { query = "1s..2s" } ]\n\n[release.one]\nlibrary = "bullmq@5.34.10"\nsteps = [\n | { block = "20s" } ]\n\n[release.one]\nlibrary = "bullmq@5.34.10"\nsteps = [\n  { worker = "work", lock_duration = "10s" },\n
+BR106 19:44 | { worker = "work" },\n]\n\n[service.web] | { add = "tick", queue = "work", job_id = "a", remove_on_complete = true },\n  { worker = "work" },\n]\n\n[service.web]\nreplicas = 2
+BR107 19:98 | { worker = "work" }, | { worker = "work" }, { timer = "0 * * * *", steps = [ { add = "tick", queue = "work", job_id = "a" } ] },
+BR108 19:32 | { worker = "work" } | { worker = "work", limiter = { max = 1, duration = "3h" } }
+BR109 19:32 | { worker = "work" }, | { worker = "work" }, { add = "tock", queue = "work" },
+BR110 15:1 | [release.one] | [job.tock]\n\n[release.one]
+BR111 10:1 |   { worker = "work" },\n | (nothing)
+BR112 22:1 | [service.web] | [release.two]\nlibrary = "bullmq@5.34.10"\nsteps = []\n\n[service.web]
+BR113 18:74 | repeat = { every = "1h" } | repeat = { pattern = "0 * * * *", tz = "europe/berlin" }
+BR114 31:52 | deploy = "one" | deploy = "two"\n\n[release.two]\nlibrary = "bullmq@5.34.10"\nsteps = [ { add = "tick", queue = "work", repeat = { every = "2h" } } ]
+BR115 22:1 | "1s..2s" | "1s..1m"
+BR116 6:9 | every = "1h"\nqueue | every = "30m"\nqueue
 "#;
 
 /// The cases, taken apart: what is changed, the changed file, what it must get.

@@ -171,6 +171,20 @@ pub const CODES: &[(&str, &str)] = &[
     (code::MORE, "There are more problems than are listed."),
     (code::NEVER_ADDED, "An expectation is about jobs that no release adds."),
     (code::NEVER_UP, "A service never has a container."),
+    (code::NEVER_COMES, "A pattern never comes within the run."),
+    (code::CLOCK_CHANGE, "A pattern falls into hours that a zone skips, or has twice."),
+    (code::SHORT_LOCK, "A job may block for longer than its lock lives."),
+    (code::ID_FREED, "A job's id is free again while containers still boot and add it."),
+    (code::ID_KEPT, "A job that is to come again has an id that stays taken."),
+    (code::SLOW_LIMITER, "A limiter lets fewer jobs start than the schedules bring."),
+    (code::NO_PROCESSOR, "Jobs are added, and nothing says what they do."),
+    (code::NEVER_PROCESSED, "It is said what jobs do that nobody adds."),
+    (code::NO_WORKER, "A queue gets jobs and has no worker."),
+    (code::UNUSED_RELEASE, "A release never runs."),
+    (code::ZONE_SPELLING, "A time zone is spelled in a way of its own."),
+    (code::LEFT_BEHIND, "A release leaves the registration of the one before it behind."),
+    (code::SHORT_GRACE, "A container may be killed in the middle of a job."),
+    (code::NOT_INTENDED, "A schedule's jobs are registered for other times than it is due."),
 ];
 
 /// The codes by name. Errors are below 100, warnings from 100.
@@ -213,6 +227,20 @@ pub(super) mod code {
     pub(crate) const MORE: &str = "BR099";
     pub(crate) const NEVER_ADDED: &str = "BR101";
     pub(crate) const NEVER_UP: &str = "BR102";
+    pub(crate) const NEVER_COMES: &str = "BR103";
+    pub(crate) const CLOCK_CHANGE: &str = "BR104";
+    pub(crate) const SHORT_LOCK: &str = "BR105";
+    pub(crate) const ID_FREED: &str = "BR106";
+    pub(crate) const ID_KEPT: &str = "BR107";
+    pub(crate) const SLOW_LIMITER: &str = "BR108";
+    pub(crate) const NO_PROCESSOR: &str = "BR109";
+    pub(crate) const NEVER_PROCESSED: &str = "BR110";
+    pub(crate) const NO_WORKER: &str = "BR111";
+    pub(crate) const UNUSED_RELEASE: &str = "BR112";
+    pub(crate) const ZONE_SPELLING: &str = "BR113";
+    pub(crate) const LEFT_BEHIND: &str = "BR114";
+    pub(crate) const SHORT_GRACE: &str = "BR115";
+    pub(crate) const NOT_INTENDED: &str = "BR116";
 }
 
 #[cfg(test)]

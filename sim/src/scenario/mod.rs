@@ -5,6 +5,7 @@
 //! text; it opens no file.
 
 mod diagnostic;
+mod lint;
 mod parse;
 mod place;
 mod print;

@@ -33,7 +33,8 @@ use crate::event::QueueId;
 pub use schema::schema;
 
 use context::Context;
-use names::{Kind, name_fault, name_help, shown};
+pub(super) use names::shown;
+use names::{Kind, name_fault, name_help};
 use table::{Node, Table, entries, list};
 use top::Top;
 
@@ -104,6 +105,9 @@ fn scenario<'t>(cx: &mut Context<'t>, tree: &'t DeTable<'t>) -> Option<Scenario>
     }
     containers(cx, &scenario);
     warnings(cx, &scenario);
+    for problem in super::lint::lint(&scenario, tree) {
+        cx.push(problem);
+    }
     Some(scenario)
 }
 
@@ -343,6 +347,8 @@ job   = "tick"
 [job.tick]
 steps = [ { query = "1s..2s" } ]
 
+[job.nightly]
+
 [release.one]
 library = "bullmq@5.34.10"
 steps = [
@@ -355,6 +361,7 @@ steps = [
   { timer = "0 * * * *", steps = [
     { add = "tick", queue = "work", job_id = "tick-{window}" }, { sleep = "5s" },
   ] },
+  { worker = "work" },
 ]
 
 [service.web]

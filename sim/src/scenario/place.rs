@@ -3,6 +3,7 @@
 //! It reads the tree of a text that `parse` has read, and judges nothing: what is not there is
 //! nowhere.
 
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::TextSpan;
@@ -48,6 +49,10 @@ impl<'t> Places<'t> {
 
 /// Where the value of a path stands in a tree.
 pub(super) fn value(tree: &DeTable<'_>, path: &[Part]) -> Option<TextSpan> {
+    find(tree, path).map(|value| value.span().into())
+}
+
+fn find<'v, 't>(tree: &'v DeTable<'t>, path: &[Part]) -> Option<&'v Spanned<DeValue<'t>>> {
     let (first, rest) = path.split_first()?;
     let Part::Key(key) = first else { return None };
     let mut at = tree.get(&**key)?;
@@ -62,7 +67,15 @@ pub(super) fn value(tree: &DeTable<'_>, path: &[Part]) -> Option<TextSpan> {
             _ => break,
         };
     }
-    Some(at.span().into())
+    Some(at)
+}
+
+/// The text of a path in a tree, if it is one.
+pub(super) fn text<'t>(tree: &'t DeTable<'_>, path: &[Part]) -> Option<&'t str> {
+    match find(tree, path)?.get_ref() {
+        DeValue::String(text) => Some(text),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ const ALIKE: f64 = 0.85;
 
 /// A text of the file as it can stand in a message: in backticks, short, with nothing in it that
 /// a terminal would obey.
-pub(super) fn shown(text: &str) -> String {
+pub(in super::super) fn shown(text: &str) -> String {
     const MOST: usize = 60;
     let mut shown = String::from("`");
     for (count, c) in text.chars().enumerate() {

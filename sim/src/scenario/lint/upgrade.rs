@@ -1,0 +1,147 @@
+//! Rules about releases: those that never run, and those that leave the registration of the one
+//! before them behind.
+
+use super::super::diagnostic::{Diagnostic, code};
+use super::super::{Action, Change, Happens, Repeat, RepeatWhen};
+use super::{Added, How, Lint, shown};
+
+/// What makes a registration the same one.
+#[derive(PartialEq, Eq)]
+enum Identity<'s> {
+    /// The parts of the older API's key: job id, zone, time, and a key of its own.
+    Older(Option<&'s str>, Option<&'s str>, String, Option<&'s str>),
+    /// A scheduler's id.
+    Scheduler(&'s str),
+}
+
+impl<'s> Lint<'s, '_> {
+    pub(super) fn upgrades(&self, found: &mut Vec<Diagnostic>) {
+        self.unused(found);
+        self.left_behind(found);
+    }
+
+    fn unused(&self, found: &mut Vec<Diagnostic>) {
+        for (number, release) in self.scenario.releases.iter().enumerate() {
+            if release.by_hand || self.used.contains(&number) {
+                continue;
+            }
+            let message =
+                format!("no service and no event uses the release {}", shown(&release.name));
+            let at = self.of("release", &release.name, &[]);
+            found.push(Diagnostic::warning(code::UNUSED_RELEASE, at, message));
+        }
+    }
+
+    /// A release that is deployed and registers jobs under another key than one before it did,
+    /// which nobody removes.
+    fn left_behind(&self, found: &mut Vec<Diagnostic>) {
+        for after in self.adds.iter().filter(|added| self.is_deployed(added)) {
+            let Some(identity) = identity(after) else { continue };
+            let before = self.adds.iter().find(|before| {
+                let same_jobs = before.queue == after.queue && before.name == after.name;
+                let of_other = before.release.is_some() && before.release != after.release;
+                same_jobs
+                    && of_other
+                    && self.runs(before)
+                    && identity_of_other(before, &identity)
+                    && !self.registers(after.release, before)
+                    && !self.removes(after.release, before)
+            });
+            let Some(before) = before else { continue };
+            let named = |added: &Added<'_>| {
+                let release = &self.scenario.releases[added.release.unwrap_or_default()];
+                shown(&release.name)
+            };
+            let message = format!(
+                "the release {} registers {} under another key than {} and does not remove that \
+                 registration: both fire",
+                named(after),
+                shown(after.name),
+                named(before)
+            );
+            let problem =
+                Diagnostic::warning(code::LEFT_BEHIND, self.at(&after.path, key(after)), message)
+                    .and(self.at(&before.path, key(before)), "this registration stays");
+            found.push(problem.help(
+                "remove it first, with the options that it was made with: `remove_repeatable` or \
+                 `remove_job_scheduler`",
+            ));
+        }
+    }
+
+    fn is_deployed(&self, added: &Added<'_>) -> bool {
+        self.scenario.events.iter().any(|event| {
+            matches!(event.happens, Happens::To(_, Change::Deploy(release, _))
+                if Some(usize::from(release.0)) == added.release)
+        })
+    }
+
+    /// Whether a release makes the registration of another one, too.
+    fn registers(&self, release: Option<usize>, other: &Added<'s>) -> bool {
+        let other_identity = identity(other);
+        self.adds.iter().any(|added| {
+            added.release == release
+                && added.queue == other.queue
+                && added.name == other.name
+                && identity(added) == other_identity
+        })
+    }
+
+    /// Whether a release, or a person, removes a registration.
+    fn removes(&self, release: Option<usize>, other: &Added<'s>) -> bool {
+        let other_identity = identity(other);
+        self.steps.iter().any(|placed| {
+            let by = &self.scenario.releases[placed.release];
+            let acts = Some(placed.release) == release || by.by_hand;
+            acts && match &placed.step.action {
+                Action::RemoveRepeatable { queue, name, repeat, job_id } => {
+                    *queue == other.queue
+                        && **name == *other.name
+                        && Some(older(repeat, job_id.as_deref())) == other_identity
+                }
+                Action::RemoveJobScheduler { queue, id } => {
+                    *queue == other.queue && Some(Identity::Scheduler(id)) == other_identity
+                }
+                _ => false,
+            }
+        })
+    }
+}
+
+fn identity_of_other(before: &Added<'_>, after: &Identity<'_>) -> bool {
+    identity(before).is_some_and(|before| before != *after)
+}
+
+/// Which registration it is, if it is one.
+fn identity<'s>(added: &Added<'s>) -> Option<Identity<'s>> {
+    match added.how {
+        How::Repeat(add, repeat) => {
+            let id = add.options.job_id.as_ref();
+            // An id that names a window is no one registration.
+            if id.is_some_and(|id| id.pieces.len() > 1) {
+                return None;
+            }
+            Some(older(repeat, id.and_then(|id| id.pieces.first()).map(|piece| &**piece)))
+        }
+        How::Scheduler(id, _) => Some(Identity::Scheduler(id)),
+        How::Boot(_) | How::Timer(..) | How::Job(_) => None,
+    }
+}
+
+fn older<'s>(repeat: &'s Repeat, job_id: Option<&'s str>) -> Identity<'s> {
+    let when = match &repeat.when {
+        RepeatWhen::Pattern(cron) => cron.pattern().to_owned(),
+        RepeatWhen::Every(period) => period.ms().to_string(),
+    };
+    let zone = repeat.zone.as_ref().map(crate::civil::Zone::name);
+    Identity::Older(job_id, zone, when, repeat.key.as_deref())
+}
+
+/// The value of a step that makes its registration what it is.
+fn key(added: &Added<'_>) -> &'static [&'static str] {
+    match added.how {
+        How::Repeat(add, _) if add.options.job_id.is_some() => &["job_id"],
+        How::Repeat(..) => &["repeat"],
+        _ => &["upsert_job_scheduler"],
+    }
+}
