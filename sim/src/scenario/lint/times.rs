@@ -297,7 +297,6 @@ fn day_and_time(ms: i64, zone: &Zone) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
 
     /// What is said of a pattern in the year after an instant.
     fn said(pattern: &str, zone: &str, start: &str) -> Vec<String> {
