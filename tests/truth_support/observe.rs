@@ -286,10 +286,14 @@ fn orphans(queue: &Queue, times: &Times<'_>) -> Vec<String> {
 }
 
 fn counts(queue: &Queue) -> Value {
+    let (wait, paused) = match queue.is_paused {
+        true => (0, queue.wait.len()),
+        false => (queue.wait.len(), 0),
+    };
     json!({
-        "wait": queue.wait.len(),
+        "wait": wait,
         "active": queue.active.len(),
-        "paused": 0,
+        "paused": paused,
         "delayed": queue.delayed.len(),
         "prioritized": queue.prioritized.len(),
         "completed": queue.completed.len(),

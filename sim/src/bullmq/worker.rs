@@ -220,7 +220,8 @@ impl Worker {
     /// Both connections, side by side: B names itself and both say INFO twice. Their errors show
     /// to those who wait for them.
     fn connect(&self) {
-        self.0.blocking.send(Command::ClientSetname("bull".into()));
+        // Sent now; nobody waits for the reply.
+        drop(self.0.blocking.command(Command::ClientSetname("bull".into())));
         for client in [self.0.main.clone(), self.0.blocking.clone()] {
             self.ctx().spawn(async move { drop(client.connect().await) });
         }
