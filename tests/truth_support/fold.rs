@@ -105,8 +105,11 @@ impl Queue {
 
     fn take_out(&mut self, job: &JobId, from: JobList) {
         match from {
-            JobList::Wait => take_last(&mut self.wait, job),
-            JobList::Prioritized => take_last(&mut self.prioritized, job),
+            // A promoted job may have a priority, which its event does not say.
+            JobList::Prioritized if self.prioritized.contains(job) => {
+                take_last(&mut self.prioritized, job);
+            }
+            JobList::Wait | JobList::Prioritized => take_last(&mut self.wait, job),
             JobList::Active => take_last(&mut self.active, job),
             JobList::Delayed => self.delayed.retain(|(_, other)| other != job),
             JobList::Completed => take_last(&mut self.completed, job),
