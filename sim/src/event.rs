@@ -188,6 +188,23 @@ pub enum JobState {
     Delayed(Instant),
 }
 
+/// One of the lists and sets of a queue that hold ids of jobs. BullMQ's words.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum JobList {
+    /// `wait`, or `paused` while the queue is paused.
+    Wait,
+    /// Jobs with a priority.
+    Prioritized,
+    /// Jobs that workers have.
+    Active,
+    /// Jobs that are not due yet.
+    Delayed,
+    /// Kept jobs.
+    Completed,
+    /// Kept jobs.
+    Failed,
+}
+
 /// How a job left its worker for good.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Finish {
@@ -290,12 +307,29 @@ pub enum QueueEvent {
         /// Its key.
         key: RegistrationKey,
     },
-    /// A script refused what a worker asked of it (`-2` missing lock, `-6` another's lock, …).
+    /// A script refused what was asked of it (`-2` missing lock, `-6` another's lock, …).
     Refused {
         /// The job.
         job: JobId,
         /// BullMQ's error code.
         code: i8,
+    },
+    /// The queue was paused: no worker takes a job from it.
+    Paused,
+    /// The queue is not paused any more.
+    Resumed,
+    /// A drain or the like took an entry out of a list or set. Whether its hash was deleted is said
+    /// apart: an entry may have none.
+    Dropped {
+        /// The job.
+        job: JobId,
+        /// Where the entry was.
+        from: JobList,
+    },
+    /// A finished job was put back by hand to be processed again. It waits, whatever its priority.
+    Reprocessed {
+        /// The job.
+        job: JobId,
     },
 }
 

@@ -8,15 +8,18 @@ use super::kill::{Counted, counted};
 use bootrace_sim::choices::LifeName;
 use bootrace_sim::clock::Instant;
 use bootrace_sim::event::{Event, JobId, QueueEvent, Stamp};
+use bootrace_sim::scenario::Scenario;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// A run: its events, who is who in them, and the words of its labels.
 pub(crate) struct Run {
     pub(crate) events: Vec<(Stamp, Event)>,
     pub(crate) lives: Vec<LifeName>,
     pub(crate) words: Vec<Rc<str>>,
+    pub(crate) scenario: Arc<Scenario>,
 }
 
 /// How a case tells instants and ids that have one in them.
@@ -286,10 +289,14 @@ fn orphans(queue: &Queue, times: &Times<'_>) -> Vec<String> {
 }
 
 fn counts(queue: &Queue) -> Value {
+    let (wait, paused) = match queue.is_paused {
+        true => (0, queue.wait.len()),
+        false => (queue.wait.len(), 0),
+    };
     json!({
-        "wait": queue.wait.len(),
+        "wait": wait,
         "active": queue.active.len(),
-        "paused": 0,
+        "paused": paused,
         "delayed": queue.delayed.len(),
         "prioritized": queue.prioritized.len(),
         "completed": queue.completed.len(),

@@ -220,7 +220,7 @@ impl Script<'_> {
     }
 
     /// One of BullMQ's negative codes, which the client throws as an error.
-    fn refuse(&mut self, id: &Bytes, code: i8) -> Returned {
+    pub(super) fn refuse(&mut self, id: &Bytes, code: i8) -> Returned {
         self.emit(QueueEvent::Refused { job: job_id(id), code });
         Returned::Code(i64::from(code))
     }

@@ -269,22 +269,27 @@ pub(super) fn repeat<'t>(
 
 /// An `add`, of a release or of a job.
 pub(super) fn add<'t>(cx: &mut Context<'t>, table: &Table<'t>, in_timer: bool) -> Option<Add> {
-    let ticked = work(table, "add", in_timer);
-    let name = table.get("add").and_then(|node| cx.name(node, false));
-    let queue = queue_of(cx, table);
-    let options = options(cx, table, ticked);
-    let repeat = maybe(cx, table, "repeat", |cx, node| repeat(cx, node, &shape::REPEAT));
-    Some(Add { name: name?.into(), queue: queue?, options: options?, repeat: repeat? })
+    add_to(cx, table, table, in_timer)
 }
 
-/// Whose window an id means that stands beside a job's name.
-pub(super) fn work<'t>(table: &Table<'t>, name: &str, in_timer: bool) -> Ticked<'t> {
-    if in_timer {
-        return Ticked::Timer;
-    }
-    let text = |key| match table.get(key)?.value {
+/// An `add` whose queue stands in a table around it.
+pub(super) fn add_to<'t>(
+    cx: &mut Context<'t>,
+    table: &Table<'t>,
+    around: &Table<'t>,
+    in_timer: bool,
+) -> Option<Add> {
+    let text = |table: &Table<'t>, key| match table.get(key)?.value {
         DeValue::String(text) => Some(&**text),
         _ => None,
     };
-    Ticked::Work(text("queue"), text(name))
+    let ticked = match in_timer {
+        true => Ticked::Timer,
+        false => Ticked::Work(text(around, "queue"), text(table, "add")),
+    };
+    let name = table.get("add").and_then(|node| cx.name(node, false));
+    let queue = queue_of(cx, around);
+    let options = options(cx, table, ticked);
+    let repeat = maybe(cx, table, "repeat", |cx, node| repeat(cx, node, &shape::REPEAT));
+    Some(Add { name: name?.into(), queue: queue?, options: options?, repeat: repeat? })
 }

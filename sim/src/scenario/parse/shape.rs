@@ -36,15 +36,7 @@ const LASTING: &[&str] = &["on_error", "when", "once_per", "as"];
 
 const LATER_OPTIONS: &[&str] = &["deduplication"];
 
-const LATER_STEPS: &[&str] = &[
-    "add_bulk",
-    "remove_all_repeatables",
-    "pause",
-    "resume",
-    "drain",
-    "obliterate",
-    "deduplication",
-];
+const LATER_STEPS: &[&str] = &["deduplication"];
 
 pub(super) static TOP: Shape = Shape {
     noun: "the top of the file",
@@ -160,6 +152,14 @@ pub(super) static STATEMENTS: [Shape; 5] = [
     },
 ];
 
+/// One job of an `add_bulk`.
+pub(super) static BULK: Shape = Shape {
+    noun: "a job of an `add_bulk`",
+    required: &["add"],
+    optional: &[&["job_id", "repeat"], OPTIONS],
+    later: LATER_STEPS,
+};
+
 pub(super) static WHEN: Shape = Shape {
     noun: "a `when`",
     required: &[],
@@ -184,7 +184,7 @@ pub(super) static RELEASE: Shape = Shape {
     later: &["exec", "extends"],
 };
 
-pub(super) static STEPS: [Shape; 10] = [
+pub(super) static STEPS: [Shape; 19] = [
     Shape {
         noun: "an `add` step",
         required: &["add", "queue"],
@@ -238,6 +238,60 @@ pub(super) static STEPS: [Shape; 10] = [
         later: LATER_STEPS,
     },
     Shape {
+        noun: "an `add_bulk` step",
+        required: &["add_bulk", "queue"],
+        optional: &[CARRIED],
+        later: LATER_STEPS,
+    },
+    Shape {
+        noun: "a `remove_all_repeatables` step",
+        required: &["remove_all_repeatables"],
+        optional: &[CARRIED],
+        later: LATER_STEPS,
+    },
+    Shape {
+        noun: "a `pause` step",
+        required: &["pause"],
+        optional: &[CARRIED],
+        later: LATER_STEPS,
+    },
+    Shape {
+        noun: "a `resume` step",
+        required: &["resume"],
+        optional: &[CARRIED],
+        later: LATER_STEPS,
+    },
+    Shape {
+        noun: "a `drain` step",
+        required: &["drain"],
+        optional: &[&["delayed"], CARRIED],
+        later: LATER_STEPS,
+    },
+    Shape {
+        noun: "an `obliterate` step",
+        required: &["obliterate"],
+        optional: &[&["force"], CARRIED],
+        later: LATER_STEPS,
+    },
+    Shape {
+        noun: "a `remove_job` step",
+        required: &["remove_job", "queue"],
+        optional: &[CARRIED],
+        later: LATER_STEPS,
+    },
+    Shape {
+        noun: "a `promote_job` step",
+        required: &["promote_job", "queue"],
+        optional: &[CARRIED],
+        later: LATER_STEPS,
+    },
+    Shape {
+        noun: "a `retry_job` step",
+        required: &["retry_job", "queue"],
+        optional: &[CARRIED],
+        later: LATER_STEPS,
+    },
+    Shape {
         noun: "a step that opens a queue",
         required: &["queue"],
         optional: &[CARRIED],
@@ -283,9 +337,9 @@ pub(super) static EVENT: Shape = Shape {
     required: &["at"],
     optional: &[
         &["service", "deploy", "rollout", "scale", "kill", "restart", "pause", "clock"],
-        &["redis", "edit"],
+        &["redis", "edit", "remove", "promote", "retry", "queue"],
     ],
-    later: &["remove", "promote", "retry", "network"],
+    later: &["network"],
 };
 
 pub(super) static REDIS: Shape = Shape {
@@ -367,6 +421,7 @@ pub(super) fn all() -> impl Iterator<Item = &'static Shape> {
         &ROLLOUT,
         &KILL,
         &NETWORK,
+        &BULK,
         &WHEN,
         &OUTCOME,
         &REDIS,

@@ -1,0 +1,248 @@
+//! What start-up code and operators do to a queue besides adding one job: many jobs, whole queues,
+//! all registrations, and single jobs by hand, in their round trips.
+//!
+//! Source: `queue.js`, `repeat.js`, `job.js` of 5.34.10, and ioredis 5.11.1 for what a pipeline
+//! sends. No flows: children of a job are not looked for.
+
+use super::{NewJob, Queue, add_call};
+use crate::bullmq::QueueError;
+use crate::bullmq::options::Options;
+use crate::bullmq::repeat::md5_hex;
+use crate::bullmq::scripts::{Call, Obliterate, RemoveRepeatable, ReprocessJob, Returned};
+use crate::event::{Finish, JobList};
+use crate::redis::{Bytes, Command, Key, Reply};
+
+/// How many jobs and registrations one script of an obliteration removes at most.
+const OBLITERATE_AT_ONCE: i64 = 1000;
+
+impl Queue {
+    /// `queue.addBulk`: a script for each job, all sent at once. Others may come between them, and
+    /// one that fails does not keep the later ones. A job's `repeat` makes no registration here.
+    ///
+    /// # Errors
+    /// The first error of Redis, when all have replied.
+    pub async fn add_bulk(&self, jobs: Vec<NewJob>) -> Result<(), QueueError> {
+        self.client.ready().await?;
+        let timestamp = self.client.ctx().now_ms();
+        let calls = jobs.into_iter().map(|job| add_call(job, timestamp, None));
+        let replies: Vec<_> = calls.map(|call| self.client.script(call)).collect();
+        let mut all = Ok(());
+        for reply in replies {
+            let one = reply.await;
+            all = all.and(one.map(drop));
+        }
+        all
+    }
+
+    /// `queue.pause`: no worker takes a job any more. What is active goes on.
+    ///
+    /// # Errors
+    /// An error of Redis.
+    pub async fn pause(&self) -> Result<(), QueueError> {
+        self.client.ready().await?;
+        self.client.script(Call::Pause(true)).await.map(drop)
+    }
+
+    /// `queue.resume`.
+    ///
+    /// # Errors
+    /// An error of Redis.
+    pub async fn resume(&self) -> Result<(), QueueError> {
+        self.client.ready().await?;
+        self.client.script(Call::Pause(false)).await.map(drop)
+    }
+
+    /// `queue.drain`: removes what waits, and with `delayed` what is not due yet, but for the
+    /// current iteration of each registration.
+    ///
+    /// # Errors
+    /// An error of Redis.
+    pub async fn drain(&self, delayed: bool) -> Result<(), QueueError> {
+        self.client.ready().await?;
+        self.client.script(Call::Drain(delayed)).await.map(drop)
+    }
+
+    /// `queue.obliterate`: pauses the queue, then removes all of it, a thousand at a time. Who is
+    /// killed on the way leaves it paused. Without `force` active jobs are an error, and it stays
+    /// paused, too.
+    ///
+    /// # Errors
+    /// -1 if someone resumes it meanwhile, -2 if there are active jobs; an error of Redis.
+    pub async fn obliterate(&self, force: bool) -> Result<(), QueueError> {
+        self.pause().await?;
+        let again = || {
+            let call = Obliterate { count: OBLITERATE_AT_ONCE, force };
+            self.client.script(Call::Obliterate(call))
+        };
+        while !matches!(again().await?, Returned::Code(0)) {}
+        Ok(())
+    }
+
+    /// Start-up code that begins afresh: `queue.getRepeatableJobs()`, then
+    /// `queue.removeRepeatableByKey` for each, one after the other, the latest iteration first. It
+    /// lists job schedulers as well.
+    ///
+    /// # Errors
+    /// An error of Redis.
+    pub async fn remove_all_repeatables(&self) -> Result<(), QueueError> {
+        self.client.ready().await?;
+        self.info_once(&self.repeat).await?;
+        for key in self.repeatable_keys().await? {
+            self.client.script(remove_by_key(key)).await?;
+        }
+        Ok(())
+    }
+
+    /// `getRepeatableJobs`: the keys, and the hash of each, which is read all at once.
+    async fn repeatable_keys(&self) -> Result<Vec<Bytes>, QueueError> {
+        let keys = self.client.keys();
+        let list =
+            Command::ZRevRange { key: keys.repeat.clone(), start: 0, stop: -1, withscores: true };
+        let Reply::Array(parts) = redis(self.client.command(list).await?)? else {
+            return Ok(Vec::new());
+        };
+        let listed = parts.into_iter().filter_map(|part| match part {
+            Reply::Bulk(key) => Some(key),
+            _ => None,
+        });
+        let listed: Vec<Bytes> = listed.collect();
+        let hash = |key| self.client.command(Command::HGetAll(keys.registration(key)));
+        let hashes: Vec<_> = listed.iter().map(hash).collect();
+        for hash in hashes {
+            redis(hash.await?)?;
+        }
+        Ok(listed)
+    }
+
+    /// `job.remove` of the job of an id: whether there was one.
+    ///
+    /// # Errors
+    /// [`QueueError::Locked`] if a worker has it; -8 if it is a delayed iteration of a registration;
+    /// an error of Redis.
+    pub async fn remove(&self, id: &Bytes) -> Result<bool, QueueError> {
+        let Some(job) = self.get_job(id).await? else { return Ok(false) };
+        match self.client.script(Call::RemoveJob(job.id)).await? {
+            Returned::Code(0) => Err(QueueError::Locked),
+            _ => Ok(true),
+        }
+    }
+
+    /// `job.promote` of the job of an id: whether there was one.
+    ///
+    /// # Errors
+    /// -3 if it is not delayed; an error of Redis.
+    pub async fn promote(&self, id: &Bytes) -> Result<bool, QueueError> {
+        let Some(job) = self.get_job(id).await? else { return Ok(false) };
+        self.client.script(Call::Promote(job.id)).await?;
+        Ok(true)
+    }
+
+    /// `job.retry` of the failed job of an id: whether there was one.
+    ///
+    /// # Errors
+    /// -3 if it has not failed, -1 if it is gone meanwhile; an error of Redis.
+    pub async fn retry(&self, id: &Bytes) -> Result<bool, QueueError> {
+        let Some(job) = self.get_job(id).await? else { return Ok(false) };
+        let call = ReprocessJob { id: job.id, lifo: job.lifo, state: Finish::Failed };
+        self.client.script(Call::ReprocessJob(Box::new(call))).await?;
+        Ok(true)
+    }
+
+    /// The oldest job of a name among some lists, in their order: its id. A person finds it in a
+    /// dashboard, which reads the ids (`queue.getJobs`) and then each hash.
+    ///
+    /// # Errors
+    /// An error of Redis.
+    pub async fn find(&self, name: &str, among: &[JobList]) -> Result<Option<Bytes>, QueueError> {
+        self.client.ready().await?;
+        for list in among {
+            for id in self.ids(*list).await? {
+                let hash = Command::HGetAll(self.client.keys().job(&id));
+                let Reply::Array(fields) = redis(self.client.command(hash).await?)? else {
+                    continue;
+                };
+                if field(&fields, b"name").is_some_and(|is| is.as_bytes() == name.as_bytes()) {
+                    return Ok(Some(id));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// The ids of a list or set, the oldest first.
+    async fn ids(&self, list: JobList) -> Result<Vec<Bytes>, QueueError> {
+        let keys = self.client.keys();
+        let (start, stop, withscores) = (0, -1, false);
+        let set = |key: &Key| Command::ZRange { key: key.clone(), start, stop, withscores };
+        let pushed = |key: &Key| Command::LRange { key: key.clone(), start, stop };
+        let (command, newest_first) = match list {
+            JobList::Wait => (pushed(&keys.wait), true),
+            JobList::Active => (pushed(&keys.active), true),
+            JobList::Prioritized => (set(&keys.prioritized), false),
+            JobList::Delayed => (set(&keys.delayed), false),
+            JobList::Completed => (set(&keys.completed), false),
+            JobList::Failed => (set(&keys.failed), false),
+        };
+        let Reply::Array(parts) = redis(self.client.command(command).await?)? else {
+            return Ok(Vec::new());
+        };
+        let bulks = parts.into_iter().filter_map(|part| match part {
+            Reply::Bulk(id) => Some(id),
+            _ => None,
+        });
+        let mut ids: Vec<Bytes> = bulks.collect();
+        if newest_first {
+            ids.reverse();
+        }
+        Ok(ids)
+    }
+
+    /// `queue.getJob`.
+    async fn get_job(&self, id: &Bytes) -> Result<Option<Found>, QueueError> {
+        self.client.ready().await?;
+        let id = id.clone();
+        let hash = Command::HGetAll(self.client.keys().job(&id));
+        let Reply::Array(fields) = redis(self.client.command(hash).await?)? else {
+            return Ok(None);
+        };
+        let options = field(&fields, b"opts");
+        let lifo = options.is_some_and(|json| Options::from_json(json).lifo);
+        Ok((!fields.is_empty()).then_some(Found { id, lifo }))
+    }
+}
+
+/// The value of a field in the reply to HGETALL.
+fn field<'a>(fields: &'a [Reply], name: &[u8]) -> Option<&'a Bytes> {
+    fields.chunks_exact(2).find_map(|pair| match pair {
+        [Reply::Bulk(field), Reply::Bulk(value)] if field.as_bytes() == name => Some(value),
+        _ => None,
+    })
+}
+
+/// A job as an operator sees it.
+struct Found {
+    id: Bytes,
+    lifo: bool,
+}
+
+/// A command's reply; an error of Redis is thrown.
+fn redis(reply: Reply) -> Result<Reply, QueueError> {
+    match reply {
+        Reply::Error(error) => Err(QueueError::Redis(error)),
+        reply => Ok(reply),
+    }
+}
+
+/// `Repeat.removeRepeatableByKey`: the key is read as if an old version had made it.
+fn remove_by_key(key: Bytes) -> Call {
+    let text = String::from_utf8_lossy(&key).into_owned();
+    let mut parts = text.split(':');
+    let (name, id) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let hashed = md5_hex(&format!("{name}{id}{}", md5_hex(&text)));
+    let old = parts.next().is_some();
+    Call::RemoveRepeatable(Box::new(RemoveRepeatable {
+        legacy_job_id: format!("repeat:{hashed}:").into(),
+        legacy_key: if old { key.clone() } else { Bytes::new() },
+        key,
+    }))
+}
