@@ -1,15 +1,15 @@
-//! The commands: argument, mode, exit code. Results go to standard output and everything else to
-//! standard error, so that the same invocation prints the same bytes.
+//! The command line: arguments and exit codes, and what the commands share; each has a file of its
+//! own. Results go to standard output and everything else to standard error, so that the same
+//! invocation prints the same bytes.
 
-use crate::explore::{Exploration, explore};
+mod explain;
+mod replay;
+mod run;
+
 use crate::load::{self, Loaded, load};
-use crate::report::events::Names;
-use crate::report::{self, Report, Verdict, diagnostic, text, trace};
-use bootrace_sim::event::{Event, Stamp};
-use bootrace_sim::policy::Random;
-use bootrace_sim::scenario::{self, Diagnostic};
+use crate::report::{Verdict, diagnostic};
+use bootrace_sim::scenario::Diagnostic;
 use clap::{Parser, Subcommand, ValueEnum};
-use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -139,37 +139,13 @@ pub fn main() -> Exit {
         }
     };
     match &arguments.command {
-        Command::Run { file, how } => run(file, how),
-        Command::Compare { files, how } => compare(files, how),
-        Command::Replay { file, seed, events, trace } => replay(file, *seed, *events, *trace),
-        Command::Explain { code } => explain(code),
+        Command::Run { file, how } => run::run(file, how),
+        Command::Compare { files, how } => run::compare(files, how),
+        Command::Replay { file, seed, events, trace } => {
+            replay::replay(file, *seed, *events, *trace)
+        }
+        Command::Explain { code } => explain::explain(code),
     }
-}
-
-fn run(file: &Path, how: &How) -> Exit {
-    let Some(loaded) = load_all(std::slice::from_ref(&file.to_owned())) else {
-        return Exit::BadInput;
-    };
-    let reports = reports(&loaded, how);
-    let printed = match how.format {
-        Format::Text => Ok(reports.iter().map(text::run).collect()),
-        Format::Json => Ok(reports.first().map_or_else(String::new, json)),
-        Format::Junit => junit(&reports),
-    };
-    print(printed, &reports)
-}
-
-fn compare(files: &[PathBuf], how: &How) -> Exit {
-    let Some(loaded) = load_all(files) else {
-        return Exit::BadInput;
-    };
-    let reports = reports(&loaded, how);
-    let printed = match how.format {
-        Format::Text => Ok(text::compare(&reports)),
-        Format::Json => Ok(json(&reports)),
-        Format::Junit => junit(&reports),
-    };
-    print(printed, &reports)
 }
 
 /// Loads every file, and says everything that is wrong with any of them.
@@ -214,77 +190,6 @@ fn complain(path: &Path, text: &str, diagnostics: &[Diagnostic]) {
     eprint!("{}", diagnostic::render(&path.display().to_string(), text, diagnostics, color));
 }
 
-fn reports(loaded: &[Loaded], how: &How) -> Vec<Report> {
-    let report = |loaded: &Loaded| {
-        let exploration: Exploration = explore(&loaded.scenario, how.seeds());
-        if let Some((once, again)) = exploration.nondeterministic {
-            eprintln!(
-                "error: {}: two runs of one seed differ: {once:016x}, {again:016x}",
-                loaded.path.display()
-            );
-        }
-        Report::new(&loaded.path.display().to_string(), &loaded.scenario, &exploration)
-    };
-    loaded.iter().map(report).collect()
-}
-
-fn json(value: &(impl serde::Serialize + ?Sized)) -> String {
-    let mut text = serde_json::to_string_pretty(value).expect("a report is plain data");
-    text.push('\n');
-    text
-}
-
-fn junit(reports: &[Report]) -> Result<String, Exit> {
-    report::junit::junit(reports).map_err(|error| {
-        eprintln!("error: cannot write the result as XML: {error}");
-        Exit::Io
-    })
-}
-
-fn replay(file: &Path, seed: u64, all: bool, as_trace: bool) -> Exit {
-    let Some(loaded) = load_all(std::slice::from_ref(&file.to_owned())) else {
-        return Exit::BadInput;
-    };
-    let [Loaded { scenario, path, .. }] = &loaded[..] else { return Exit::BadInput };
-    let mut seen: Vec<(Stamp, Event)> = Vec::new();
-    let outcome = bootrace_sim::run(scenario, Box::new(Random::new(seed)), false, &mut seen);
-    let names = Names::new(scenario, &outcome);
-    let mut printed = if as_trace {
-        json(&trace::trace(&names, scenario.start, &seen))
-    } else {
-        seen.retain(|(_, event)| all || tells(event));
-        seen.iter().map(|(stamp, event)| names.line(stamp, event) + "\n").collect()
-    };
-    if !as_trace {
-        let _ = writeln!(printed, "seed {seed} of {}: hash {:016x}", path.display(), outcome.hash);
-    }
-    write(&printed).unwrap_or(if outcome.out_of_steps {
-        Exit::Inconclusive
-    } else {
-        Exit::AsDeclared
-    })
-}
-
-/// Whether an event changes something that a person would ask about.
-fn tells(event: &Event) -> bool {
-    !matches!(event, Event::Command { .. } | Event::Answered { .. } | Event::Closed { .. })
-}
-
-fn explain(code: &str) -> Exit {
-    let known = |(known, _): &&(&str, &str)| known.eq_ignore_ascii_case(code);
-    match scenario::CODES.iter().find(known) {
-        Some((code, means)) => write(&format!("{code}: {means}\n")).unwrap_or(Exit::AsDeclared),
-        None => {
-            let first = scenario::CODES.first().map_or("BR001", |(code, _)| code);
-            eprintln!(
-                "error: there is no code `{}`; they look like {first}",
-                code.escape_default()
-            );
-            Exit::BadInput
-        }
-    }
-}
-
 /// Writes a result; how the invocation ends if it cannot be.
 fn write(text: &str) -> Option<Exit> {
     let mut out = std::io::stdout().lock();
@@ -298,10 +203,8 @@ fn write(text: &str) -> Option<Exit> {
     None
 }
 
-fn print(printed: Result<String, Exit>, reports: &[Report]) -> Exit {
-    let ends = reports.last().map_or(Exit::BadInput, |report| Exit::from(report.verdict));
-    match printed {
-        Ok(text) => write(&text).unwrap_or(ends),
-        Err(exit) => exit,
-    }
+fn json(value: &(impl serde::Serialize + ?Sized)) -> String {
+    let mut text = serde_json::to_string_pretty(value).expect("a report is plain data");
+    text.push('\n');
+    text
 }
