@@ -1,13 +1,13 @@
-//! Many runs of one scenario: seeds on all cores, outcomes in the order of the seeds.
+//! Many runs of scenarios: seeds on all cores, outcomes in the order of the seeds.
 //!
 //! The first seed is played twice and compared, always: a difference means that something decides
 //! which is not a choice, and no result of the exploration can be trusted.
 
+use crate::pool::{self, Watch, work};
 use bootrace_sim::oracle::Verdict;
 use bootrace_sim::policy::Random;
 use bootrace_sim::scenario::Scenario;
 use bootrace_sim::{Outcome, run};
-use rayon::prelude::*;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -33,6 +33,31 @@ pub struct Exploration {
     pub nondeterministic: Option<(u64, u64)>,
 }
 
+/// What came of several scenarios that are played on the same seeds.
+#[derive(Debug)]
+pub struct Explored {
+    /// One for each scenario, all on the same first so many seeds. Empty if that is none.
+    pub explorations: Vec<Exploration>,
+    /// Why it is not all seeds.
+    pub cut: Option<Cut>,
+}
+
+/// Why not every seed was played.
+#[derive(PartialEq, Eq, Debug)]
+pub enum Cut {
+    /// No more were wanted.
+    Stopped,
+    /// The simulator itself broke.
+    Bug {
+        /// On which of the scenarios.
+        scenario: usize,
+        /// On which seed.
+        seed: u64,
+        /// What it said.
+        message: String,
+    },
+}
+
 /// Plays one seed.
 pub fn play(scenario: &Arc<Scenario>, seed: u64) -> Played {
     let Outcome { verdict, hash, out_of_steps, .. } =
@@ -41,13 +66,55 @@ pub fn play(scenario: &Arc<Scenario>, seed: u64) -> Played {
 }
 
 /// Plays every seed of a range.
+///
+/// # Panics
+/// If a run does.
 pub fn explore(scenario: &Arc<Scenario>, seeds: RangeInclusive<u64>) -> Exploration {
-    let first = *seeds.start();
-    let (played, again) = rayon::join(
-        || seeds.into_par_iter().map(|seed| play(scenario, seed)).collect::<Vec<_>>(),
-        || play(scenario, first),
-    );
-    let nondeterministic =
-        played.first().filter(|once| **once != again).map(|once| (once.hash, again.hash));
-    Exploration { played, nondeterministic }
+    let Explored { mut explorations, cut } =
+        explore_all(std::slice::from_ref(scenario), seeds, &mut ());
+    match (explorations.pop(), cut) {
+        (Some(exploration), None) => exploration,
+        (_, cut) => panic!("not every seed was played: {cut:?}"),
+    }
+}
+
+/// Plays every seed of a range on every scenario, seed by seed, for as long as `watch` wants more.
+pub fn explore_all(
+    scenarios: &[Arc<Scenario>],
+    seeds: RangeInclusive<u64>,
+    watch: &mut impl Watch<Played>,
+) -> Explored {
+    let (first, last) = seeds.into_inner();
+    let (each, of) = (scenarios.len(), scenarios.to_vec());
+    // In round 0 the first seed is played for the first time, in round 1 again.
+    let seed = move |round: usize| first + (round as u64).saturating_sub(1);
+    let rounds = usize::try_from(last - first).unwrap_or(usize::MAX).saturating_add(2);
+    let task = move |number: usize| play(&of[number % each], seed(number / each));
+    let done = work(rounds.saturating_mul(each), task, watch);
+    let whole = done.results.len() / each.max(1);
+    let cut = done.cut.map(|cut| match cut {
+        pool::Cut::Stopped => Cut::Stopped,
+        pool::Cut::Panicked { task, message } => {
+            Cut::Bug { scenario: task % each, seed: seed(task / each), message }
+        }
+    });
+    let mut explorations = Vec::new();
+    if whole >= 2 {
+        let empty = || Exploration { played: Vec::with_capacity(whole), nondeterministic: None };
+        explorations.resize_with(each, empty);
+        for (number, played) in done.results.into_iter().take(whole * each).enumerate() {
+            explorations[number % each].played.push(played);
+        }
+        explorations.iter_mut().for_each(Exploration::compare);
+    }
+    Explored { explorations, cut }
+}
+
+impl Exploration {
+    /// Takes the first run of the first seed out again, and holds it against the second.
+    fn compare(&mut self) {
+        let once = self.played.remove(0);
+        let again = self.played.first().filter(|again| **again != once);
+        self.nondeterministic = again.map(|again| (once.hash, again.hash));
+    }
 }

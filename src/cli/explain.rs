@@ -1,6 +1,6 @@
 //! `explain`: what the code of a diagnostic means. It knows the codes and no file.
 
-use super::{Exit, write};
+use super::{Exit, tell, write};
 use bootrace_sim::scenario;
 
 pub(super) fn explain(code: &str) -> Exit {
@@ -9,10 +9,8 @@ pub(super) fn explain(code: &str) -> Exit {
         Some((code, means)) => write(&format!("{code}: {means}\n")).unwrap_or(Exit::AsDeclared),
         None => {
             let first = scenario::CODES.first().map_or("BR001", |(code, _)| code);
-            eprintln!(
-                "error: there is no code `{}`; they look like {first}",
-                code.escape_default()
-            );
+            let code = code.escape_default();
+            tell(&format!("error: there is no code `{code}`; they look like {first}\n"));
             Exit::BadInput
         }
     }

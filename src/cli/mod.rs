@@ -2,20 +2,24 @@
 //! own. Results go to standard output and everything else to standard error, so that the same
 //! invocation prints the same bytes.
 
+mod actions;
 mod explain;
+mod live;
 mod replay;
 mod run;
+mod schema;
 
 use crate::load::{self, Loaded, load};
-use crate::report::{Verdict, diagnostic};
+use crate::report::{Verdict, diagnostic, github};
+use anstream::{AutoStream, ColorChoice};
 use bootrace_sim::scenario::Diagnostic;
 use clap::{Parser, Subcommand, ValueEnum};
-use std::io::{IsTerminal, Write as _};
+use std::io::Write as _;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// How an invocation ends. Of several, the first of: a bug (101, a panic), 4, 5, 2, 1, 7, 3.
+/// How an invocation ends. Of several, the first of: 101, 4, 5, 130, 2, 1, 7, 3.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum Exit {
@@ -33,6 +37,28 @@ pub enum Exit {
     Io = 5,
     /// A bound was reached.
     Inconclusive = 7,
+    /// A run panicked, which is a bug in bootrace. A panic anywhere else ends so, too.
+    Bug = 101,
+    /// A signal ended it; what was found until then was printed.
+    Interrupted = 130,
+}
+
+impl Exit {
+    /// The one of two that counts.
+    fn or(self, other: Exit) -> Exit {
+        const ORDER: [Exit; 8] = [
+            Exit::Bug,
+            Exit::Nondeterminism,
+            Exit::Io,
+            Exit::Interrupted,
+            Exit::BadInput,
+            Exit::NotAsDeclared,
+            Exit::Inconclusive,
+            Exit::Vacuous,
+        ];
+        let first = ORDER.into_iter().find(|exit| [self, other].contains(exit));
+        first.unwrap_or(Exit::AsDeclared)
+    }
 }
 
 impl From<Exit> for ExitCode {
@@ -89,6 +115,11 @@ enum Command {
         /// The code: BR003
         code: String,
     },
+    /// Print the JSON Schema of a format
+    Schema {
+        /// Of which
+        which: schema::Which,
+    },
     /// Play several scenarios on the same seeds and set them side by side; the last one counts
     Compare {
         /// The scenarios, what was before first
@@ -126,6 +157,11 @@ impl How {
     fn seeds(&self) -> RangeInclusive<u64> {
         self.seed.map_or(1..=self.seeds, |seed| seed..=seed)
     }
+
+    /// How many seeds.
+    fn count(&self) -> u64 {
+        self.seed.map_or(self.seeds, |_| 1)
+    }
 }
 
 /// Does what the arguments of the process say.
@@ -145,34 +181,34 @@ pub fn main() -> Exit {
             replay::replay(file, *seed, *events, *trace)
         }
         Command::Explain { code } => explain::explain(code),
+        Command::Schema { which } => schema::schema(*which),
     }
 }
 
 /// Loads every file, and says everything that is wrong with any of them.
 fn load_all(files: &[PathBuf]) -> Option<Vec<Loaded>> {
+    load_each(files).into_iter().collect::<Result<_, _>>().ok()
+}
+
+/// The same, with what is wrong for those who say it elsewhere, too.
+fn load_each(files: &[PathBuf]) -> Vec<Result<Loaded, load::Error>> {
     let loaded: Vec<_> = files.iter().map(|file| load(file)).collect();
-    let mut good = Vec::new();
-    let mut bad = 0;
-    for result in loaded {
+    for result in &loaded {
         match result {
-            Ok(loaded) => {
-                complain(&loaded.path, &loaded.text, &loaded.warnings);
-                good.push(loaded);
-            }
-            Err(error) => {
-                bad += 1;
-                say(&error);
-            }
+            Ok(Loaded { path, text, warnings, .. }) => complain(path, text, warnings),
+            Err(error) => say(error),
         }
     }
-    (bad == 0).then_some(good)
+    loaded
 }
 
 fn say(error: &load::Error) {
     match error {
-        load::Error::Io(path, error) => eprintln!("error: cannot read {}: {error}", path.display()),
+        load::Error::Io(path, error) => {
+            tell(&format!("error: cannot read {}: {error}\n", shown(path)));
+        }
         load::Error::Refused(path, why) => {
-            eprintln!("error: cannot read {}: {why}", path.display())
+            tell(&format!("error: cannot read {}: {why}\n", shown(path)));
         }
         load::Error::Bad(path, text, problems) => {
             complain(path, text, problems);
@@ -180,14 +216,26 @@ fn say(error: &load::Error) {
                 1 => "1 problem".to_owned(),
                 n => format!("{n} problems"),
             };
-            eprintln!("error: {problems} in {}; nothing was run", path.display());
+            tell(&format!("error: {problems} in {}; nothing was run\n", shown(path)));
         }
     }
 }
 
 fn complain(path: &Path, text: &str, diagnostics: &[Diagnostic]) {
-    let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    eprint!("{}", diagnostic::render(&path.display().to_string(), text, diagnostics, color));
+    // As clap decides it for what it says.
+    let color = AutoStream::choice(&std::io::stderr()) != ColorChoice::Never;
+    tell(&diagnostic::render(&path.display().to_string(), text, diagnostics, color));
+}
+
+/// A path as it can be shown, on one line.
+fn shown(path: &Path) -> String {
+    diagnostic::escaped(&path.display().to_string())
+}
+
+/// Says something on standard error. That nobody hears it changes nothing.
+fn tell(text: &str) {
+    let text = if actions::here() { github::inert(text) } else { text.to_owned() };
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
 }
 
 /// Writes a result; how the invocation ends if it cannot be.
@@ -196,7 +244,7 @@ fn write(text: &str) -> Option<Exit> {
     if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         // A reader that has seen enough is no failure.
         if error.kind() != std::io::ErrorKind::BrokenPipe {
-            eprintln!("error: cannot write the result: {error}");
+            tell(&format!("error: cannot write the result: {error}\n"));
             return Some(Exit::Io);
         }
     }
