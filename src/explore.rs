@@ -84,12 +84,22 @@ pub fn explore_all(
     seeds: RangeInclusive<u64>,
     watch: &mut impl Watch<Played>,
 ) -> Explored {
+    let of = scenarios.to_vec();
+    rounds(scenarios.len(), seeds, move |scenario, seed| play(&of[scenario], seed), watch)
+}
+
+/// Plays a round of all scenarios for each seed.
+fn rounds(
+    each: usize,
+    seeds: RangeInclusive<u64>,
+    play: impl Fn(usize, u64) -> Played + Send + Sync + 'static,
+    watch: &mut impl Watch<Played>,
+) -> Explored {
     let (first, last) = seeds.into_inner();
-    let (each, of) = (scenarios.len(), scenarios.to_vec());
     // In round 0 the first seed is played for the first time, in round 1 again.
     let seed = move |round: usize| first + (round as u64).saturating_sub(1);
     let rounds = usize::try_from(last - first).unwrap_or(usize::MAX).saturating_add(2);
-    let task = move |number: usize| play(&of[number % each], seed(number / each));
+    let task = move |number: usize| play(number % each, seed(number / each));
     let done = work(rounds.saturating_mul(each), task, watch);
     let whole = done.results.len() / each.max(1);
     let cut = done.cut.map(|cut| match cut {
@@ -116,5 +126,68 @@ impl Exploration {
         let once = self.played.remove(0);
         let again = self.played.first().filter(|again| **again != once);
         self.nondeterministic = again.map(|again| (once.hash, again.hash));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STORY: &str = include_str!("../scenarios/free-tier-usage/no-bootstrap.toml");
+
+    /// A run in name only: what it came to is one real run's.
+    fn plays() -> impl Fn(usize, u64) -> Played + Send + Sync {
+        let (scenario, _) = bootrace_sim::scenario::parse(STORY).expect("it parses");
+        let played = play(&Arc::new(scenario), 1);
+        move |scenario, seed| Played { seed, hash: scenario as u64, ..played.clone() }
+    }
+
+    fn seeds(explored: &Explored) -> Vec<Vec<u64>> {
+        let of = |one: &Exploration| one.played.iter().map(|played| played.seed).collect();
+        explored.explorations.iter().map(of).collect()
+    }
+
+    #[test]
+    fn each_scenario_has_each_seed_once() {
+        let explored = rounds(2, 3..=5, plays(), &mut ());
+        assert_eq!(explored.cut, None);
+        assert_eq!(seeds(&explored), [[3, 4, 5], [3, 4, 5]]);
+        let of = |place: usize| explored.explorations[place].played.iter().map(|one| one.hash);
+        assert!(of(0).all(|scenario| scenario == 0) && of(1).all(|scenario| scenario == 1));
+        assert!(explored.explorations.iter().all(|one| one.nondeterministic.is_none()));
+        assert_eq!(seeds(&rounds(1, u64::MAX..=u64::MAX, plays(), &mut ())), [[u64::MAX]]);
+    }
+
+    #[test]
+    fn a_bug_is_named_and_costs_no_seed_before_it() {
+        let plays = plays();
+        let breaks = move |scenario, seed| {
+            assert!(seed < 6 || (scenario, seed) == (0, 6), "no such number");
+            plays(scenario, seed)
+        };
+        let explored = rounds(2, 3..=1_000_000, breaks, &mut ());
+        let message = "no such number".to_owned();
+        assert_eq!(explored.cut, Some(Cut::Bug { scenario: 1, seed: 6, message }));
+        assert_eq!(seeds(&explored), [[3, 4, 5], [3, 4, 5]]);
+    }
+
+    #[test]
+    fn a_bug_in_the_first_seed_leaves_nothing() {
+        let breaks = |_, _| panic!("at once");
+        let explored = rounds(2, 1..=200, breaks, &mut ());
+        let message = "at once".to_owned();
+        assert_eq!(explored.cut, Some(Cut::Bug { scenario: 0, seed: 1, message }));
+        assert_eq!(seeds(&explored), [[0; 0]; 0]);
+    }
+
+    #[test]
+    fn a_first_seed_that_is_another_one_the_second_time_is_seen() {
+        let (plays, count) = (plays(), std::sync::atomic::AtomicU64::new(0));
+        let drifts = move |scenario, seed| {
+            let hash = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            Played { hash, ..plays(scenario, seed) }
+        };
+        let explored = rounds(1, 1..=2, drifts, &mut ());
+        assert!(explored.explorations[0].nondeterministic.is_some());
     }
 }

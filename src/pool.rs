@@ -207,9 +207,11 @@ mod tests {
         let begun = Arc::new(AtomicBool::new(false));
         let mut watch = Said(begun.clone());
         let task = move |number: usize| {
-            while number == 3 {
+            if number == 3 {
                 begun.store(true, Ordering::Relaxed);
-                std::thread::park();
+                loop {
+                    std::thread::park();
+                }
             }
             number
         };

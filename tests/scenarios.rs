@@ -25,10 +25,10 @@ fn loaded(file: &Path) -> Loaded {
 fn every_scenario_is_as_it_declares() {
     for file in scenarios() {
         let name = support::named(&file);
-        let Loaded { text, scenario, warnings, .. } = loaded(&file);
+        let Loaded { text: source, scenario, warnings, .. } = loaded(&file);
         assert_eq!(warnings, [], "{name}");
-        let report = Report::new(&name, &text, &scenario, &explore(&scenario, 1..=SEEDS));
-        assert_eq!(Exit::from(report.verdict), Exit::AsDeclared, "{}", report::text::run(&report));
+        let report = Report::new(&name, &source, &scenario, &explore(&scenario, 1..=SEEDS));
+        assert_eq!(Exit::from(report.verdict), Exit::AsDeclared, "{}", text::run(&report));
     }
 }
 

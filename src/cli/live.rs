@@ -43,8 +43,9 @@ impl Live {
             tell(&format!("warning: a signal will end bootrace without a result: {error}\n"));
         }
         let bar = ProgressBar::with_draw_target(Some(seeds), ProgressDrawTarget::hidden());
-        let style = "{bar:30} {human_pos} of {human_len} seeds, {per_sec}, {msg}";
-        bar.set_style(ProgressStyle::with_template(style).expect("the template is right"));
+        let style =
+            ProgressStyle::with_template("[{bar:30}] {human_pos} of {human_len} seeds, {msg}");
+        bar.set_style(style.expect("the template is right").progress_chars("=> "));
         Live {
             asked,
             scenarios: scenarios as u64,
@@ -68,9 +69,10 @@ impl Watch<Played> for Live {
         self.violations += violated as u64;
         self.plays += 1;
         self.bar.set_position(self.plays / self.scenarios);
+        let rate = self.bar.per_sec();
         self.bar.set_message(match self.violations {
-            1 => "1 violation".to_owned(),
-            n => format!("{n} violations"),
+            1 => format!("{rate:.0} a second, 1 violation"),
+            n => format!("{rate:.0} a second, {n} violations"),
         });
     }
 

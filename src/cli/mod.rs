@@ -256,3 +256,18 @@ fn json(value: &(impl serde::Serialize + ?Sized)) -> String {
     text.push('\n');
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Exit;
+
+    #[test]
+    fn of_two_exits_the_graver_counts() {
+        assert_eq!(Exit::Bug.or(Exit::Nondeterminism), Exit::Bug);
+        assert_eq!(Exit::Io.or(Exit::Nondeterminism), Exit::Nondeterminism);
+        assert_eq!(Exit::NotAsDeclared.or(Exit::Interrupted), Exit::Interrupted);
+        assert_eq!(Exit::Interrupted.or(Exit::Io), Exit::Io);
+        assert_eq!(Exit::Vacuous.or(Exit::AsDeclared), Exit::Vacuous);
+        assert_eq!(Exit::AsDeclared.or(Exit::AsDeclared), Exit::AsDeclared);
+    }
+}

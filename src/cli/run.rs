@@ -87,3 +87,17 @@ fn document(loaded: &[Loaded], explored: &Explored, how: &How) -> Document {
     let reports = loaded.iter().zip(&explored.explorations).map(report).collect();
     Document::new(reports, explored.cut.as_ref(), how.count())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bug_is_what_counts() {
+        let bug = Cut::Bug { scenario: 0, seed: 7, message: "no such number".to_owned() };
+        let explored = |cut| Explored { explorations: Vec::new(), cut };
+        assert_eq!(complaints(&[], &explored(Some(bug))), Exit::Bug);
+        assert_eq!(complaints(&[], &explored(Some(Cut::Stopped))), Exit::Interrupted);
+        assert_eq!(complaints(&[], &explored(None)), Exit::AsDeclared);
+    }
+}

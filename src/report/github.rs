@@ -198,8 +198,11 @@ mod tests {
     use proptest::prelude::*;
     use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
-    /// A workflow command as GitHub's runner reads a line: its name, properties and data.
-    fn read(line: &str) -> Option<(&str, Vec<(&str, String)>, String)> {
+    /// The name, the properties and the data of a workflow command.
+    type Command<'a> = (&'a str, Vec<(&'a str, String)>, String);
+
+    /// A line as GitHub's runner reads it, if it is a workflow command.
+    fn read(line: &str) -> Option<Command<'_>> {
         let (head, data) = line.trim_start().strip_prefix("::")?.split_once("::")?;
         let (name, properties) = head.split_once(' ').unwrap_or((head, ""));
         let pairs = properties.split(',').filter_map(|pair| pair.split_once('='));
