@@ -199,6 +199,21 @@ fn github_is_shown_problems_of_a_file() {
 }
 
 #[test]
+fn github_is_shown_warnings_of_a_file_that_is_played() {
+    let idle =
+        with("as found", "as found") + "\n[service.idle]\nrelease = \"before\"\nreplicas = 0\n";
+    let line = idle.lines().position(|line| line == "[service.idle]").expect("it is there") + 1;
+    let folder = folder("github-warning", "a.toml", idle);
+    let (seen, summary) = step(&folder, &["run", "a.toml", "--seeds", "2"]);
+    assert_eq!(seen.status.code(), Some(0));
+    let seen = text(&seen.stdout);
+    let last = seen.lines().last().expect("it prints something");
+    let place = format!("::warning file=a.toml,line={line},col=10,title=BR102::the service `idle`");
+    assert!(last.starts_with(&place), "{seen}");
+    assert!(summary.contains(&format!("- warning in a.toml, line {line}: BR102: ")), "{summary}");
+}
+
+#[test]
 #[cfg(unix)]
 fn a_name_is_no_workflow_command() {
     let hostile = with("as found", "##[error]x").replace("free-tier usage, ", "::error::y %0A");
