@@ -8,6 +8,7 @@
 pub mod cli;
 pub mod explore;
 pub mod load;
+pub mod pool;
 pub mod report;
 
 pub use bootrace_sim as sim;

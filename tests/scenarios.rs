@@ -25,9 +25,9 @@ fn loaded(file: &Path) -> Loaded {
 fn every_scenario_is_as_it_declares() {
     for file in scenarios() {
         let name = support::named(&file);
-        let Loaded { scenario, warnings, .. } = loaded(&file);
+        let Loaded { text: source, scenario, warnings, .. } = loaded(&file);
         assert_eq!(warnings, [], "{name}");
-        let report = Report::new(&name, &scenario, &explore(&scenario, 1..=SEEDS));
+        let report = Report::new(&name, &source, &scenario, &explore(&scenario, 1..=SEEDS));
         assert_eq!(Exit::from(report.verdict), Exit::AsDeclared, "{}", text::run(&report));
     }
 }
