@@ -9,5 +9,9 @@ pub mod cli;
 pub mod explore;
 pub mod load;
 pub mod report;
+mod scenario;
+pub mod testing;
+
+pub use scenario::{Explorable, Explore, Scenario};
 
 pub use bootrace_sim as sim;
