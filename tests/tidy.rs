@@ -38,10 +38,13 @@ const KNOWS: [(&str, &[&str]); 22] = [
         "release.rs",
         &["bullmq", "choices", "civil", "clock", "database", "event", "scenario", "servers"],
     ),
-    ("fleet.rs", &["choices", "clock", "event", "kernel", "release", "scenario", "servers"]),
+    ("fleet.rs", &["choices", "clock", "event", "kernel", "scenario", "servers"]),
     (
         "world.rs",
-        &["choices", "clock", "event", "fleet", "kernel", "oracle", "scenario", "servers"],
+        &[
+            "choices", "clock", "event", "fleet", "kernel", "oracle", "release", "scenario",
+            "servers",
+        ],
     ),
     ("lib.rs", &[]),
 ];

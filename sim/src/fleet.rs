@@ -8,10 +8,8 @@ use crate::choices::{Label, LifeId, LifeName, Odds, Site};
 use crate::clock::{Clock, Instant, Span};
 use crate::event::{Event, Plan, ReleaseId, ServiceId};
 use crate::kernel::{Boot, End, Kernel, ProcId};
-use crate::release::{self, Image, label};
 use crate::scenario::{Change, Quota, Range, Restart, Rollout, Scenario, Service};
-use crate::servers::{CONNECTION, Ctx, Servers};
-use std::rc::Rc;
+use crate::servers::{CONNECTION, FIRST_DRAW, Servers};
 use std::sync::Arc;
 
 /// A container that ran this long is forgiven its crashes (kubelet: twice the longest back-off).
@@ -20,10 +18,13 @@ const FORGIVEN_AFTER: Span = Span::from_secs(600);
 /// The first back-off and the longest (kubelet).
 const BACK_OFF_S: (i64, i64) = (10, 300);
 
+/// What containers run, as a factory: starts a process of the release that the boot names.
+pub(crate) type Main = Box<dyn Fn(&mut Kernel<Servers>, Boot) -> ProcId>;
+
 /// The services of one run.
 pub(crate) struct Fleet {
     scenario: Arc<Scenario>,
-    image: Rc<Image>,
+    main: Main,
     services: Vec<State>,
     containers: Vec<Container>,
     todo: Vec<Todo>,
@@ -82,7 +83,7 @@ enum Todo {
 
 impl Fleet {
     /// The services at the start of the run, with everything planned that the scenario plans.
-    pub(crate) fn new(scenario: Arc<Scenario>, kernel: &mut Kernel<Servers>) -> Self {
+    pub(crate) fn new(scenario: Arc<Scenario>, main: Main, kernel: &mut Kernel<Servers>) -> Self {
         let state = |service: &Service| State {
             release: service.release,
             replicas: service.replicas,
@@ -92,7 +93,7 @@ impl Fleet {
         };
         let mut fleet = Fleet {
             services: scenario.services.iter().map(state).collect(),
-            image: Rc::new(Image::new(scenario.clone())),
+            main,
             containers: Vec::new(),
             todo: Vec::new(),
             calm: false,
@@ -328,8 +329,7 @@ impl Fleet {
             network: u16::try_from(container.service).expect("the parser bounds services"),
             dies_at: self.dies_at(kernel, life, container.service),
         };
-        let image = self.image.clone();
-        let proc = kernel.boot(boot, |ctx: Ctx| release::main(ctx, image, release));
+        let proc = (self.main)(kernel, boot);
         let service = container.service;
         self.containers[place].stage = Stage::Running { proc, since: kernel.now() };
         self.reconcile(kernel, service);
@@ -416,8 +416,7 @@ impl Quota {
 }
 
 fn draw(kernel: &mut Kernel<Servers>, life: LifeId, range: &Range) -> Span {
-    let label: Label = label(range);
-    kernel.draw(life, label, range.least, range.most)
+    kernel.draw(life, Label(FIRST_DRAW + range.draw), range.least, range.most)
 }
 
 #[cfg(test)]

@@ -282,7 +282,7 @@ impl Process {
 }
 
 /// The label of a range's draws.
-pub(crate) fn label(range: &Range) -> Label {
+fn label(range: &Range) -> Label {
     Label(FIRST_DRAW + range.draw)
 }
 

@@ -4,9 +4,10 @@
 use crate::choices::{Choices, LifeId, LifeName, Policy, Tape};
 use crate::clock::{Instant, Span};
 use crate::event::{Event, Rolling, Sink, Stamp};
-use crate::fleet::Fleet;
-use crate::kernel::{Kernel, Link, Step};
+use crate::fleet::{Fleet, Main};
+use crate::kernel::{Boot, Kernel, Link, Step};
 use crate::oracle::{Judge, Verdict};
+use crate::release::{self, Image};
 use crate::scenario::Scenario;
 use crate::servers::{self, Servers};
 use std::hash::Hasher as _;
@@ -48,7 +49,23 @@ pub fn run(
     record: bool,
     sink: &mut dyn Sink,
 ) -> Outcome {
-    let mut world = World::new(scenario, policy, record);
+    let image = Rc::new(Image::new(scenario.clone()));
+    let main = move |kernel: &mut Kernel<Servers>, boot: Boot| {
+        let (image, release) = (image.clone(), boot.release);
+        kernel.boot(boot, |ctx| release::main(ctx, image, release))
+    };
+    play(scenario, Box::new(main), policy, record, sink)
+}
+
+/// Plays a scenario whose containers run `main`, whatever its releases say.
+pub(crate) fn play(
+    scenario: &Arc<Scenario>,
+    main: Main,
+    policy: Box<dyn Policy>,
+    record: bool,
+    sink: &mut dyn Sink,
+) -> Outcome {
+    let mut world = World::new(scenario, main, policy, record);
     let out_of_steps = !world.play(sink);
     world.outcome(out_of_steps)
 }
@@ -71,12 +88,12 @@ struct Watch {
 }
 
 impl World {
-    fn new(scenario: &Arc<Scenario>, policy: Box<dyn Policy>, record: bool) -> Self {
+    fn new(scenario: &Arc<Scenario>, main: Main, policy: Box<dyn Policy>, record: bool) -> Self {
         let words = servers::labels().chain(scenario.draws.iter().map(|word| Rc::from(&**word)));
         let mut choices = Choices::new(policy, words.collect());
         choices.record(record);
         let mut kernel = Kernel::new(scenario.start, networks(scenario), choices);
-        let fleet = Fleet::new(scenario.clone(), &mut kernel);
+        let fleet = Fleet::new(scenario.clone(), main, &mut kernel);
         World {
             kernel,
             servers: Servers::default(),

@@ -72,6 +72,8 @@ impl<'a> Names<'a> {
                 format!("   {}", queued(event))
             }
             Event::Queue(queue, event) => format!("   {}: {}", self.queue(*queue), queued(event)),
+            Event::Note { what } => format!("   {what}"),
+            Event::Uncaught { error } => format!("fails: {error}"),
             Event::Rows { job, rows, .. } => format!("   {rows} rows committed by {}", job.0),
         }
     }
