@@ -7,11 +7,14 @@
 
 pub mod cli;
 pub mod explore;
+pub mod fleet;
 pub mod load;
 pub mod report;
 mod scenario;
 pub mod testing;
 
+pub use bootrace_sim::container::{Container, Fleet, Result};
+pub use bootrace_sim::servers::Ctx;
 pub use scenario::{Explorable, Explore, Scenario};
 
 pub use bootrace_sim as sim;

@@ -5,13 +5,16 @@
 pub mod bullmq;
 pub mod choices;
 pub mod civil;
+pub mod client;
 pub mod clock;
+pub mod container;
 pub mod database;
 pub mod event;
 mod fleet;
 pub mod kernel;
 pub mod oracle;
 pub mod policy;
+pub mod property;
 pub mod redis;
 mod release;
 pub mod scenario;
