@@ -4,7 +4,7 @@
 
 use crate::report::Verdict;
 use crate::report::events::Names;
-use crate::scenario::{Explorable, told};
+use crate::scenario::{Explorable, tells, told};
 use bootrace_sim::container::{Fleet, Played};
 use bootrace_sim::event::{Event, Stamp};
 use bootrace_sim::policy::Random;
@@ -142,7 +142,7 @@ impl Explorable for Fleet {
 
     fn tell(&self, seed: u64) -> String {
         let (played, seen) = keep(self, seed);
-        told(&Names::new(self.scenario(), &played.outcome), &seen)
+        told(&Names::new(self.scenario(), &played.outcome), &seen, tells)
     }
 }
 
@@ -212,7 +212,7 @@ fn violation(fleet: &Fleet, property: usize, seed: u64) -> Violation {
         let so_far = seen.iter().position(|(other, what)| (other, what) == (stamp, event));
         seen.truncate(so_far.map_or(seen.len(), |last| last + 1));
     }
-    let story = told(&names, &seen);
+    let story = told(&names, &seen, tells);
     let from = story.lines().count().saturating_sub(LINES);
     Violation {
         seed,

@@ -26,6 +26,13 @@ use std::process::ExitCode;
 /// }
 /// ```
 ///
+/// Runs are many times faster if they are optimised, in tests too:
+///
+/// ```toml
+/// [profile.dev.package.bootrace-sim]
+/// opt-level = 3
+/// ```
+///
 /// A test fails if its file does not parse, if the parser warns of anything in it (a warning
 /// that passes is read by nobody), or if anything is not as the file declares. A folder that is
 /// not there or has no scenario in it is a failed test, too.
