@@ -8,6 +8,7 @@ use crate::choices::{Label, LifeId};
 use crate::clock::Instant;
 use crate::redis::Bytes;
 use std::hash::{Hash, Hasher};
+use std::rc::Rc;
 
 /// When something happened, and to whom.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -126,6 +127,16 @@ pub enum Event {
         job: JobId,
         /// How many.
         rows: u64,
+    },
+    /// A process says something of itself, in its own code's words; properties read it.
+    Note {
+        /// What.
+        what: Rc<str>,
+    },
+    /// A process's code ended with an error that nobody handles; it exits with 1.
+    Uncaught {
+        /// The error, as it shows itself.
+        error: Rc<str>,
     },
 }
 

@@ -368,7 +368,7 @@ async fn by_hand(queue: &Queue, name: &str, does: ByHand) -> Result<bool, QueueE
 }
 
 /// The label of a range's draws.
-pub(crate) fn label(range: &Range) -> Label {
+fn label(range: &Range) -> Label {
     Label(FIRST_DRAW + range.draw)
 }
 

@@ -86,6 +86,8 @@ impl<'a> Names<'a> {
             Event::Queue(queue, _, event) => {
                 format!("   {}: {}", self.queue(*queue), queued(event))
             }
+            Event::Note { what } => format!("   {what}"),
+            Event::Uncaught { error } => format!("fails: {error}"),
             Event::Rows { job, rows, .. } => format!("   {rows} rows committed by {}", job.0),
         }
     }

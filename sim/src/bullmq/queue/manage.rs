@@ -4,11 +4,11 @@
 //! Source: `queue.js`, `repeat.js`, `job.js` of 5.34.10, and ioredis 5.11.1 for what a pipeline
 //! sends. No flows: children of a job are not looked for.
 
+use super::super::QueueError;
+use super::super::options::Options;
+use super::super::repeat::md5_hex;
+use super::super::scripts::{Call, Obliterate, RemoveRepeatable, ReprocessJob, Returned};
 use super::{NewJob, Queue, add_call};
-use crate::bullmq::QueueError;
-use crate::bullmq::options::Options;
-use crate::bullmq::repeat::md5_hex;
-use crate::bullmq::scripts::{Call, Obliterate, RemoveRepeatable, ReprocessJob, Returned};
 use crate::event::{Finish, JobList};
 use crate::redis::{Bytes, Command, Key, Reply};
 
