@@ -114,6 +114,17 @@ impl Queue {
         Ok(listed)
     }
 
+    /// `queue.removeDeduplicationKey`: whether the id was held.
+    ///
+    /// # Errors
+    /// An error of Redis.
+    pub async fn remove_deduplication_key(&self, id: &str) -> Result<bool, QueueError> {
+        self.client.ready().await?;
+        let key = self.client.keys().deduplication(id.as_bytes());
+        let gone = redis(self.client.command(Command::Del(vec![key])).await?)?;
+        Ok(gone == Reply::Int(1))
+    }
+
     /// `job.remove` of the job of an id: whether there was one.
     ///
     /// # Errors
