@@ -337,6 +337,13 @@ pub enum QueueEvent {
         /// Where the entry was.
         from: JobList,
     },
+    /// An add met a job that holds its deduplication id, and stored nothing.
+    Deduplicated {
+        /// The job that holds the id. Whether it is still there, nobody asked.
+        job: JobId,
+        /// The deduplication id.
+        id: Bytes,
+    },
     /// A finished job was put back by hand to be processed again. It waits, whatever its priority.
     Reprocessed {
         /// The job.

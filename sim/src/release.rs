@@ -9,7 +9,7 @@ mod statement;
 
 use crate::bullmq::QueueError;
 use crate::bullmq::keys::Keys;
-use crate::bullmq::options::{Options, RepeatOptions};
+use crate::bullmq::options::{Deduplication, Options, RepeatOptions};
 use crate::bullmq::queue::{NewJob, Queue};
 use crate::bullmq::worker::{Processor, Worker};
 use crate::choices::Label;
@@ -282,9 +282,15 @@ impl Process {
         window: Option<i64>,
     ) -> NewJob {
         let defaults = &self.scenario().queues[usize::from(queue.0)].defaults;
+        let deduplication = own.deduplication.as_ref().or(defaults.deduplication.as_ref());
+        let deduplication = deduplication.map(|own| Deduplication {
+            id: own.id.render(self.window(&own.id, window)),
+            ttl: own.ttl.map(Span::ms),
+        });
         let window = own.job_id.as_ref().and_then(|id| self.window(id, window));
         let options = Options {
             job_id: own.job_id.as_ref().map(|id| id.render(window)),
+            deduplication,
             repeat: repeat.map(RepeatOptions::from),
             ..Options::new(defaults, own)
         };

@@ -166,6 +166,7 @@ fn queued(event: &QueueEvent) -> String {
         QueueEvent::Paused => "the queue is paused".to_owned(),
         QueueEvent::Resumed => "the queue is not paused any more".to_owned(),
         QueueEvent::Dropped { job, from } => format!("{} is taken out of {}", job.0, list(*from)),
+        QueueEvent::Deduplicated { job, id } => format!("{} holds {id}: not added", job.0),
         QueueEvent::Reprocessed { job } => format!("{} is put back by hand and waits", job.0),
     }
 }

@@ -11,7 +11,6 @@ use super::observe::Run;
 use bootrace_sim::choices::{LifeName, Odds, Policy, Question, Site};
 use bootrace_sim::event::{Event, QueueEvent};
 use bootrace_sim::policy::Random;
-use bootrace_sim::scenario::Action;
 use bootrace_sim::{run, servers};
 use std::collections::BTreeMap;
 
@@ -57,12 +56,7 @@ fn play_at(played: &Played, seed: u64, points: &Points) -> Run {
     let policy = Told { inner: Random::new(seed), points: points.clone() };
     let outcome = run(&played.scenario, Box::new(policy), false, &mut events);
     assert!(!outcome.out_of_steps, "the run would not end");
-    Run {
-        events,
-        lives: outcome.lives,
-        words: servers::labels().collect(),
-        scenario: played.scenario.clone(),
-    }
+    Run { events, lives: outcome.lives, words: servers::labels().collect() }
 }
 
 /// The point at which a process dies as it should; `None` if it never comes there.
@@ -227,7 +221,9 @@ pub(crate) fn counted(played: &Played, run: &Run) -> Counted {
 fn startup(run: &Run, service: &str) -> (Vec<String>, Vec<String>, bool) {
     let (mut trips, mut returns, mut killed) = (Vec::new(), Vec::new(), false);
     let mut starting = true;
-    let (mut removed, mut tells) = (false, true);
+    let mut removed = false;
+    // What start-up code that removes all it lists is returned is its own business.
+    let mut listed = false;
     for event in events(run, service) {
         match event {
             Event::Command { label, .. } => {
@@ -237,16 +233,11 @@ fn startup(run: &Run, service: &str) -> (Vec<String>, Vec<String>, bool) {
                     trips.push(word.to_owned());
                 }
                 removed = false;
+                listed |= word == "ZREVRANGE";
             }
             Event::Queue(_, _, QueueEvent::Unregistered { .. }) => removed = true,
-            // One that removes all of them returns nothing.
-            Event::StepBegan(at) => {
-                let step = run.scenario.releases[usize::from(at.release.0)].step(at.step);
-                let action = step.map(|step| &step.action);
-                tells = !matches!(action, Some(Action::RemoveAllRepeatables(_)));
-            }
             Event::Answered { label }
-                if tells && &*run.words[usize::from(label.0)] == "removeRepeatable" =>
+                if !listed && &*run.words[usize::from(label.0)] == "removeRepeatable" =>
             {
                 returns.push(format!("removeRepeatable={removed}"));
             }

@@ -8,18 +8,15 @@ use super::kill::{Counted, counted};
 use bootrace_sim::choices::LifeName;
 use bootrace_sim::clock::Instant;
 use bootrace_sim::event::{Event, JobId, QueueEvent, Stamp};
-use bootrace_sim::scenario::Scenario;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
-use std::sync::Arc;
 
 /// A run: its events, who is who in them, and the words of its labels.
 pub(crate) struct Run {
     pub(crate) events: Vec<(Stamp, Event)>,
     pub(crate) lives: Vec<LifeName>,
     pub(crate) words: Vec<Rc<str>>,
-    pub(crate) scenario: Arc<Scenario>,
 }
 
 /// How a case tells instants and ids that have one in them.
@@ -307,8 +304,10 @@ fn counts(queue: &Queue) -> Value {
 fn ids(queue: &Queue, times: &Times<'_>) -> Value {
     let all = |list: &[JobId]| list.iter().map(|job| times.id(&id(job))).collect::<Vec<_>>();
     let delayed: Vec<JobId> = queue.delayed.iter().map(|(_, job)| job.clone()).collect();
+    // The recorder does not list those of a paused queue.
+    let wait = if queue.is_paused { &[][..] } else { &queue.wait };
     json!({
-        "wait": all(&queue.wait),
+        "wait": all(wait),
         "active": all(&queue.active),
         "delayed": all(&delayed),
         "failed": all(&queue.failed),

@@ -266,6 +266,7 @@ impl Queue {
             options: registration_options(job.name, &repeat),
             data: job.data,
             template: template.to_json().into(),
+            deduplication: next.deduplication(),
             priority: template.priority.unwrap_or(0),
             job_options: next.options_of(&id),
             id,
@@ -350,6 +351,7 @@ fn add_call(job: NewJob, timestamp: i64, registration: Option<Bytes>) -> Call {
         priority,
         lifo: options.lifo,
         registration,
+        deduplication: options.deduplication,
         tick: job.tick,
     });
     match (options.delay, priority) {
@@ -381,6 +383,10 @@ impl Iteration {
         Options { job_id, ..self.options.clone() }.to_json().into()
     }
 
+    fn deduplication(&self) -> Option<Bytes> {
+        self.options.deduplication.as_ref().map(|held| held.id.as_str().into())
+    }
+
     /// The call that makes it, by the iteration that runs, sent at `timestamp`.
     pub(super) fn update(
         self,
@@ -397,6 +403,7 @@ impl Iteration {
             timestamp,
             delay: self.options.delay.unwrap_or(0),
             priority: self.options.priority.unwrap_or(0),
+            deduplication: self.deduplication(),
             producer,
         }))
     }

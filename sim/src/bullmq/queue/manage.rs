@@ -114,6 +114,17 @@ impl Queue {
         Ok(listed)
     }
 
+    /// `queue.removeDeduplicationKey`: whether the id was held.
+    ///
+    /// # Errors
+    /// An error of Redis.
+    pub async fn remove_deduplication_key(&self, id: &str) -> Result<bool, QueueError> {
+        self.client.ready().await?;
+        let key = self.client.keys().deduplication(id.as_bytes());
+        let gone = redis(self.client.command(Command::Del(vec![key])).await?)?;
+        Ok(gone == Reply::Int(1))
+    }
+
     /// `job.remove` of the job of an id: whether there was one.
     ///
     /// # Errors
@@ -245,4 +256,173 @@ fn remove_by_key(key: Bytes) -> Call {
         legacy_key: if old { key.clone() } else { Bytes::new() },
         key,
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::keys::Keys;
+    use super::super::super::options::RepeatOptions;
+    use super::*;
+    use crate::choices::{Choices, LifeId, LifeName, Odds, Policy, Question};
+    use crate::civil::Zone;
+    use crate::clock::{Clock, Instant, Span};
+    use crate::event::{Event, QueueId, ReleaseId};
+    use crate::kernel::{Boot, Kernel, Link, Step};
+    use crate::servers::{self, Servers};
+    use std::rc::Rc;
+
+    /// The plain answer to everything.
+    struct Plain;
+
+    impl Policy for Plain {
+        fn answer(&mut self, _: &Question, _: &LifeName, _: u32, _: Odds) -> u32 {
+            0
+        }
+    }
+
+    /// The commands that reach Redis once a queue is ready, each after its instant in milliseconds:
+    /// a round trip takes two.
+    fn sent<F>(act: impl FnOnce(Queue) -> F + 'static) -> Vec<(i64, String)>
+    where
+        F: Future<Output = ()>,
+    {
+        let words: Vec<_> = servers::labels().collect();
+        let choices = Choices::new(Box::new(Plain), words.clone());
+        let link = Link::new(Span::from_ms(1), Span::from_ms(1));
+        let networks = vec![vec![link]];
+        let mut kernel = Kernel::<Servers>::new(Instant::from_ms(0), networks, choices);
+        let boot = Boot {
+            life: LifeId(1),
+            release: ReleaseId(0),
+            clock: Clock::default(),
+            zone: Zone::utc(),
+            network: 0,
+            dies_at: None,
+        };
+        kernel.boot(boot, |ctx| async move {
+            let keys = Rc::new(Keys::new(QueueId(0), "bull", "q"));
+            let queue = Queue::open(&ctx, keys);
+            ctx.sleep(Span::from_ms(100)).await;
+            act(queue).await;
+            ctx.exit(0);
+        });
+        let mut servers = Servers::default();
+        while kernel.step(&mut servers, Instant::from_ms(1000)) != Step::Idle {}
+        let mut sent = Vec::new();
+        kernel.drain(|stamp, event| {
+            if let Event::Command { label, .. } = event
+                && stamp.at >= Instant::from_ms(100)
+            {
+                sent.push((stamp.at.ms() - 100, words[usize::from(label.0)].to_string()));
+            }
+        });
+        sent
+    }
+
+    fn job(name: &str, options: Options) -> NewJob {
+        NewJob { name: name.into(), data: "{}".into(), options, tick: None }
+    }
+
+    fn expect(found: Vec<(i64, String)>, expected: &[(i64, &str)]) {
+        let expected: Vec<_> =
+            expected.iter().map(|(at, word)| (*at, (*word).to_owned())).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn jobs_in_bulk_are_sent_at_once() {
+        let found = sent(async |queue| {
+            let delay = Options { delay: Some(5000), ..Options::default() };
+            let priority = Options { priority: Some(3), ..Options::default() };
+            let jobs = [Options::default(), delay, priority].map(|options| job("a", options));
+            queue.add_bulk(jobs.into()).await.expect("no error");
+            queue.drain(true).await.expect("no error");
+        });
+        expect(
+            found,
+            &[(1, "addStandardJob"), (1, "addDelayedJob"), (1, "addPrioritizedJob"), (3, "drain")],
+        );
+    }
+
+    #[test]
+    fn all_registrations_are_listed_and_removed_one_by_one() {
+        let found = sent(async |queue| {
+            let every = RepeatOptions { every: Some(60_000), ..RepeatOptions::default() };
+            let options = Options { repeat: Some(every), ..Options::default() };
+            queue.add(job("r", options.clone())).await.expect("no error");
+            queue.upsert_job_scheduler("s", job("r", options)).await.expect("no error");
+            queue.remove_all_repeatables().await.expect("no error");
+            queue.remove_all_repeatables().await.expect("no error");
+        });
+        expect(
+            found,
+            &[
+                (1, "INFO"),
+                (3, "addRepeatableJob"),
+                (5, "addDelayedJob"),
+                (7, "INFO"),
+                (9, "addJobScheduler"),
+                (11, "ZREVRANGE"),
+                (13, "HGETALL"),
+                (13, "HGETALL"),
+                (15, "removeRepeatable"),
+                (17, "removeRepeatable"),
+                (19, "ZREVRANGE"),
+            ],
+        );
+    }
+
+    #[test]
+    fn an_obliteration_pauses_first_and_goes_on_until_nothing_is_left() {
+        let found = sent(async |queue| {
+            let jobs = (0..1000).map(|_| job("a", Options::default()));
+            queue.add_bulk(jobs.collect()).await.expect("no error");
+            queue.obliterate(false).await.expect("no error");
+        });
+        expect(found[1000..].to_vec(), &[(3, "pause"), (5, "obliterate"), (7, "obliterate")]);
+    }
+
+    #[test]
+    fn an_operator_reads_a_job_before_touching_it() {
+        let found = sent(async |queue| {
+            let delay = Options { delay: Some(5000), ..Options::default() };
+            queue.add(job("a", delay)).await.expect("no error");
+            assert_eq!(queue.promote(&"1".into()).await, Ok(true));
+            assert_eq!(queue.promote(&"1".into()).await, Err(QueueError::Code(-3)));
+            assert_eq!(queue.retry(&"1".into()).await, Err(QueueError::Code(-3)));
+            assert_eq!(queue.remove(&"1".into()).await, Ok(true));
+            assert_eq!(queue.remove(&"1".into()).await, Ok(false));
+        });
+        expect(
+            found,
+            &[
+                (1, "addDelayedJob"),
+                (3, "HGETALL"),
+                (5, "promote"),
+                (7, "HGETALL"),
+                (9, "promote"),
+                (11, "HGETALL"),
+                (13, "reprocessJob"),
+                (15, "HGETALL"),
+                (17, "removeJob"),
+                (19, "HGETALL"),
+            ],
+        );
+    }
+
+    /// Arguments that bullmq 5.34.10 itself sent.
+    #[test]
+    fn a_key_is_read_as_an_old_version_wrote_it() {
+        let arguments = |key: &str| match remove_by_key(key.into()) {
+            Call::RemoveRepeatable(args) => {
+                [args.legacy_job_id, args.legacy_key, args.key].map(|text| text.to_string())
+            }
+            other => panic!("another script: {other:?}"),
+        };
+        let hashed = "d5ee4044b59d369579b73e8938277fda";
+        let old = "repeat:17b37496f5a3f430360e219666ffca22:";
+        assert_eq!(arguments(hashed), [old, "", hashed]);
+        let old = "repeat:079bbeb32ec0f38f680553d99e0a8f78:";
+        assert_eq!(arguments("s:a:b:c"), [old, "s:a:b:c", "s:a:b:c"]);
+    }
 }

@@ -84,6 +84,7 @@ impl Script<'_> {
             return Ok(self.refuse(&args.id, -3));
         }
         self.trim_events()?;
+        self.remove_deduplication_key_if_needed(&args.id)?;
         let attempts_made = self.db.hincrby(&key, b"atm", 1)?;
         self.keep_or_remove(args)?;
         self.finished_events(args, attempts_made)?;

@@ -36,6 +36,7 @@ pub(super) struct NewJob<'a> {
     pub(super) delay: i64,
     pub(super) priority: u32,
     pub(super) registration: Option<&'a Bytes>,
+    pub(super) deduplication: Option<Bytes>,
     /// The instant that the job stands for: no part of the hash, only of its event.
     pub(super) tick: Option<Instant>,
 }
@@ -102,6 +103,9 @@ impl Script<'_> {
         ];
         if let Some(key) = job.registration {
             fields.push((text("rjk"), key.clone()));
+        }
+        if let Some(id) = &job.deduplication {
+            fields.push((text("deid"), id.clone()));
         }
         self.db.hset_many(&self.keys.job(job.id), fields)?;
         self.xadd(None, &[("event", &text("added")), ("jobId", job.id), ("name", job.name)])
@@ -265,19 +269,42 @@ impl Script<'_> {
         self.emit(QueueEvent::Dropped { job: job_id(id), from });
     }
 
-    /// `includes/removeJob` for each: their hashes go, their entries are the caller's business.
-    fn remove_jobs(&mut self, ids: &[Bytes], from: JobList) {
+    /// `includes/removeDeduplicationKey`: whoever holds it.
+    pub(super) fn remove_deduplication_key(&mut self, job: &Bytes) -> Result<()> {
+        if let Some(id) = self.db.hget(&self.keys.job(job), b"deid")? {
+            let key = self.keys.deduplication(id);
+            self.db.del(&key);
+        }
+        Ok(())
+    }
+
+    /// `includes/removeDeduplicationKeyIfNeeded`: one that does not expire by itself.
+    pub(super) fn remove_deduplication_key_if_needed(&mut self, job: &Bytes) -> Result<()> {
+        if let Some(id) = self.db.hget(&self.keys.job(job), b"deid")? {
+            let key = self.keys.deduplication(id);
+            if matches!(self.db.pttl(&key), 0 | -1) {
+                self.db.del(&key);
+            }
+        }
+        Ok(())
+    }
+
+    /// `includes/removeJobs`: their hashes and deduplication ids go, their entries are the caller's
+    /// business.
+    fn remove_jobs(&mut self, ids: &[Bytes], from: JobList) -> Result<()> {
         for id in ids {
             self.dropped(id, from);
+            self.remove_deduplication_key(id)?;
             self.remove_job_keys(id);
         }
+        Ok(())
     }
 
     /// `includes/removeListJobs`: removes the jobs at a list's head, `most` at most, all if that is
     /// 0. Returns how many more there may be.
     pub(super) fn remove_list_jobs(&mut self, key: &Key, from: JobList, most: i64) -> Result<i64> {
         let ids: Vec<Bytes> = self.db.lrange(key, 0, most - 1)?.cloned().collect();
-        self.remove_jobs(&ids, from);
+        self.remove_jobs(&ids, from)?;
         let count = signed(ids.len());
         self.db.ltrim(key, count, -1)?;
         Ok(most - count)
@@ -294,7 +321,7 @@ impl Script<'_> {
     ) -> Result<i64> {
         let ids = self.db.zrange(key, 0, most - 1)?.map(|(id, _)| id);
         let ids: Vec<Bytes> = ids.filter(|id| !ignore.contains(*id)).cloned().collect();
-        self.remove_jobs(&ids, from);
+        self.remove_jobs(&ids, from)?;
         self.db.zrem_many(key, ids.iter().map(Bytes::as_bytes))?;
         Ok(most - signed(ids.len()))
     }
@@ -336,5 +363,14 @@ impl Script<'_> {
             self.remove_job_keys(&id);
         }
         Ok(pending)
+    }
+
+    /// As [`Script::drop_pending`], for a new iteration: its deduplication id goes, too.
+    pub(super) fn replace_pending(&mut self, key: &Bytes, millis: f64) -> Result<()> {
+        let id = iteration_id(key, millis as i64);
+        if self.db.zscore(&self.keys.delayed, &id)?.is_some() {
+            self.remove_deduplication_key(&id)?;
+        }
+        self.drop_pending(key, millis).map(drop)
     }
 }

@@ -26,6 +26,7 @@ impl Script<'_> {
             return Ok(Returned::Code(0));
         }
         let previous = self.remove_job_from_any_state(id)?;
+        self.remove_deduplication_key(id)?;
         if self.remove_job_keys(id) {
             let max_events = self.get_or_set_max_events()?;
             let event = [("event", &"removed".into()), ("jobId", id), ("prev", &previous.into())];

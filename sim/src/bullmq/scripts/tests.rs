@@ -5,7 +5,7 @@ use super::{
     Returned, run,
 };
 use crate::bullmq::keys::Keys;
-use crate::bullmq::options::KeepJobs;
+use crate::bullmq::options::{Deduplication, KeepJobs};
 use crate::event::{Finish, JobId, JobList, QueueEvent, QueueId, RegistrationKey};
 use crate::redis::{Bytes, Db, Key};
 use std::rc::Rc;
@@ -41,6 +41,7 @@ impl Queue {
             priority: 0,
             lifo: false,
             registration: None,
+            deduplication: None,
             tick: None,
         })
     }
@@ -339,6 +340,20 @@ fn a_delayed_job_is_promoted_and_no_other() {
     assert_eq!(queue.code(Call::Promote("d".into())), -3);
 }
 
+/// The end of an attempt; all that finish are kept.
+fn finish(id: &str, outcome: Outcome) -> Call {
+    Call::MoveToFinished(Box::new(MoveToFinished {
+        id: id.into(),
+        timestamp: 1001,
+        outcome,
+        token: "token".into(),
+        keep: KeepJobs { age: None, count: Some(-1) },
+        attempts: 0,
+        fetch_next: false,
+        options: Rc::new(FetchOptions { lock_duration: 30_000, limiter: None }),
+    }))
+}
+
 #[test]
 fn a_finished_job_is_put_back_as_if_it_had_not_run() {
     let mut queue = Queue::new();
@@ -348,18 +363,7 @@ fn a_finished_job_is_put_back_as_if_it_had_not_run() {
         |state| Call::ReprocessJob(Box::new(ReprocessJob { id: "p".into(), lifo: false, state }));
     assert_eq!(queue.code(again(Finish::Failed)), -3);
     queue.fetch();
-    let outcome = Outcome::Failed("why".into());
-    let finish = MoveToFinished {
-        id: "p".into(),
-        timestamp: 1001,
-        outcome,
-        token: "token".into(),
-        keep: KeepJobs { age: None, count: Some(-1) },
-        attempts: 0,
-        fetch_next: false,
-        options: Rc::new(FetchOptions { lock_duration: 30_000, limiter: None }),
-    };
-    queue.code(Call::MoveToFinished(Box::new(finish)));
+    queue.code(finish("p", Outcome::Failed("why".into())));
     assert_eq!(queue.code(again(Finish::Completed)), -3);
     assert_eq!(queue.code(again(Finish::Failed)), 1);
     assert_eq!(queue.events, [QueueEvent::Reprocessed { job: id("p") }]);
@@ -369,4 +373,56 @@ fn a_finished_job_is_put_back_as_if_it_had_not_run() {
     assert_eq!(left, [Ok(false), Ok(false), Ok(false), Ok(true)]);
     queue.db.del(&job);
     assert_eq!(queue.code(again(Finish::Failed)), -1);
+}
+
+fn deduplicated(queue: &Queue, name: &str, ttl: Option<i64>) -> Call {
+    let deduplication = Some(Deduplication { id: "x".into(), ttl });
+    Call::AddStandardJob(Box::new(AddJob { deduplication, ..*queue.job(name) }))
+}
+
+#[test]
+fn a_deduplication_id_is_held_until_its_job_is_over() {
+    let mut queue = Queue::new();
+    let holder = queue.keys.deduplication(b"x");
+    queue.run(deduplicated(&queue, "a", None));
+    let Returned::Id(first) = queue.run(deduplicated(&queue, "b", None)) else {
+        panic!("an add returns an id");
+    };
+    assert_eq!(first, Bytes::from("a"));
+    assert_eq!(queue.events, [QueueEvent::Deduplicated { job: id("a"), id: "x".into() }]);
+    assert_eq!(queue.shown(), ["a", "", "", "", ""]);
+    queue.fetch();
+    assert!(queue.db.exists(&holder), "its job is active");
+    queue.code(finish("a", Outcome::Failed("why".into())));
+    assert!(!queue.db.exists(&holder), "a failure gives it back, too");
+
+    queue.run(deduplicated(&queue, "c", None));
+    queue.code(Call::Drain(false));
+    assert!(!queue.db.exists(&holder));
+    queue.run(deduplicated(&queue, "d", None));
+    queue.code(remove("d"));
+    assert!(!queue.db.exists(&holder));
+}
+
+#[test]
+fn a_deduplication_id_with_a_time_to_live_is_held_for_that_long() {
+    let mut queue = Queue::new();
+    queue.run(deduplicated(&queue, "a", Some(100)));
+    queue.fetch();
+    queue.code(finish("a", Outcome::Completed("null".into())));
+    queue.now += 100;
+    queue.run(deduplicated(&queue, "b", Some(100)));
+    assert_eq!(queue.events, [QueueEvent::Deduplicated { job: id("a"), id: "x".into() }]);
+    queue.now += 1;
+    queue.run(deduplicated(&queue, "b", Some(100)));
+    assert_eq!(queue.shown(), ["b", "", "", "", ""]);
+}
+
+#[test]
+fn a_custom_id_is_tested_before_the_deduplication_id() {
+    let mut queue = Queue::new();
+    queue.add(&["a"]);
+    queue.run(deduplicated(&queue, "a", None));
+    assert_eq!(queue.events, [QueueEvent::Duplicated { job: id("a") }]);
+    assert!(!queue.db.exists(&queue.keys.deduplication(b"x")));
 }

@@ -5,7 +5,9 @@
 use toml::de::DeValue;
 
 use super::super::diagnostic::{Diagnostic, Span as TextSpan, code};
-use super::super::{Add, Backoff, JobOptions, Keep, Queue, Repeat, RepeatWhen, Template};
+use super::super::{
+    Add, Backoff, Deduplication, JobOptions, Keep, Queue, Repeat, RepeatWhen, Template,
+};
 use super::context::Context;
 use super::names::{Kind, shown};
 use super::read::Grain;
@@ -82,6 +84,8 @@ pub(super) fn options<'t>(
     let remove_on_complete = maybe(cx, table, "remove_on_complete", keep);
     let remove_on_fail = maybe(cx, table, "remove_on_fail", keep);
     let lifo = maybe(cx, table, "lifo", |cx, node| cx.boolean(node));
+    let deduplication =
+        maybe(cx, table, "deduplication", |cx, node| deduplication(cx, node, ticked));
     Some(JobOptions {
         job_id: job_id?,
         delay: delay?,
@@ -91,7 +95,19 @@ pub(super) fn options<'t>(
         remove_on_complete: remove_on_complete?,
         remove_on_fail: remove_on_fail?,
         lifo: lifo?,
+        deduplication: deduplication?,
     })
+}
+
+fn deduplication<'t>(
+    cx: &mut Context<'t>,
+    node: Node<'t>,
+    ticked: Ticked<'t>,
+) -> Option<Deduplication> {
+    let table = Table::open(cx, node, &shape::DEDUPLICATION)?;
+    let id = table.get("id").and_then(|node| row_name(cx, node, ticked));
+    let ttl = maybe(cx, &table, "ttl", |cx, node| cx.span(node, Grain::PositiveMillis));
+    Some(Deduplication { id: id?, ttl: ttl? })
 }
 
 fn backoff<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Backoff> {
