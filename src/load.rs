@@ -1,7 +1,9 @@
 //! Reading a scenario file. It reads regular files of a bounded size and nothing else, and never
 //! follows what a file says to another one.
 
+use crate::report::diagnostic;
 use bootrace_sim::scenario::{self, Diagnostic, Scenario};
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -23,8 +25,8 @@ pub struct Loaded {
     pub warnings: Vec<Diagnostic>,
 }
 
-/// Why there is no scenario.
-#[derive(Debug)]
+/// Why there is no scenario. It shows itself as the command line does, with the diagnostics in
+/// full, and so does its `Debug`: that is what `unwrap` and a test that returns it print.
 pub enum Error {
     /// The file could not be read.
     Io(PathBuf, io::Error),
@@ -34,19 +36,63 @@ pub enum Error {
     Bad(PathBuf, String, Vec<Diagnostic>),
 }
 
+impl Error {
+    /// The error as text, in colours if a terminal is to show it.
+    pub fn render(&self, color: bool) -> String {
+        match self {
+            Error::Io(path, error) => format!("error: cannot read {}: {error}", path.display()),
+            Error::Refused(path, why) => format!("error: cannot read {}: {why}", path.display()),
+            Error::Bad(path, text, problems) => {
+                let path = path.display().to_string();
+                let count = match problems.len() {
+                    1 => "1 problem".to_owned(),
+                    n => format!("{n} problems"),
+                };
+                let problems = diagnostic::render(&path, text, problems, color);
+                format!("{problems}error: {count} in {path}; nothing was run")
+            }
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(false))
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // On a line of its own: `unwrap` and the test harness write something before it.
+        write!(f, "\n{self}")
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Error::Io(_, error) => Some(error),
+            Error::Refused(..) | Error::Bad(..) => None,
+        }
+    }
+}
+
 /// Reads a scenario.
 ///
 /// # Errors
 /// If the file cannot be read, is no regular file, is too large, is not UTF-8, or says something
 /// that is not a scenario.
 pub fn load(path: &Path) -> Result<Loaded, Error> {
-    let text = read(path)?;
+    parse(path.to_owned(), read(path)?)
+}
+
+/// Reads a scenario from a text that was found at `path`, or is called so.
+pub(crate) fn parse(path: PathBuf, text: String) -> Result<Loaded, Error> {
     match scenario::parse(&text) {
         Ok((scenario, warnings)) => {
-            let scenario = Arc::new(scenario);
-            Ok(Loaded { path: path.to_owned(), text, scenario, warnings })
+            Ok(Loaded { path, text, scenario: Arc::new(scenario), warnings })
         }
-        Err(problems) => Err(Error::Bad(path.to_owned(), text, problems)),
+        Err(problems) => Err(Error::Bad(path, text, problems)),
     }
 }
 

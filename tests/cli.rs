@@ -1,27 +1,15 @@
 //! The command line, end to end: what it prints, where, and how it exits. What it prints is kept in
 //! `snapshots/`; `INSTA_UPDATE=always cargo test --test cli` renews it, for somebody to read.
 
-use assert_cmd::Command;
+mod command;
+
+use command::{command, folder, root};
 use insta::assert_snapshot;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 const BEFORE: &str = "scenarios/free-tier-usage/before.toml";
 const JOB_IDS: &str = "scenarios/free-tier-usage/job-ids.toml";
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// The command in a folder, in an environment that says nothing about colours or widths.
-fn command(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::cargo_bin("bootrace").expect("cargo built it");
-    for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "RAYON_NUM_THREADS"] {
-        command.env_remove(name);
-    }
-    command.env("RUST_BACKTRACE", "0").current_dir(folder).args(arguments);
-    command
-}
 
 /// All that can be seen of an invocation.
 fn seen(folder: &Path, arguments: &[&str]) -> String {
@@ -49,14 +37,6 @@ fn with(part: &str, by: &str) -> String {
     let text = scenario();
     assert_eq!(text.matches(part).count(), 1, "{part:?} stands once in the scenario");
     text.replace(part, by)
-}
-
-/// A folder of this test with one file in it.
-fn folder(test: &str, file: &str, text: impl AsRef<[u8]>) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
-    fs::create_dir_all(&folder).expect("cargo's own folder can be written to");
-    fs::write(folder.join(file), text).expect("cargo's own folder can be written to");
-    folder
 }
 
 /// What is said of a file with this text.
@@ -97,8 +77,8 @@ fn json_is_json() {
     let arguments = ["compare", BEFORE, JOB_IDS, "--seed", "3", "--format", "json"];
     let output = command(root(), &arguments).output().expect("it starts");
     let value: serde_json::Value = serde_json::from_slice(&output.stdout).expect("it is JSON");
-    assert_eq!(value.as_array().map(Vec::len), Some(2));
-    assert_eq!(value[1]["verdict"], "as-declared");
+    assert_eq!(value["reports"].as_array().map(Vec::len), Some(2));
+    assert_eq!(value["reports"][1]["verdict"], "as-declared");
 }
 
 #[test]

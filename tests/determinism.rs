@@ -104,10 +104,10 @@ fn two_runs_of_one_seed_that_differ_are_the_result() {
     let mut exploration = explore(&scenario, 1..=3);
     let hash = exploration.played[0].hash;
     exploration.nondeterministic = Some((hash, hash + 1));
-    let report = Report::new("file", &scenario, &exploration);
+    let report = Report::new("file", "", &scenario, &exploration);
     assert_eq!(report.verdict, Verdict::Nondeterministic);
     assert_eq!(Exit::from(report.verdict) as u8, 4);
     assert!(text::run(&report).contains("NONDETERMINISTIC"));
     let without = Exploration { nondeterministic: None, ..exploration };
-    assert_eq!(Report::new("file", &scenario, &without).verdict, Verdict::AsDeclared);
+    assert_eq!(Report::new("file", "", &scenario, &without).verdict, Verdict::AsDeclared);
 }

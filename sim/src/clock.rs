@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::ops::{Add, AddAssign, Sub};
+use std::time::Duration;
 
 /// Nanoseconds in a millisecond: BullMQ and Redis count milliseconds, the kernel counts nanoseconds.
 pub const NANOS_PER_MS: i64 = 1_000_000;
@@ -117,6 +118,19 @@ impl Add for Span {
     }
 }
 
+/// A duration longer than 292 years is as long as that.
+impl From<Duration> for Span {
+    fn from(duration: Duration) -> Self {
+        Span(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX))
+    }
+}
+
+impl From<Span> for Duration {
+    fn from(span: Span) -> Self {
+        Duration::from_nanos(span.0.unsigned_abs())
+    }
+}
+
 /// In the largest unit that divides it: `90s`, `20m`, `250us`; `0s` for nothing.
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -195,6 +209,13 @@ mod tests {
         let shown = [0, 250_000, 90_000_000_000, 1_200_000_000_000, 86_400_000_000_000]
             .map(|nanos| Span::from_nanos(nanos).to_string());
         assert_eq!(shown, ["0s", "250us", "90s", "20m", "1d"]);
+    }
+
+    #[test]
+    fn durations_are_spans_and_back() {
+        assert_eq!(Span::from(Duration::from_millis(1_500)), Span::from_ms(1_500));
+        assert_eq!(Duration::from(Span::from_ms(1_500)), Duration::from_millis(1_500));
+        assert_eq!(Span::from(Duration::MAX).nanos(), i64::MAX);
     }
 
     #[test]

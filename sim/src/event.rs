@@ -8,6 +8,7 @@ use crate::choices::{Label, LifeId};
 use crate::clock::Instant;
 use crate::redis::Bytes;
 use std::hash::{Hash, Hasher};
+use std::rc::Rc;
 
 /// When something happened, and to whom.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -127,6 +128,16 @@ pub enum Event {
         /// How many.
         rows: u64,
     },
+    /// A process says something of itself, in its own code's words; properties read it.
+    Note {
+        /// What.
+        what: Rc<str>,
+    },
+    /// A process's code ended with an error that nobody handles; it exits with 1.
+    Uncaught {
+        /// The error, as it shows itself.
+        error: Rc<str>,
+    },
 }
 
 /// A step of the fleet's plan.
@@ -186,6 +197,23 @@ pub enum JobState {
     Prioritized,
     /// In `delayed` until the instant, by the clock of whoever put it there.
     Delayed(Instant),
+}
+
+/// One of the lists and sets of a queue that hold ids of jobs. BullMQ's words.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum JobList {
+    /// `wait`, or `paused` while the queue is paused.
+    Wait,
+    /// Jobs with a priority.
+    Prioritized,
+    /// Jobs that workers have.
+    Active,
+    /// Jobs that are not due yet.
+    Delayed,
+    /// Kept jobs.
+    Completed,
+    /// Kept jobs.
+    Failed,
 }
 
 /// How a job left its worker for good.
@@ -290,12 +318,36 @@ pub enum QueueEvent {
         /// Its key.
         key: RegistrationKey,
     },
-    /// A script refused what a worker asked of it (`-2` missing lock, `-6` another's lock, …).
+    /// A script refused what was asked of it (`-2` missing lock, `-6` another's lock, …).
     Refused {
         /// The job.
         job: JobId,
         /// BullMQ's error code.
         code: i8,
+    },
+    /// The queue was paused: no worker takes a job from it.
+    Paused,
+    /// The queue is not paused any more.
+    Resumed,
+    /// A drain or the like took an entry out of a list or set. Whether its hash was deleted is said
+    /// apart: an entry may have none.
+    Dropped {
+        /// The job.
+        job: JobId,
+        /// Where the entry was.
+        from: JobList,
+    },
+    /// An add met a job that holds its deduplication id, and stored nothing.
+    Deduplicated {
+        /// The job that holds the id. Whether it is still there, nobody asked.
+        job: JobId,
+        /// The deduplication id.
+        id: Bytes,
+    },
+    /// A finished job was put back by hand to be processed again. It waits, whatever its priority.
+    Reprocessed {
+        /// The job.
+        job: JobId,
     },
 }
 

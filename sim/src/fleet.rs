@@ -9,10 +9,8 @@ use crate::civil::Zone;
 use crate::clock::{Clock, Instant, Span};
 use crate::event::{Event, Plan, ReleaseId, ServiceId};
 use crate::kernel::{Boot, End, Kernel, ProcId};
-use crate::release::{self, Image, Place, label};
 use crate::scenario::{Change, Happens, Mishap, Quota, Range, Restart, Rollout, Scenario, Service};
-use crate::servers::{CONNECTION, Ctx, Servers};
-use std::rc::Rc;
+use crate::servers::{CONNECTION, FIRST_DRAW, Servers};
 use std::sync::Arc;
 
 /// A container that ran this long is forgiven its crashes (kubelet: twice the longest back-off).
@@ -21,10 +19,13 @@ const FORGIVEN_AFTER: Span = Span::from_secs(600);
 /// The first back-off and the longest (kubelet).
 const BACK_OFF_S: (i64, i64) = (10, 300);
 
+/// What containers run, as a factory: starts a process of the release that the boot names.
+pub(crate) type Main = Box<dyn Fn(&mut Kernel<Servers>, Boot) -> ProcId>;
+
 /// The services of one run.
 pub(crate) struct Fleet {
     scenario: Arc<Scenario>,
-    image: Rc<Image>,
+    main: Main,
     services: Vec<State>,
     containers: Vec<Container>,
     todo: Vec<Todo>,
@@ -87,7 +88,7 @@ enum Todo {
 
 impl Fleet {
     /// The services at the start of the run, with everything planned that the scenario plans.
-    pub(crate) fn new(scenario: Arc<Scenario>, kernel: &mut Kernel<Servers>) -> Self {
+    pub(crate) fn new(scenario: Arc<Scenario>, main: Main, kernel: &mut Kernel<Servers>) -> Self {
         let state = |service: &Service| State {
             release: service.release,
             replicas: service.replicas,
@@ -98,7 +99,7 @@ impl Fleet {
         };
         let mut fleet = Fleet {
             services: scenario.services.iter().map(state).collect(),
-            image: Rc::new(Image::new(scenario.clone())),
+            main,
             containers: Vec::new(),
             todo: Vec::new(),
             scripts: 0,
@@ -230,9 +231,7 @@ impl Fleet {
             network: u16::try_from(network).expect("the parser bounds services"),
             dies_at: None,
         };
-        let image = self.image.clone();
-        let place = Place { service: None, ordinal: self.scripts, first_boot: true };
-        kernel.boot(boot, |ctx: Ctx| release::main(ctx, image, release, place));
+        (self.main)(kernel, boot);
     }
 
     fn roll_out(
@@ -393,13 +392,7 @@ impl Fleet {
             network: u16::try_from(container.service).expect("the parser bounds services"),
             dies_at: self.dies_at(kernel, life, container.service),
         };
-        let image = self.image.clone();
-        let who = Place {
-            service: Some(ServiceId(boot.network)),
-            ordinal: container.ordinal,
-            first_boot: container.lives == 1,
-        };
-        let proc = kernel.boot(boot, |ctx: Ctx| release::main(ctx, image, release, who));
+        let proc = (self.main)(kernel, boot);
         let service = container.service;
         self.containers[place].stage = Stage::Running { proc, since: kernel.now() };
         self.reconcile(kernel, service);
@@ -485,9 +478,8 @@ impl Quota {
     }
 }
 
-fn draw(kernel: &mut Kernel<Servers>, life: LifeId, range: &Range) -> Span {
-    let label: Label = label(range);
-    kernel.draw(life, label, range.least, range.most)
+pub(crate) fn draw(kernel: &mut Kernel<Servers>, life: LifeId, range: &Range) -> Span {
+    kernel.draw(life, Label(FIRST_DRAW + range.draw), range.least, range.most)
 }
 
 #[cfg(test)]

@@ -9,15 +9,16 @@ mod statement;
 
 use crate::bullmq::QueueError;
 use crate::bullmq::keys::Keys;
-use crate::bullmq::options::{Options, RepeatOptions};
+use crate::bullmq::options::{Deduplication, Options, RepeatOptions};
 use crate::bullmq::queue::{NewJob, Queue};
 use crate::bullmq::worker::{Processor, Worker};
 use crate::choices::Label;
 use crate::civil::Zone;
 use crate::clock::{Instant, Span};
-use crate::event::{By, Event, QueueId, ReleaseId, ServiceId, StepId, StepResult};
+use crate::event::{By, Event, JobList, QueueId, ReleaseId, ServiceId, StepId, StepResult};
 use crate::scenario::{
-    self, Action, Add, Condition, JobOptions, OnError, Range, Repeat, Scenario, Step, Template,
+    self, Action, Add, ByHand, Condition, JobOptions, OnError, Range, Repeat, Scenario, Step,
+    Template,
 };
 use crate::servers::{Ctx, FIRST_DRAW};
 use crate::ticks::Ticks;
@@ -209,6 +210,24 @@ impl Process {
                 return self.statement_of(step, window).await.map(found);
             }
             Action::Parallel(steps) => self.side_by_side(at.release, steps, window).await,
+            Action::AddBulk(queue, adds) => {
+                let job = |add: &Add| {
+                    self.job(*queue, &add.name, &add.options, add.repeat.as_ref(), window)
+                };
+                self.queue(*queue, by).add_bulk(adds.iter().map(job).collect()).await?;
+            }
+            Action::RemoveAllRepeatables(queue) => {
+                self.queue(*queue, by).remove_all_repeatables().await?;
+            }
+            Action::Pause(queue) => self.queue(*queue, by).pause().await?,
+            Action::Resume(queue) => self.queue(*queue, by).resume().await?,
+            Action::Drain { queue, delayed } => self.queue(*queue, by).drain(*delayed).await?,
+            Action::Obliterate { queue, force } => {
+                self.queue(*queue, by).obliterate(*force).await?;
+            }
+            Action::Job { queue, name, does } => {
+                return by_hand(&self.queue(*queue, by), name, *does).await.map(found);
+            }
         }
         Ok(StepResult::Done)
     }
@@ -263,9 +282,15 @@ impl Process {
         window: Option<i64>,
     ) -> NewJob {
         let defaults = &self.scenario().queues[usize::from(queue.0)].defaults;
+        let deduplication = own.deduplication.as_ref().or(defaults.deduplication.as_ref());
+        let deduplication = deduplication.map(|own| Deduplication {
+            id: own.id.render(self.window(&own.id, window)),
+            ttl: own.ttl.map(Span::ms),
+        });
         let window = own.job_id.as_ref().and_then(|id| self.window(id, window));
         let options = Options {
             job_id: own.job_id.as_ref().map(|id| id.render(window)),
+            deduplication,
             repeat: repeat.map(RepeatOptions::from),
             ..Options::new(defaults, own)
         };
@@ -333,8 +358,23 @@ impl Process {
     }
 }
 
+/// Does something to the oldest job of a name: whether there was one.
+async fn by_hand(queue: &Queue, name: &str, does: ByHand) -> Result<bool, QueueError> {
+    let among: &[JobList] = match does {
+        ByHand::Remove => &[JobList::Wait, JobList::Prioritized, JobList::Delayed],
+        ByHand::Promote => &[JobList::Delayed],
+        ByHand::Retry => &[JobList::Failed],
+    };
+    let Some(id) = queue.find(name, among).await? else { return Ok(false) };
+    match does {
+        ByHand::Remove => queue.remove(&id).await,
+        ByHand::Promote => queue.promote(&id).await,
+        ByHand::Retry => queue.retry(&id).await,
+    }
+}
+
 /// The label of a range's draws.
-pub(crate) fn label(range: &Range) -> Label {
+fn label(range: &Range) -> Label {
     Label(FIRST_DRAW + range.draw)
 }
 

@@ -3,11 +3,11 @@
 
 use crate::choices::{Choices, LifeId, LifeName, Policy, Tape};
 use crate::clock::{Instant, Span};
-use crate::event::{Event, Plan, Rolling, Sink, Stamp};
-use crate::fleet::Fleet;
-use crate::kernel::{Kernel, Link, Step};
+use crate::event::{Event, Plan, Rolling, ServiceId, Sink, Stamp};
+use crate::fleet::{self, Fleet, Main};
+use crate::kernel::{Boot, Kernel, Link, Step};
 use crate::oracle::{Judge, Verdict};
-use crate::release::label;
+use crate::release::{self, Image, Place};
 use crate::scenario::{Mishap, Range, Scenario};
 use crate::servers::{self, Servers};
 use std::hash::Hasher as _;
@@ -49,7 +49,37 @@ pub fn run(
     record: bool,
     sink: &mut dyn Sink,
 ) -> Outcome {
-    let mut world = World::new(scenario, policy, record);
+    let image = Rc::new(Image::new(scenario.clone()));
+    let services = scenario.services.len();
+    let main = move |kernel: &mut Kernel<Servers>, boot: Boot| {
+        let (image, release) = (image.clone(), boot.release);
+        let place = place(kernel, &boot, services);
+        kernel.boot(boot, |ctx| release::main(ctx, image, release, place))
+    };
+    play(scenario, Box::new(main), policy, record, sink)
+}
+
+/// What the code of a container that boots can know of it.
+fn place(kernel: &mut Kernel<Servers>, boot: &Boot, services: usize) -> Place {
+    let choices = kernel.choices();
+    let name = choices.name(boot.life);
+    Place {
+        // The network of people comes after those of the services.
+        service: (usize::from(boot.network) < services).then_some(ServiceId(boot.network)),
+        ordinal: name.ordinal,
+        first_boot: name.life == 1,
+    }
+}
+
+/// Plays a scenario whose containers run `main`, whatever its releases say.
+pub(crate) fn play(
+    scenario: &Arc<Scenario>,
+    main: Main,
+    policy: Box<dyn Policy>,
+    record: bool,
+    sink: &mut dyn Sink,
+) -> Outcome {
+    let mut world = World::new(scenario, main, policy, record);
     let out_of_steps = !world.play(sink);
     world.outcome(out_of_steps)
 }
@@ -72,12 +102,12 @@ struct Watch {
 }
 
 impl World {
-    fn new(scenario: &Arc<Scenario>, policy: Box<dyn Policy>, record: bool) -> Self {
+    fn new(scenario: &Arc<Scenario>, main: Main, policy: Box<dyn Policy>, record: bool) -> Self {
         let words = servers::labels().chain(scenario.draws.iter().map(|word| Rc::from(&**word)));
         let mut choices = Choices::new(policy, words.collect());
         choices.record(record);
         let mut kernel = Kernel::new(scenario.start, networks(scenario), choices);
-        let fleet = Fleet::new(scenario.clone(), &mut kernel);
+        let fleet = Fleet::new(scenario.clone(), main, &mut kernel);
         World {
             kernel,
             servers: Servers::default(),
@@ -120,7 +150,7 @@ impl World {
     fn befall(&mut self, mishap: &Mishap) {
         let plan = match mishap {
             Mishap::Slow(range) => {
-                let draw = self.kernel.draw(LifeId::WORLD, label(range), range.least, range.most);
+                let draw = fleet::draw(&mut self.kernel, LifeId::WORLD, range);
                 let until = self.kernel.now() + draw;
                 self.servers.stall(until);
                 Plan::RedisSlow { until }

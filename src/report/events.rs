@@ -4,7 +4,9 @@
 use bootrace_sim::Outcome;
 use bootrace_sim::choices::{Label, LifeId};
 use bootrace_sim::clock::Instant;
-use bootrace_sim::event::{Event, JobState, Plan, QueueEvent, QueueId, Stamp, StepId, StepResult};
+use bootrace_sim::event::{
+    Event, JobList, JobState, Plan, QueueEvent, QueueId, Stamp, StepId, StepResult,
+};
 use bootrace_sim::scenario::{Scenario, Step};
 use bootrace_sim::servers;
 use std::fmt::Write as _;
@@ -84,6 +86,8 @@ impl<'a> Names<'a> {
             Event::Queue(queue, _, event) => {
                 format!("   {}: {}", self.queue(*queue), queued(event))
             }
+            Event::Note { what } => format!("   {what}"),
+            Event::Uncaught { error } => format!("fails: {error}"),
             Event::Rows { job, rows, .. } => format!("   {rows} rows committed by {}", job.0),
         }
     }
@@ -159,6 +163,11 @@ fn queued(event: &QueueEvent) -> String {
         ),
         QueueEvent::Unregistered { key } => format!("registration {} is removed", key.0),
         QueueEvent::Refused { job, code } => format!("{} refused with {code}", job.0),
+        QueueEvent::Paused => "the queue is paused".to_owned(),
+        QueueEvent::Resumed => "the queue is not paused any more".to_owned(),
+        QueueEvent::Dropped { job, from } => format!("{} is taken out of {}", job.0, list(*from)),
+        QueueEvent::Deduplicated { job, id } => format!("{} holds {id}: not added", job.0),
+        QueueEvent::Reprocessed { job } => format!("{} is put back by hand and waits", job.0),
     }
 }
 
@@ -167,6 +176,17 @@ fn state(state: JobState) -> String {
         JobState::Wait => ", waits".to_owned(),
         JobState::Prioritized => ", waits by priority".to_owned(),
         JobState::Delayed(until) => format!(", delayed until {}", clock(until)),
+    }
+}
+
+fn list(list: JobList) -> &'static str {
+    match list {
+        JobList::Wait => "the waiting list",
+        JobList::Prioritized => "those with a priority",
+        JobList::Active => "the active list",
+        JobList::Delayed => "the delayed set",
+        JobList::Completed => "the completed set",
+        JobList::Failed => "the failed set",
     }
 }
 

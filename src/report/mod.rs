@@ -2,21 +2,26 @@
 //! here but whether things are as the scenario declares them.
 
 pub mod diagnostic;
+pub mod document;
 pub mod effective;
 pub mod events;
+pub mod github;
 pub mod junit;
+#[cfg(test)]
+mod testing;
 pub mod text;
 pub mod trace;
 
 use crate::explore::{Exploration, Played};
 use bootrace_sim::oracle::Figures;
-use bootrace_sim::scenario::{Declared, Expectation, Property, Scenario};
+use bootrace_sim::scenario::{Declared, Expectation, Property, Scenario, TextSpan};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What the runs of one scenario came to.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 pub struct Report {
-    /// The file.
+    /// The file, as it was named.
     pub file: String,
     /// The scenario's name.
     pub scenario: String,
@@ -31,7 +36,7 @@ pub struct Report {
 }
 
 /// How an exploration ends.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// Everything is as declared.
@@ -47,8 +52,10 @@ pub enum Verdict {
 }
 
 /// One expectation over all seeds.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 pub struct Expected {
+    /// The line of the file on which it begins, from 1.
+    pub line: usize,
     /// `always` or `eventually`.
     pub kind: &'static str,
     /// The property: `firings per window`.
@@ -67,16 +74,16 @@ pub struct Expected {
     pub violated: u64,
     /// In how many seeds its premise was met.
     pub judged: u64,
-    /// Of how many.
+    /// How many seeds were played.
     pub of: u64,
-    /// The worst value and the first seed that has it.
+    /// The worst value and the first seed that has it; null if it was never judged.
     pub worst: Option<(u64, u64)>,
-    /// The median over the seeds in which its premise was met.
+    /// The median over the seeds in which its premise was met; null if there is none.
     pub median: Option<u64>,
 }
 
 /// Whether an expectation is as declared.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
     /// It holds, and should.
@@ -90,15 +97,15 @@ pub enum Status {
 }
 
 /// One figure over all seeds.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 pub struct Figure {
     /// What is counted.
     pub name: &'static str,
-    /// The least, the median and the most over the seeds.
+    /// The least over the seeds.
     pub least: u64,
-    /// See `least`.
+    /// The median over the seeds; of an even number of them, the greater of the two in the middle.
     pub median: u64,
-    /// See `least`.
+    /// The most over the seeds.
     pub most: u64,
     /// The first seed that has the most.
     pub most_seed: u64,
@@ -124,11 +131,11 @@ const FIGURES: [(&str, Value); 9] = [
 ];
 
 impl Report {
-    /// Sums up the runs of a scenario.
+    /// Sums up the runs of a scenario that stands in `file` as `text`.
     ///
     /// # Panics
-    /// If no seed was played: the arguments do not allow it.
-    pub fn new(file: &str, scenario: &Scenario, exploration: &Exploration) -> Self {
+    /// If no seed was played.
+    pub fn new(file: &str, text: &str, scenario: &Scenario, exploration: &Exploration) -> Self {
         let played = &exploration.played;
         let (first, last) = match (played.first(), played.last()) {
             (Some(first), Some(last)) => (first.seed, last.seed),
@@ -138,7 +145,7 @@ impl Report {
             .expectations
             .iter()
             .enumerate()
-            .map(|(place, expectation)| expected(scenario, expectation, place, played))
+            .map(|(place, expectation)| expected(scenario, text, expectation, place, played))
             .collect();
         Report {
             file: file.to_owned(),
@@ -169,6 +176,7 @@ fn verdict(exploration: &Exploration, expectations: &[Expected]) -> Verdict {
 
 fn expected(
     scenario: &Scenario,
+    text: &str,
     expectation: &Expectation,
     place: usize,
     played: &[Played],
@@ -212,6 +220,7 @@ fn expected(
         found.iter().copied().max_by_key(|(value, seed)| (distance(*value), u64::MAX - seed));
     found.sort_unstable();
     Expected {
+        line: TextSpan::new(expectation.at, expectation.at).line_column(text).0,
         kind,
         property,
         schedule: scenario.schedules[schedule].name.to_string(),

@@ -1,12 +1,14 @@
 //! Reports as text for people: the same bytes for the same runs, the verdict and the line to repeat
 //! it last. It asks no terminal for its width.
 
+use super::diagnostic::escaped;
 use super::{Expected, Report, Status, Verdict};
 use std::fmt::Write as _;
 
 /// The report on one scenario.
 pub fn run(report: &Report) -> String {
-    let mut text = format!("{}\n{}, {}\n\n", report.scenario, report.file, seeds(report));
+    let file = escaped(&report.file);
+    let mut text = format!("{}\n{file}, {}\n\n", report.scenario, seeds(report));
     for expected in &report.expectations {
         text.push_str(&expectation(expected));
     }
@@ -30,7 +32,8 @@ pub fn compare(reports: &[Report]) -> String {
     };
     let mut text = format!("{}, each seed a pair\n", seeds(first));
     for (place, report) in reports.iter().enumerate() {
-        let _ = writeln!(text, "  {}  {}  ({})", letter(place), report.scenario, report.file);
+        let file = escaped(&report.file);
+        let _ = writeln!(text, "  {}  {}  ({file})", letter(place), report.scenario);
     }
     let _ = writeln!(text, "\n{}", compare_heading(reports.len()));
     for (place, figure) in first.figures.iter().enumerate() {
@@ -102,7 +105,8 @@ fn still_fails(report: &Report) -> String {
     }
 }
 
-fn seeds(report: &Report) -> String {
+/// Which seeds were played.
+pub(super) fn seeds(report: &Report) -> String {
     match report.seeds {
         (first, last) if first == last => format!("seed {first}"),
         (first, last) => format!("seeds {first} to {last}"),
@@ -110,13 +114,18 @@ fn seeds(report: &Report) -> String {
 }
 
 fn expectation(expected: &Expected) -> String {
-    let word = match expected.status {
+    let word = word(expected.status);
+    format!("  {word:<8}{:<52}{}\n", sentence(expected), found(expected))
+}
+
+/// The word for how an expectation came out.
+pub(super) fn word(status: Status) -> &'static str {
+    match status {
         Status::Holds => "ok",
         Status::ViolatedAsDeclared => "known",
         Status::NotAsDeclared => "FAIL",
         Status::Vacuous => "vacuous",
-    };
-    format!("  {word:<8}{:<52}{}\n", sentence(expected), found(expected))
+    }
 }
 
 /// What was found of an expectation, and what is declared where it was violated.
@@ -141,7 +150,12 @@ pub(super) fn sentence(expected: &Expected) -> String {
 }
 
 fn verdict(report: &Report) -> String {
-    let word = match report.verdict {
+    format!("{} Replay: {}\n", ending(report.verdict), replay(report))
+}
+
+/// The sentence for how it all ends.
+pub(super) fn ending(verdict: Verdict) -> &'static str {
+    match verdict {
         Verdict::AsDeclared => "As declared.",
         Verdict::NotAsDeclared => "NOT AS DECLARED.",
         Verdict::Vacuous => {
@@ -151,14 +165,18 @@ fn verdict(report: &Report) -> String {
             "NONDETERMINISTIC: one seed played twice gave two runs; no result counts."
         }
         Verdict::Inconclusive => "INCONCLUSIVE: a run did not come to its end.",
-    };
+    }
+}
+
+/// The command that repeats what is worth a look.
+pub(super) fn replay(report: &Report) -> String {
     let worst = report
         .expectations
         .iter()
         .filter(|expected| expected.status == Status::NotAsDeclared || expected.violated > 0)
         .find_map(|expected| expected.worst);
     let seed = worst.map_or(report.seeds.0, |(_, seed)| seed);
-    format!("{word} Replay: bootrace replay {} --seed {seed}\n", report.file)
+    format!("bootrace replay {} --seed {seed}", escaped(&report.file))
 }
 
 /// A number with its thousands apart.

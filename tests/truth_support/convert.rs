@@ -242,9 +242,11 @@ fn step(action: &Value, queue: &str) -> Result<Vec<String>, String> {
         }
         "sleep" => vec![format!("sleep = \"{}ms\"", action["ms"].as_i64().unwrap_or(0))],
         "removeAllRepeatables" => vec![format!("remove_all_repeatables = \"{queue}\"")],
-        word @ ("drain" | "pause" | "resume" | "obliterate") => {
-            vec![format!("{word} = \"{queue}\"")]
+        "drain" => {
+            let delayed = action["delayed"].as_bool().unwrap_or(false);
+            vec![format!("drain = \"{queue}\""), format!("delayed = {delayed}")]
         }
+        word @ ("pause" | "resume" | "obliterate") => vec![format!("{word} = \"{queue}\"")],
         other => return Err(format!("a start-up action `{other}`")),
     };
     keys.extend(options(&action["opts"])?);
@@ -268,7 +270,10 @@ fn options(options: &Value) -> Result<Vec<String>, String> {
             "removeOnComplete" if !value.is_object() => format!("remove_on_complete = {value}"),
             "removeOnFail" if !value.is_object() => format!("remove_on_fail = {value}"),
             "repeat" => repeat(value)?,
-            "deduplication" => format!("deduplication = {{ id = {} }}", value["id"]),
+            "deduplication" => {
+                let ttl = value["ttl"].as_i64().map(|ms| format!(", ttl = \"{ms}ms\""));
+                format!("deduplication = {{ id = {}{} }}", value["id"], ttl.unwrap_or_default())
+            }
             other => return Err(format!("a job option `{other}`")),
         };
         keys.push(text);

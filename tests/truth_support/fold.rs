@@ -4,7 +4,7 @@
 //! changes something and does not say so shows as a wrong count here.
 
 use bootrace_sim::clock::Instant;
-use bootrace_sim::event::{Finish, JobId, JobState, QueueEvent, RegistrationKey};
+use bootrace_sim::event::{Finish, JobId, JobList, JobState, QueueEvent, RegistrationKey};
 use std::collections::BTreeMap;
 
 /// A queue at some point of a run.
@@ -21,6 +21,10 @@ pub(crate) struct Queue {
     pub(crate) completed: Vec<JobId>,
     pub(crate) failed: Vec<JobId>,
     pub(crate) registrations: BTreeMap<RegistrationKey, Registration>,
+    /// Whether `wait` is called `paused`.
+    pub(crate) is_paused: bool,
+    /// The entry that an operation has just taken out: its hash may follow.
+    taken: Option<JobId>,
 }
 
 /// A registration, as it was last written.
@@ -32,6 +36,7 @@ pub(crate) struct Registration {
 impl Queue {
     /// Takes in one event.
     pub(crate) fn see(&mut self, event: &QueueEvent) {
+        let taken = self.taken.take();
         match event {
             QueueEvent::Added(added) => self.put(&added.job, added.state),
             QueueEvent::Promoted { job } => {
@@ -62,7 +67,18 @@ impl Queue {
                 take_last(&mut self.active, job);
                 self.wait.push(job.clone());
             }
+            QueueEvent::Removed { job } if taken.as_ref() == Some(job) => {}
             QueueEvent::Removed { job } => self.forget(job),
+            QueueEvent::Dropped { job, from } => {
+                self.take_out(job, *from);
+                self.taken = Some(job.clone());
+            }
+            QueueEvent::Reprocessed { job } => {
+                take_last(&mut self.failed, job);
+                self.wait.insert(0, job.clone());
+            }
+            QueueEvent::Paused => self.is_paused = true,
+            QueueEvent::Resumed => self.is_paused = false,
             QueueEvent::Registered(registered) => {
                 let name = String::from_utf8_lossy(&registered.name).into_owned();
                 let registration = Registration { name, next: registered.next };
@@ -87,6 +103,20 @@ impl Queue {
         }
     }
 
+    fn take_out(&mut self, job: &JobId, from: JobList) {
+        match from {
+            // A promoted job may have a priority, which its event does not say.
+            JobList::Prioritized if self.prioritized.contains(job) => {
+                take_last(&mut self.prioritized, job);
+            }
+            JobList::Wait | JobList::Prioritized => take_last(&mut self.wait, job),
+            JobList::Active => take_last(&mut self.active, job),
+            JobList::Delayed => self.delayed.retain(|(_, other)| other != job),
+            JobList::Completed => take_last(&mut self.completed, job),
+            JobList::Failed => take_last(&mut self.failed, job),
+        }
+    }
+
     /// A job's hash is gone: it was delayed, or else it had finished.
     fn forget(&mut self, job: &JobId) {
         let before = self.delayed.len();
@@ -101,6 +131,7 @@ impl Queue {
     pub(crate) fn place(&self, job: &str) -> &'static str {
         let has = |list: &[JobId]| list.iter().any(|other| id(other) == job);
         match () {
+            () if has(&self.wait) && self.is_paused => "paused",
             () if has(&self.wait) => "wait",
             () if has(&self.active) => "active",
             () if self.delayed.iter().any(|(_, other)| id(other) == job) => "delayed",

@@ -222,6 +222,8 @@ fn startup(run: &Run, service: &str) -> (Vec<String>, Vec<String>, bool) {
     let (mut trips, mut returns, mut killed) = (Vec::new(), Vec::new(), false);
     let mut starting = true;
     let mut removed = false;
+    // What start-up code that removes all it lists is returned is its own business.
+    let mut listed = false;
     for event in events(run, service) {
         match event {
             Event::Command { label, .. } => {
@@ -231,10 +233,11 @@ fn startup(run: &Run, service: &str) -> (Vec<String>, Vec<String>, bool) {
                     trips.push(word.to_owned());
                 }
                 removed = false;
+                listed |= word == "ZREVRANGE";
             }
             Event::Queue(_, _, QueueEvent::Unregistered { .. }) => removed = true,
             Event::Answered { label }
-                if &*run.words[usize::from(label.0)] == "removeRepeatable" =>
+                if !listed && &*run.words[usize::from(label.0)] == "removeRepeatable" =>
             {
                 returns.push(format!("removeRepeatable={removed}"));
             }

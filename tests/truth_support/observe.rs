@@ -286,10 +286,14 @@ fn orphans(queue: &Queue, times: &Times<'_>) -> Vec<String> {
 }
 
 fn counts(queue: &Queue) -> Value {
+    let (wait, paused) = match queue.is_paused {
+        true => (0, queue.wait.len()),
+        false => (queue.wait.len(), 0),
+    };
     json!({
-        "wait": queue.wait.len(),
+        "wait": wait,
         "active": queue.active.len(),
-        "paused": 0,
+        "paused": paused,
         "delayed": queue.delayed.len(),
         "prioritized": queue.prioritized.len(),
         "completed": queue.completed.len(),
@@ -300,8 +304,10 @@ fn counts(queue: &Queue) -> Value {
 fn ids(queue: &Queue, times: &Times<'_>) -> Value {
     let all = |list: &[JobId]| list.iter().map(|job| times.id(&id(job))).collect::<Vec<_>>();
     let delayed: Vec<JobId> = queue.delayed.iter().map(|(_, job)| job.clone()).collect();
+    // The recorder does not list those of a paused queue.
+    let wait = if queue.is_paused { &[][..] } else { &queue.wait };
     json!({
-        "wait": all(&queue.wait),
+        "wait": all(wait),
         "active": all(&queue.active),
         "delayed": all(&delayed),
         "failed": all(&queue.failed),

@@ -90,6 +90,11 @@ impl Keys {
         Key::from(Bytes::from(name))
     }
 
+    /// The id of the job that holds a deduplication id.
+    pub fn deduplication(&self, id: &[u8]) -> Key {
+        self.below(&[b"de:", id].concat().into(), "")
+    }
+
     /// A key that belongs to a job: its hash's name and a suffix.
     pub fn below(&self, id: &Bytes, suffix: &str) -> Key {
         let mut name = Vec::with_capacity(self.prefix.len() + id.len() + suffix.len());

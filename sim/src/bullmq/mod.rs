@@ -20,12 +20,15 @@ use std::fmt;
 /// An error that a call of BullMQ throws.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum QueueError {
-    /// A script's negative code: -1 missing job, -2 missing lock, -3 not active, -6 another's lock.
+    /// A script's negative code: -1 missing job, -2 missing lock, -3 not in the state it should be
+    /// in, -6 another's lock, -8 a registration's.
     Code(i8),
     /// Redis refused a command.
     Redis(redis::Error),
     /// A cron pattern that does not parse.
     Cron(String),
+    /// The job to remove is in a worker's hands.
+    Locked,
     /// The process has closed the connection.
     Closed,
 }
@@ -42,6 +45,7 @@ impl fmt::Display for QueueError {
             QueueError::Code(code) => write!(f, "BullMQ's error {code}"),
             QueueError::Redis(error) => error.fmt(f),
             QueueError::Cron(error) => f.write_str(error),
+            QueueError::Locked => f.write_str("the job is locked by another worker"),
             QueueError::Closed => f.write_str("Connection is closed."),
         }
     }

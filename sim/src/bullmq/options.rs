@@ -45,6 +45,21 @@ pub struct Options {
     /// How the job repeats.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub repeat: Option<RepeatOptions>,
+    /// What keeps other jobs from being added meanwhile.
+    #[serde(rename = "de", skip_serializing_if = "Option::is_none")]
+    pub deduplication: Option<Deduplication>,
+}
+
+/// `deduplication`: an add is ignored while another job holds the same id. 5.34 knows no more
+/// options of it, and ignores them.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Deduplication {
+    /// What the adds share.
+    pub id: String,
+    /// Milliseconds from the first add for which the id is held, by Redis's clock and whatever
+    /// becomes of the job; at least 1. Without it: until the job has finished or is removed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<i64>,
 }
 
 /// `backoff`.

@@ -2,7 +2,10 @@
 //!
 //! Everything of one Queue goes over one connection, in the order in which it is sent. An add that
 //! comes before the connection is ready waits for it; values such as timestamps are computed at the
-//! points where the JavaScript computes them, which is not always when they are sent.
+//! points where the JavaScript computes them, which is not always when they are sent. What is done
+//! to a queue besides is in `manage`.
+
+mod manage;
 
 use super::QueueError;
 use super::keys::{Keys, iteration_id};
@@ -16,6 +19,7 @@ use crate::clock::Instant;
 use crate::event::By;
 use crate::redis::{self, Bytes, Command};
 use crate::servers::{Conn, Ctx, REDIS, Reply, Request};
+use std::future::Future;
 use std::rc::Rc;
 use tokio::sync::{OnceCell, SetOnce};
 
@@ -90,35 +94,40 @@ impl Client {
         self.command(Command::HSet { key: self.keys.meta.clone(), pairs }).await.map(drop)
     }
 
-    /// Sends a command. What Redis replies is the caller's business, an error reply too.
+    /// Sends a command now, and returns the reply to come. What Redis replies is the caller's
+    /// business, an error reply too.
     ///
     /// # Errors
     /// If the connection is closed.
-    pub async fn command(&self, command: Command) -> Result<redis::Reply, QueueError> {
-        match self.conn.call(Request::Redis(command)).await? {
-            Reply::Redis(reply) => Ok(reply),
-            other => unreachable!("a command is answered with {other:?}"),
+    pub fn command(
+        &self,
+        command: Command,
+    ) -> impl Future<Output = Result<redis::Reply, QueueError>> + use<> {
+        let reply = self.conn.call(Request::Redis(command));
+        async {
+            match reply.await? {
+                Reply::Redis(reply) => Ok(reply),
+                other => unreachable!("a command is answered with {other:?}"),
+            }
         }
     }
 
-    /// Sends a command whose reply nobody waits for.
-    pub fn send(&self, command: Command) {
-        drop(self.conn.call(Request::Redis(command)));
-    }
-
-    /// Sends a script.
+    /// Sends a script now, and returns what it will return.
     ///
     /// # Errors
     /// BullMQ's negative codes, and errors of Redis.
-    pub async fn script(&self, call: Call) -> Result<Returned, QueueError> {
+    pub fn script(&self, call: Call) -> impl Future<Output = Result<Returned, QueueError>> + use<> {
         let call = QueueCall { keys: self.keys.clone(), by: self.by, call };
-        match self.conn.call(Request::Script(call)).await? {
-            Reply::Script(Returned::Failed(error)) => Err(QueueError::Redis(error)),
-            Reply::Script(Returned::Code(code)) if code < 0 => {
-                Err(QueueError::Code(i8::try_from(code).unwrap_or(i8::MIN)))
+        let reply = self.conn.call(Request::Script(call));
+        async {
+            match reply.await? {
+                Reply::Script(Returned::Failed(error)) => Err(QueueError::Redis(error)),
+                Reply::Script(Returned::Code(code)) if code < 0 => {
+                    Err(QueueError::Code(i8::try_from(code).unwrap_or(i8::MIN)))
+                }
+                Reply::Script(returned) => Ok(returned),
+                other => unreachable!("a script is answered with {other:?}"),
             }
-            Reply::Script(returned) => Ok(returned),
-            other => unreachable!("a script is answered with {other:?}"),
         }
     }
 }
@@ -184,34 +193,14 @@ impl Queue {
         self.create(job, timestamp, None).await
     }
 
-    /// `Job.create`: one script, chosen as 5.34 chooses it (a delay of 0 is a delay).
+    /// `Job.create`: one script.
     async fn create(
         &self,
         job: NewJob,
         timestamp: i64,
         registration: Option<Bytes>,
     ) -> Result<(), QueueError> {
-        let attempts = Some(job.options.attempts.unwrap_or(0));
-        let options = Options { attempts, ..job.options };
-        let priority = options.priority.unwrap_or(0);
-        let add = Box::new(AddJob {
-            id: options.job_id.as_deref().map(Bytes::from),
-            name: job.name,
-            data: job.data,
-            options: options.to_json().into(),
-            timestamp,
-            delay: options.delay.unwrap_or(0),
-            priority,
-            lifo: options.lifo,
-            registration,
-            tick: job.tick,
-        });
-        let call = match (options.delay, priority) {
-            (Some(_), _) => Call::AddDelayedJob(add),
-            (None, 0) => Call::AddStandardJob(add),
-            (None, _) => Call::AddPrioritizedJob(add),
-        };
-        self.client.script(call).await.map(drop)
+        self.client.script(add_call(job, timestamp, registration)).await.map(drop)
     }
 
     /// `Repeat.updateRepeatableJob`: two round trips. The next millisecond is computed before the
@@ -277,6 +266,7 @@ impl Queue {
             options: registration_options(job.name, &repeat),
             data: job.data,
             template: template.to_json().into(),
+            deduplication: next.deduplication(),
             priority: template.priority.unwrap_or(0),
             job_options: next.options_of(&id),
             id,
@@ -346,6 +336,31 @@ pub(super) async fn info_once(client: &Client, object: &OnceCell<()>) -> Result<
     object.get_or_try_init(|| info).await.copied()
 }
 
+/// The script of an add, chosen as 5.34 chooses it (a delay of 0 is a delay).
+fn add_call(job: NewJob, timestamp: i64, registration: Option<Bytes>) -> Call {
+    let attempts = Some(job.options.attempts.unwrap_or(0));
+    let options = Options { attempts, ..job.options };
+    let priority = options.priority.unwrap_or(0);
+    let add = Box::new(AddJob {
+        id: options.job_id.as_deref().map(Bytes::from),
+        name: job.name,
+        data: job.data,
+        options: options.to_json().into(),
+        timestamp,
+        delay: options.delay.unwrap_or(0),
+        priority,
+        lifo: options.lifo,
+        registration,
+        deduplication: options.deduplication,
+        tick: job.tick,
+    });
+    match (options.delay, priority) {
+        (Some(_), _) => Call::AddDelayedJob(add),
+        (None, 0) => Call::AddStandardJob(add),
+        (None, _) => Call::AddPrioritizedJob(add),
+    }
+}
+
 fn registration_options(name: Bytes, repeat: &RepeatOptions) -> RegistrationOptions {
     RegistrationOptions {
         name,
@@ -368,6 +383,10 @@ impl Iteration {
         Options { job_id, ..self.options.clone() }.to_json().into()
     }
 
+    fn deduplication(&self) -> Option<Bytes> {
+        self.options.deduplication.as_ref().map(|held| held.id.as_str().into())
+    }
+
     /// The call that makes it, by the iteration that runs, sent at `timestamp`.
     pub(super) fn update(
         self,
@@ -384,6 +403,7 @@ impl Iteration {
             timestamp,
             delay: self.options.delay.unwrap_or(0),
             priority: self.options.priority.unwrap_or(0),
+            deduplication: self.deduplication(),
             producer,
         }))
     }

@@ -220,7 +220,8 @@ impl Worker {
     /// Both connections, side by side: B names itself and both say INFO twice. Their errors show
     /// to those who wait for them.
     fn connect(&self) {
-        self.0.blocking.send(Command::ClientSetname("bull".into()));
+        // Sent now; nobody waits for the reply.
+        drop(self.0.blocking.command(Command::ClientSetname("bull".into())));
         for client in [self.0.main.clone(), self.0.blocking.clone()] {
             self.ctx().spawn(async move { drop(client.connect().await) });
         }
@@ -574,10 +575,13 @@ impl Job {
     fn new(fetched: Fetched, token: Bytes) -> Self {
         let field = |name| fetched.field(name).cloned();
         let number = |name| field(name).and_then(|value| value.to_int()).unwrap_or(0);
+        let mut options = Options::from_json(field("opts").unwrap_or_default().as_bytes());
+        // The next iteration's options are this job's, with what its constructor fills in.
+        options.attempts.get_or_insert(0);
         Job {
             name: field("name").unwrap_or_default(),
             data: field("data").unwrap_or_else(|| "{}".into()),
-            options: Options::from_json(field("opts").unwrap_or_default().as_bytes()),
+            options,
             attempts_made: u32::try_from(number("atm")).unwrap_or(0),
             registration: field("rjk"),
             has_next: fetched.field("nrjid").is_some(),

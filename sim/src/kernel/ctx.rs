@@ -46,6 +46,14 @@ impl<S: Servers> Ctx<S> {
         self.state.borrow_mut().proc(self.proc).life
     }
 
+    /// Who that is: `worker-3.2` is the second life of the third container of service `worker`. No
+    /// two lives of a run have one name.
+    pub fn name(&self) -> String {
+        let mut state = self.state.borrow_mut();
+        let life = state.proc(self.proc).life;
+        state.choices.name(life).to_string()
+    }
+
     /// The process's own time zone (`TZ`).
     pub fn zone(&self) -> Zone {
         self.state.borrow_mut().proc(self.proc).zone.clone()
@@ -58,9 +66,9 @@ impl<S: Servers> Ctx<S> {
 
     /// Waits, by the process's own timers. They count whole milliseconds and are never early, as
     /// Node's: measured, a check that sleeps for as long as a key lives finds the key gone.
-    pub fn sleep(&self, span: Span) -> Sleep<S> {
+    pub fn sleep(&self, span: impl Into<Span>) -> Sleep<S> {
         let mut state = self.state.borrow_mut();
-        let at = state.now.ceil_ms() + state.proc(self.proc).clock.timer(span);
+        let at = state.now.ceil_ms() + state.proc(self.proc).clock.timer(span.into());
         drop(state);
         self.sleep_until(at)
     }
@@ -87,8 +95,8 @@ impl<S: Servers> Ctx<S> {
 
     /// Blocks the process's event loop: until `span` is over no task of it is polled and no timer
     /// or reply is handled.
-    pub fn block(&self, span: Span) -> Block<S> {
-        Block { ctx: self.clone(), span, until: None }
+    pub fn block(&self, span: impl Into<Span>) -> Block<S> {
+        Block { ctx: self.clone(), span: span.into(), until: None }
     }
 
     /// Runs a future beside this one, from the next turn of the process's tasks on.

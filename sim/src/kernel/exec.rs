@@ -260,6 +260,10 @@ impl<S: Servers> Kernel<S> {
     pub fn step(&mut self, servers: &mut S, until: Instant) -> Step {
         if self.disturbed {
             self.settle(servers);
+            if self.has_ended() {
+                // The caller may start another process at this very instant.
+                return Step::Went;
+            }
         }
         let Some(entry) = self.next(until) else {
             return Step::Idle;

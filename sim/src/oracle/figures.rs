@@ -172,7 +172,7 @@ mod tests {
         let mut story = Story::hourly();
         story.at(1).add("a", None).add("b", None).add_delayed("c", None);
         story.at(2).fetch("a").start("a").promote("c");
-        story.at(3).end("a", false).retry("a", Some(9)).remove("b");
+        story.at(3).end("a", false).retry("a", Some(9)).drain("b");
         let figures = story.verdict(&[]).figures;
         assert_eq!((figures.longest, figures.length_at_end), (3, 1));
     }
@@ -181,9 +181,9 @@ mod tests {
     fn a_length_from_before_the_measured_part_counts_if_it_lasts() {
         let mut story = Story::hourly();
         story.scenario.measure = (minutes(60), minutes(120));
-        story.at(1).add("a", None).add("b", None).at(60).remove("a");
+        story.at(1).add("a", None).add("b", None).at(60).drain("a");
         assert_eq!(story.verdict(&[]).figures.longest, 1);
-        story.at(61).add("d", None).remove("d").at(120).add("c", None);
+        story.at(61).add("d", None).drain("d").at(120).add("c", None);
         let figures = story.verdict(&[]).figures;
         assert_eq!((figures.longest, figures.length_at_end), (1, 2));
     }

@@ -160,18 +160,20 @@ impl Jobs {
         self.index(id);
     }
 
-    /// Whether it was finished before: a job that is tried again by hand.
-    pub(super) fn retry(&mut self, id: &JobId, life: LifeId, state: JobState) -> bool {
-        let rank = |job: &Job| match job.place {
-            Place::Finished => Some(u8::MAX),
-            _ => held(job, life),
-        };
-        let Some(job) = self.pick(id, rank) else {
-            return false;
-        };
-        let before = mem::replace(&mut job.place, place(state));
+    pub(super) fn retry(&mut self, id: &JobId, life: LifeId, state: JobState) {
+        if let Some(job) = self.pick(id, |job| held(job, life)) {
+            job.place = place(state);
+        }
         self.index(id);
-        before == Place::Finished
+    }
+
+    /// A finished job is put back by hand: it is the same job.
+    pub(super) fn reprocess(&mut self, id: &JobId) {
+        let finished = |job: &Job| (job.place == Place::Finished).then_some(0);
+        if let Some(job) = self.pick(id, finished) {
+            job.place = Place::Waiting;
+        }
+        self.index(id);
     }
 
     pub(super) fn stall(&mut self, id: &JobId) {
@@ -181,15 +183,11 @@ impl Jobs {
         }
     }
 
-    /// The hash is deleted. Returns how many entries of `wait`, `prioritized` and `active` went
-    /// with it: none if it was a finished job's, since then nobody looks for others of its id.
-    pub(super) fn remove(&mut self, id: &JobId) -> i64 {
+    /// The hash is deleted. Entries that are left under its id are no jobs any more.
+    pub(super) fn remove(&mut self, id: &JobId) {
         let Some(jobs) = self.by_id.get_mut(id) else {
-            return 0;
+            return;
         };
-        let queued = |job: &&Job| matches!(job.place, Place::Waiting | Place::Active(_));
-        let finished = jobs.iter().any(|job| job.place == Place::Finished);
-        let entries = jobs.iter().filter(queued).count();
         for job in jobs {
             job.place = Place::Gone;
         }
@@ -198,7 +196,6 @@ impl Jobs {
             self.gone.push(id.clone());
         }
         self.index(id);
-        if finished { 0 } else { i64::try_from(entries).unwrap_or(0) }
     }
 
     /// A life is over: what it took it will not start.
@@ -270,7 +267,7 @@ mod tests {
     use super::super::testing::Story;
     use super::super::{Fact, Ledger};
     use super::*;
-    use crate::event::QueueId;
+    use crate::event::{JobList, QueueId};
 
     /// The ledger after a story, and the last fact in it.
     fn fold(story: &Story) -> (Ledger, Option<Fact>) {
@@ -314,7 +311,7 @@ mod tests {
     fn a_finished_job_that_is_tried_again_by_hand_is_the_same_job() {
         let mut story = Story::hourly();
         story.at(1).job("a", None).end("a", false).finish("a", true);
-        story.retry("a", None);
+        story.reprocess("a");
         assert_eq!(fold(&story).0.length(), 1);
         story.fetch("a").start("a");
         let again = Fact::Execution { schedule: 0, firing: None };
@@ -328,6 +325,28 @@ mod tests {
             story.at(1).job("a", None).end("a", true).finish("a", true);
         }
         assert_eq!(places(&story), [Place::Finished]);
+    }
+
+    #[test]
+    fn what_is_taken_out_of_the_lists_is_no_entry_and_no_job() {
+        let mut story = Story::hourly();
+        story.at(1).add("a", None).add("b", None).add_delayed("c", None).fetch("a").start("a");
+        assert_eq!(fold(&story).0.length(), 2);
+        story.drop_from(JobList::Wait, "b").remove("b");
+        story.drop_from(JobList::Delayed, "c").remove("c");
+        assert_eq!((fold(&story).0.length(), places(&story)), (1, vec![Place::Active(LifeId(1))]));
+        story.drop_from(JobList::Active, "a").remove("a").end("a", true);
+        assert_eq!((fold(&story).0.length(), places(&story)), (0, vec![]));
+    }
+
+    #[test]
+    fn an_entry_whose_hash_went_with_another_is_counted_until_it_goes() {
+        let mut story = Story::hourly();
+        story.at(1).job("a", None).add("a", None);
+        story.drop_from(JobList::Wait, "a").remove("a");
+        assert_eq!((fold(&story).0.length(), places(&story)), (1, vec![]));
+        story.drop_from(JobList::Active, "a");
+        assert_eq!(fold(&story).0.length(), 0);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use super::jobs::{Job, Jobs};
 use crate::choices::LifeId;
 use crate::clock::{Instant, Span};
-use crate::event::{Event, JobId, JobState, QueueEvent, QueueId, Stamp};
+use crate::event::{Event, JobId, JobList, JobState, QueueEvent, QueueId, Stamp};
 use crate::scenario::{Scenario, Schedule};
 
 /// How long after a process's death what it had sent may still take effect.
@@ -183,14 +183,16 @@ impl Ledger {
                 self.jobs_of_mut(queue).finish(job, life, *kept);
             }
             QueueEvent::Retried { job, state } => {
-                let left = i64::from(!self.jobs_of_mut(queue).retry(job, life, *state));
-                self.count(entered(*state) - left);
+                self.count(entered(*state) - 1);
+                self.jobs_of_mut(queue).retry(job, life, *state);
+            }
+            QueueEvent::Reprocessed { job } => {
+                self.count(1);
+                self.jobs_of_mut(queue).reprocess(job);
             }
             QueueEvent::Stalled { job } => self.jobs_of_mut(queue).stall(job),
-            QueueEvent::Removed { job } => {
-                let entries = self.jobs_of_mut(queue).remove(job);
-                self.count(-entries);
-            }
+            QueueEvent::Removed { job } => self.jobs_of_mut(queue).remove(job),
+            QueueEvent::Dropped { from, .. } => self.count(-listed(*from)),
             _ => {}
         }
     }
@@ -198,6 +200,11 @@ impl Ledger {
     fn count(&mut self, entries: i64) {
         self.length = self.length.saturating_add_signed(entries);
     }
+}
+
+/// How many entries that count an entry of a list is.
+fn listed(list: JobList) -> i64 {
+    i64::from(matches!(list, JobList::Wait | JobList::Prioritized | JobList::Active))
 }
 
 /// How many entries of `wait` or `prioritized` a job makes.

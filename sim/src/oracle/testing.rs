@@ -4,8 +4,8 @@ use super::{Judge, Judgement, Verdict};
 use crate::choices::{Label, LifeId};
 use crate::clock::{Instant, Span};
 use crate::event::{
-    Added, By, Event, Finish, JobId, JobState, QueueEvent, QueueId, Registered, RegistrationKey,
-    ReleaseId, ServerId, Sink, Stamp,
+    Added, By, Event, Finish, JobId, JobList, JobState, QueueEvent, QueueId, Registered,
+    RegistrationKey, ReleaseId, ServerId, Sink, Stamp,
 };
 use crate::redis::Bytes;
 use crate::scenario::{
@@ -221,6 +221,21 @@ impl Story {
     pub(super) fn retry(&mut self, id: &str, until: Option<i64>) -> &mut Story {
         let state = until.map_or(JobState::Wait, |until| JobState::Delayed(minute(until)));
         self.queue(QueueEvent::Retried { job: job(id), state })
+    }
+
+    /// A finished job, put back by hand.
+    pub(super) fn reprocess(&mut self, id: &str) -> &mut Story {
+        self.queue(QueueEvent::Reprocessed { job: job(id) })
+    }
+
+    /// An entry is taken out of a list; its hash is another matter.
+    pub(super) fn drop_from(&mut self, from: JobList, id: &str) -> &mut Story {
+        self.queue(QueueEvent::Dropped { job: job(id), from })
+    }
+
+    /// A waiting job is removed, its entry and its hash.
+    pub(super) fn drain(&mut self, id: &str) -> &mut Story {
+        self.drop_from(JobList::Wait, id).remove(id)
     }
 
     pub(super) fn stall(&mut self, id: &str) -> &mut Story {

@@ -1,7 +1,8 @@
-//! The commands that a queue's client sends by itself, outside scripts, and the replies.
+//! The commands that a client sends by itself, outside a queue's scripts, and the replies.
 //!
 //! Arguments are typed, so errors of arity and syntax cannot be expressed. Replies have the shapes
-//! of protocol version 2. EVALSHA is not here: a script is a closure, see [`Redis::script`].
+//! of protocol version 2. EVAL is not here: a script is a closure, see [`Redis::script`]. The two
+//! scripts that every library of locks sends are commands of their own, by what they do.
 //!
 //! [`Redis::script`]: super::Redis::script
 
@@ -115,6 +116,42 @@ pub enum Command {
         /// which Redis takes the milliseconds rounded up.)
         timeout_ms: u64,
     },
+    /// INCR.
+    Incr(Key),
+    /// INCRBY.
+    IncrBy {
+        /// The key.
+        key: Key,
+        /// What is added.
+        by: i64,
+    },
+    /// PTTL.
+    Pttl(Key),
+    /// PEXPIRE without options.
+    PExpire {
+        /// The key.
+        key: Key,
+        /// How many milliseconds it has to live.
+        ms: i64,
+    },
+    /// PERSIST.
+    Persist(Key),
+    /// The script that gives a lock back: DEL if GET gives this value.
+    DelIfEqual {
+        /// The key.
+        key: Key,
+        /// The value.
+        value: Bytes,
+    },
+    /// The script that renews a lock: PEXPIRE if GET gives this value.
+    PExpireIfEqual {
+        /// The key.
+        key: Key,
+        /// The value.
+        value: Bytes,
+        /// How many milliseconds the key has to live.
+        ms: i64,
+    },
 }
 
 /// The reply to a command.
@@ -169,8 +206,8 @@ impl From<Result<Reply, Error>> for Reply {
 
 impl Command {
     /// The names of all commands, as in Redis's documentation, in the order of
-    /// [`Command::index`].
-    pub const NAMES: [&'static str; 19] = [
+    /// [`Command::index`]. A script is called by what it does.
+    pub const NAMES: [&'static str; 26] = [
         "INFO",
         "CLIENT SETNAME",
         "PING",
@@ -190,6 +227,13 @@ impl Command {
         "LLEN",
         "LRANGE",
         "BZPOPMIN",
+        "INCR",
+        "INCRBY",
+        "PTTL",
+        "PEXPIRE",
+        "PERSIST",
+        "EVAL get-and-del",
+        "EVAL get-and-pexpire",
     ];
 
     /// Which command this is: an index into [`Command::NAMES`].
@@ -214,6 +258,13 @@ impl Command {
             Command::LLen(_) => 16,
             Command::LRange { .. } => 17,
             Command::BZPopMin { .. } => 18,
+            Command::Incr(_) => 19,
+            Command::IncrBy { .. } => 20,
+            Command::Pttl(_) => 21,
+            Command::PExpire { .. } => 22,
+            Command::Persist(_) => 23,
+            Command::DelIfEqual { .. } => 24,
+            Command::PExpireIfEqual { .. } => 25,
         }
     }
 
@@ -276,6 +327,17 @@ impl Command {
                 let elements = db.lrange(key, *start, *stop)?;
                 Reply::Array(elements.map(|element| Reply::Bulk(element.clone())).collect())
             }
+            Command::Incr(key) => Reply::Int(db.incr(key)?),
+            Command::IncrBy { key, by } => Reply::Int(db.incrby(key, *by)?),
+            Command::Pttl(key) => Reply::Int(db.pttl(key)),
+            Command::PExpire { key, ms } => Reply::Int(i64::from(db.pexpire(key, *ms)?)),
+            Command::Persist(key) => Reply::Int(i64::from(db.persist(key))),
+            Command::DelIfEqual { key, value } => {
+                Reply::Int(i64::from(db.del_if_equal(key, value)?))
+            }
+            Command::PExpireIfEqual { key, value, ms } => {
+                Reply::Int(i64::from(db.pexpire_if_equal(key, value, *ms)?))
+            }
             Command::BZPopMin { .. } => unreachable!("`run` answers it"),
         })
     }
@@ -324,6 +386,30 @@ mod tests {
         assert_eq!(reply(&mut db, &Command::Ping), Reply::Pong);
         let named = Command::ClientSetname("a b".into());
         assert_eq!(reply(&mut db, &named), Reply::Error(Error::InvalidClientName));
+    }
+
+    /// The replies of the real server to the same commands in this order.
+    #[test]
+    fn counters_and_lives_answer_in_integers() {
+        let (mut db, n, none) = (Db::new(), Key::from("n"), Key::from("none"));
+        let commands = [
+            (Command::Incr(n.clone()), 1),
+            (Command::IncrBy { key: n.clone(), by: 5 }, 6),
+            (Command::Persist(n.clone()), 0),
+            (Command::PExpire { key: n.clone(), ms: 9_000 }, 1),
+            (Command::Persist(n.clone()), 1),
+            (Command::Pttl(n.clone()), -1),
+            (Command::Pttl(none.clone()), -2),
+            (Command::PExpire { key: none.clone(), ms: 5 }, 0),
+            (Command::PExpireIfEqual { key: n.clone(), value: "7".into(), ms: 5 }, 0),
+            (Command::PExpireIfEqual { key: n.clone(), value: "6".into(), ms: 5 }, 1),
+            (Command::DelIfEqual { key: n.clone(), value: "7".into() }, 0),
+            (Command::DelIfEqual { key: n.clone(), value: "6".into() }, 1),
+            (Command::Exists(n), 0),
+        ];
+        for (command, expected) in commands {
+            assert_eq!(reply(&mut db, &command), Reply::Int(expected), "{}", command.name());
+        }
     }
 
     #[test]

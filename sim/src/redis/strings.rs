@@ -1,4 +1,4 @@
-//! The commands on strings: GET, SET, INCR, INCRBY.
+//! The commands on strings: GET, SET, INCR, INCRBY, and the two scripts of a lock.
 //!
 //! Not modelled: SET's GET, EX, EXAT and PXAT, and commands on parts of a string.
 
@@ -24,6 +24,18 @@ impl SetOptions {
     /// `PX ms` alone.
     pub const fn px(ms: i64) -> Self {
         SetOptions { px: Some(ms), nx: false, xx: false, keep_ttl: false }
+    }
+
+    /// These and `NX`.
+    #[must_use]
+    pub const fn nx(self) -> Self {
+        SetOptions { nx: true, ..self }
+    }
+
+    /// These and `XX`.
+    #[must_use]
+    pub const fn xx(self) -> Self {
+        SetOptions { xx: true, ..self }
     }
 }
 
@@ -93,6 +105,28 @@ impl Db {
         self.dirty += 1;
         Ok(by)
     }
+
+    /// The script that gives a lock back, as Redis's documentation of SET has it: DEL of `key` if
+    /// GET gives `value`, in one step; whether it was deleted.
+    ///
+    /// # Errors
+    /// [`Error::WrongType`] if the key holds no string.
+    pub fn del_if_equal(&mut self, key: &Key, value: &[u8]) -> Result<bool, Error> {
+        Ok(self.holds(key, value)? && self.del(key))
+    }
+
+    /// The script that renews a lock: PEXPIRE of `key` if GET gives `value`, in one step; whether
+    /// it was renewed.
+    ///
+    /// # Errors
+    /// [`Error::WrongType`] if the key holds no string; as [`Db::pexpire`] if it has the value.
+    pub fn pexpire_if_equal(&mut self, key: &Key, value: &[u8], ms: i64) -> Result<bool, Error> {
+        Ok(self.holds(key, value)? && self.pexpire(key, ms)?)
+    }
+
+    fn holds(&self, key: &Key, value: &[u8]) -> Result<bool, Error> {
+        Ok(self.get(key)?.is_some_and(|held| held == value))
+    }
 }
 
 #[cfg(test)]
@@ -126,6 +160,28 @@ mod tests {
         assert_eq!(db.incr(&key), Err(Error::WrongType));
         assert_eq!(db.set(&key, Bytes::from("v"), SetOptions::default()), Ok(true));
         assert_eq!(db.incr(&key), Err(Error::NotAnInteger));
+    }
+
+    /// What `EVAL "if redis.call('GET',KEYS[1]) == ARGV[1] then return redis.call('DEL',KEYS[1])
+    /// else return 0 end"`, and the same with PEXPIRE, answered on the real server.
+    #[test]
+    fn a_lock_is_its_holders_alone() {
+        let (mut db, key, list) = (Db::new(), Key::from("lock"), Key::from("list"));
+        assert_eq!(db.del_if_equal(&key, b"a"), Ok(false));
+        assert_eq!(db.set(&key, Bytes::from("a"), SetOptions::px(50).nx()), Ok(true));
+        assert_eq!(db.set(&key, Bytes::from("b"), SetOptions::px(50).nx()), Ok(false));
+        assert_eq!(db.pexpire_if_equal(&key, b"b", 900), Ok(false));
+        assert_eq!((db.pexpire_if_equal(&key, b"a", 90), db.pttl(&key)), (Ok(true), 90));
+        assert_eq!(db.pexpire_if_equal(&key, b"b", i64::MAX), Ok(false));
+        db.set_now(90);
+        assert_eq!(db.pexpire_if_equal(&key, b"a", i64::MAX), Err(Error::InvalidExpire("pexpire")));
+        assert_eq!((db.del_if_equal(&key, b"b"), db.exists(&key)), (Ok(false), true));
+        assert_eq!((db.del_if_equal(&key, b"a"), db.exists(&key)), (Ok(true), false));
+        db.set(&key, Bytes::from("a"), SetOptions::px(5)).unwrap();
+        db.set_now(96);
+        assert_eq!(db.pexpire_if_equal(&key, b"a", 90), Ok(false), "it has expired");
+        db.rpush(&list, [Bytes::from("a")]).unwrap();
+        assert_eq!(db.del_if_equal(&list, b"a"), Err(Error::WrongType));
     }
 
     #[test]

@@ -48,7 +48,7 @@ impl From<std::ops::Range<usize>> for Span {
 pub enum Severity {
     /// There is no scenario.
     Error,
-    /// There is one, and part of it has no effect.
+    /// There is one, and part of it has no effect or is probably wrong.
     Warning,
 }
 
@@ -119,6 +119,13 @@ impl Diagnostic {
     pub fn rename(mut self, text: impl Into<String>) -> Diagnostic {
         self.rename = Some(text.into());
         self
+    }
+
+    /// Whether it says that part of the file has no effect. Other warnings say that the story
+    /// probably goes wrong, which may be what it shows.
+    #[must_use]
+    pub fn is_without_effect(&self) -> bool {
+        [code::NEVER_ADDED, code::NEVER_UP].contains(&self.code)
     }
 
     /// The primary place.

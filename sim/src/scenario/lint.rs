@@ -149,6 +149,21 @@ impl<'s> Lint<'s, '_> {
     fn all_adds(&self) -> Vec<Added<'s>> {
         let mut adds = Vec::new();
         for Placed { step, release, path, timer } in &self.steps {
+            if let Action::AddBulk(queue, jobs) = &step.action {
+                for (number, add) in jobs.iter().enumerate() {
+                    let below = [Part::key("add_bulk"), Part::Index(number)];
+                    adds.push(Added {
+                        queue: *queue,
+                        name: &add.name,
+                        path: [path.as_slice(), &below].concat(),
+                        release: Some(*release),
+                        how: match timer {
+                            Some(timer) => How::Timer(add, *timer),
+                            None => How::Boot(add),
+                        },
+                    });
+                }
+            }
             let (queue, name, how) = match &step.action {
                 Action::Add(add) => {
                     let how = match (&add.repeat, timer) {

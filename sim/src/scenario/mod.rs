@@ -134,6 +134,17 @@ pub struct JobOptions {
     pub remove_on_fail: Option<Keep>,
     /// Whether it is added at the end that is taken next.
     pub lifo: Option<bool>,
+    /// Under which id it is deduplicated.
+    pub deduplication: Option<Deduplication>,
+}
+
+/// The `deduplication` option of a job.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Deduplication {
+    /// The id; may name the tick's window.
+    pub id: Template,
+    /// How long the id is taken; without it, until the job is finished.
+    pub ttl: Option<Span>,
 }
 
 /// A text with `{window}` in it, or none: the pieces around each `{window}`.

@@ -315,6 +315,7 @@ fn any_adds(steps: &[Step], queue: QueueId, name: &str) -> bool {
         Action::UpsertJobScheduler { queue: of, name: called, .. } => {
             *of == queue && **called == *name
         }
+        Action::AddBulk(of, jobs) => *of == queue && jobs.iter().any(|add| *add.name == *name),
         Action::Timer { steps, .. } | Action::Parallel(steps) => any_adds(steps, queue, name),
         _ => false,
     })

@@ -242,7 +242,7 @@ impl<'s> Printer<'s> {
             }
             Happens::ByHand(release) => {
                 self.named.clear();
-                self.steps("edit", &self.scenario.releases[usize::from(release.0)].steps);
+                self.by_hand(&self.scenario.releases[usize::from(release.0)].steps);
             }
             Happens::InRedis(Mishap::Flush) => self.say(&["redis"], "\"flush\""),
             Happens::InRedis(Mishap::Slow(slow)) => self.say(&["redis", "slow"], range(slow)),

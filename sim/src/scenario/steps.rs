@@ -156,6 +156,17 @@ impl fmt::Display for Action {
                 DatabaseAction::Find(_) => "find",
             }),
             Action::Parallel(_) => f.write_str("parallel"),
+            Action::AddBulk(_, jobs) => write!(f, "add_bulk of {} jobs", jobs.len()),
+            Action::RemoveAllRepeatables(_) => f.write_str("remove_all_repeatables"),
+            Action::Pause(_) => f.write_str("pause"),
+            Action::Resume(_) => f.write_str("resume"),
+            Action::Drain { .. } => f.write_str("drain"),
+            Action::Obliterate { .. } => f.write_str("obliterate"),
+            Action::Job { name, does, .. } => match does {
+                ByHand::Remove => write!(f, "remove_job {name}"),
+                ByHand::Promote => write!(f, "promote_job {name}"),
+                ByHand::Retry => write!(f, "retry_job {name}"),
+            },
         }
     }
 }
@@ -268,10 +279,52 @@ pub enum Action {
     Sleep(Range),
     /// `new Queue` alone.
     Open(QueueId),
+    /// `queue.addBulk`; all jobs are of one queue.
+    AddBulk(QueueId, Vec<Add>),
+    /// Removes every registration of the queue that it finds.
+    RemoveAllRepeatables(QueueId),
+    /// `queue.pause`.
+    Pause(QueueId),
+    /// `queue.resume`.
+    Resume(QueueId),
+    /// `queue.drain`.
+    Drain {
+        /// The queue.
+        queue: QueueId,
+        /// Whether delayed jobs go, too.
+        delayed: bool,
+    },
+    /// `queue.obliterate`.
+    Obliterate {
+        /// The queue.
+        queue: QueueId,
+        /// Whether it goes on although jobs are active.
+        force: bool,
+    },
     /// Works on locks and rows of the database.
     Database(DatabaseStep),
     /// Begins all of these and waits for those that are awaited.
     Parallel(Arc<[Step]>),
+    /// What a person does to one job in a dashboard.
+    Job {
+        /// The queue.
+        queue: QueueId,
+        /// The job's name: the oldest of those that it can be done to.
+        name: Box<str>,
+        /// What.
+        does: ByHand,
+    },
+}
+
+/// What a person does to a job.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ByHand {
+    /// `job.remove`, of a job that waits or is delayed.
+    Remove,
+    /// `job.promote`, of a delayed job.
+    Promote,
+    /// `job.retry`, of a failed job.
+    Retry,
 }
 
 /// One `queue.add`.

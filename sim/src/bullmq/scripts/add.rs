@@ -2,9 +2,10 @@
 
 use super::includes::NewJob;
 use super::{Result, Returned, Script, job_id};
+use crate::bullmq::options::Deduplication;
 use crate::clock::Instant;
 use crate::event::{JobState, QueueEvent};
-use crate::redis::Bytes;
+use crate::redis::{Bytes, SetOptions};
 
 /// The arguments of the scripts that add one job.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub struct AddJob {
     pub lifo: bool,
     /// The registration that it is an iteration of.
     pub registration: Option<Bytes>,
+    /// What keeps it from being added while another job holds the id.
+    pub deduplication: Option<Deduplication>,
     /// The instant that it stands for, for its event alone.
     pub tick: Option<Instant>,
 }
@@ -73,20 +76,49 @@ impl Script<'_> {
     }
 
     /// What the three begin with: the counter (burned even by a duplicate), the maximum of events,
-    /// and the one test that a custom id meets: whether a hash of that name exists.
+    /// the one test that a custom id meets, which is whether a hash of that name exists, and then
+    /// the test of the deduplication id.
     fn begin_add(&mut self, args: &AddJob) -> Result<Begun> {
         let counter = self.db.incr(&self.keys.counter)?;
         let max_events = self.get_or_set_max_events()?;
-        let Some(id) = &args.id else {
-            return Ok(Begun::New(Bytes::from_int(counter), max_events));
-        };
-        if self.db.exists(&self.keys.job(id)) {
+        if let Some(id) = &args.id
+            && self.db.exists(&self.keys.job(id))
+        {
             // includes/handleDuplicatedJob, without parents.
             self.xadd(Some(max_events), &[("event", &"duplicated".into()), ("jobId", id)])?;
             self.emit(QueueEvent::Duplicated { job: job_id(id) });
             return Ok(Begun::Duplicate(id.clone()));
         }
-        Ok(Begun::New(id.clone(), max_events))
+        let id = args.id.clone().unwrap_or_else(|| Bytes::from_int(counter));
+        if let Some(deduplication) = &args.deduplication
+            && let Some(holder) = self.deduplicate_job(deduplication, &id, max_events)?
+        {
+            return Ok(Begun::Duplicate(holder));
+        }
+        Ok(Begun::New(id, max_events))
+    }
+
+    /// `includes/deduplicateJob`: the job that holds the id, if another does. That it is still
+    /// there is not asked.
+    fn deduplicate_job(
+        &mut self,
+        deduplication: &Deduplication,
+        job: &Bytes,
+        max_events: i64,
+    ) -> Result<Option<Bytes>> {
+        let id = Bytes::from(deduplication.id.as_str());
+        let key = self.keys.deduplication(&id);
+        let options = SetOptions { px: deduplication.ttl, nx: true, ..SetOptions::default() };
+        if self.db.set(&key, job.clone(), options)? {
+            return Ok(None);
+        }
+        let holder = self.db.get(&key)?.cloned().unwrap_or_default();
+        for (word, field) in [("debounced", "debounceId"), ("deduplicated", "deduplicationId")] {
+            let event = [("event", &word.into()), ("jobId", &holder), (field, &id)];
+            self.xadd(Some(max_events), &event)?;
+        }
+        self.emit(QueueEvent::Deduplicated { job: job_id(&holder), id });
+        Ok(Some(holder))
     }
 }
 
@@ -106,6 +138,7 @@ impl AddJob {
             delay: self.delay,
             priority: self.priority,
             registration: self.registration.as_ref(),
+            deduplication: self.deduplication.as_ref().map(|held| held.id.as_str().into()),
             tick: self.tick,
         }
     }

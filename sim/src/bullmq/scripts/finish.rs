@@ -84,6 +84,7 @@ impl Script<'_> {
             return Ok(self.refuse(&args.id, -3));
         }
         self.trim_events()?;
+        self.remove_deduplication_key_if_needed(&args.id)?;
         let attempts_made = self.db.hincrby(&key, b"atm", 1)?;
         self.keep_or_remove(args)?;
         self.finished_events(args, attempts_made)?;
@@ -220,7 +221,7 @@ impl Script<'_> {
     }
 
     /// One of BullMQ's negative codes, which the client throws as an error.
-    fn refuse(&mut self, id: &Bytes, code: i8) -> Returned {
+    pub(super) fn refuse(&mut self, id: &Bytes, code: i8) -> Returned {
         self.emit(QueueEvent::Refused { job: job_id(id), code });
         Returned::Code(i64::from(code))
     }

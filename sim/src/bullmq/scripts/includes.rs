@@ -3,8 +3,9 @@
 use super::{Result, Script, job_id};
 use crate::bullmq::keys::iteration_id;
 use crate::clock::Instant;
-use crate::event::{Added, JobState, QueueEvent, RegistrationKey};
+use crate::event::{Added, JobList, JobState, QueueEvent, RegistrationKey};
 use crate::redis::{Bytes, Key, Limit, MaxLen, ScoreBound};
+use std::collections::BTreeSet;
 
 /// A delayed job's score is its due millisecond times this, plus its place among equals.
 const DELAY_SCALE: f64 = 4096.0;
@@ -35,12 +36,17 @@ pub(super) struct NewJob<'a> {
     pub(super) delay: i64,
     pub(super) priority: u32,
     pub(super) registration: Option<&'a Bytes>,
+    pub(super) deduplication: Option<Bytes>,
     /// The instant that the job stands for: no part of the hash, only of its event.
     pub(super) tick: Option<Instant>,
 }
 
 fn text(text: &str) -> Bytes {
     Bytes::from(text)
+}
+
+pub(super) fn signed(count: usize) -> i64 {
+    i64::try_from(count).expect("no collection has that many elements")
 }
 
 impl Script<'_> {
@@ -97,6 +103,9 @@ impl Script<'_> {
         ];
         if let Some(key) = job.registration {
             fields.push((text("rjk"), key.clone()));
+        }
+        if let Some(id) = &job.deduplication {
+            fields.push((text("deid"), id.clone()));
         }
         self.db.hset_many(&self.keys.job(job.id), fields)?;
         self.xadd(None, &[("event", &text("added")), ("jobId", job.id), ("name", job.name)])
@@ -207,19 +216,20 @@ impl Script<'_> {
         for id in &due {
             self.db.zrem(&self.keys.delayed, id)?;
         }
-        for id in &due {
-            let key = self.keys.job(id);
-            match self.priority_of(&key)? {
-                0 => self.add_job_in_target_list(target, false, id)?,
-                priority => self.add_job_with_priority(priority, id, target.paused_or_maxed)?,
-            }
-            self.xadd(
-                None,
-                &[("event", &text("waiting")), ("jobId", id), ("prev", &text("delayed"))],
-            )?;
-            self.db.hset(&key, text("delay"), text("0"))?;
-            self.emit(QueueEvent::Promoted { job: job_id(id) });
+        due.iter().try_for_each(|id| self.promote_to(target, id))
+    }
+
+    /// What `promoteDelayedJobs` and `promote` do with a job that has left `delayed`.
+    pub(super) fn promote_to(&mut self, target: Target, id: &Bytes) -> Result<()> {
+        let key = self.keys.job(id);
+        match self.priority_of(&key)? {
+            0 => self.add_job_in_target_list(target, false, id)?,
+            priority => self.add_job_with_priority(priority, id, target.paused_or_maxed)?,
         }
+        let event = [("event", &text("waiting")), ("jobId", id), ("prev", &text("delayed"))];
+        self.xadd(None, &event)?;
+        self.db.hset(&key, text("delay"), text("0"))?;
+        self.emit(QueueEvent::Promoted { job: job_id(id) });
         Ok(())
     }
 
@@ -241,8 +251,8 @@ impl Script<'_> {
         Ok(0)
     }
 
-    /// `includes/removeJobKeys`.
-    pub(super) fn remove_job_keys(&mut self, id: &Bytes) {
+    /// `includes/removeJobKeys`: whether there was a hash.
+    pub(super) fn remove_job_keys(&mut self, id: &Bytes) -> bool {
         let mut existed = false;
         for suffix in ["", ":logs", ":dependencies", ":processed", ":failed"] {
             let gone = self.db.del(&self.keys.below(id, suffix));
@@ -251,6 +261,69 @@ impl Script<'_> {
         if existed {
             self.emit(QueueEvent::Removed { job: job_id(id) });
         }
+        existed
+    }
+
+    /// Says that an entry was taken out.
+    pub(super) fn dropped(&mut self, id: &Bytes, from: JobList) {
+        self.emit(QueueEvent::Dropped { job: job_id(id), from });
+    }
+
+    /// `includes/removeDeduplicationKey`: whoever holds it.
+    pub(super) fn remove_deduplication_key(&mut self, job: &Bytes) -> Result<()> {
+        if let Some(id) = self.db.hget(&self.keys.job(job), b"deid")? {
+            let key = self.keys.deduplication(id);
+            self.db.del(&key);
+        }
+        Ok(())
+    }
+
+    /// `includes/removeDeduplicationKeyIfNeeded`: one that does not expire by itself.
+    pub(super) fn remove_deduplication_key_if_needed(&mut self, job: &Bytes) -> Result<()> {
+        if let Some(id) = self.db.hget(&self.keys.job(job), b"deid")? {
+            let key = self.keys.deduplication(id);
+            if matches!(self.db.pttl(&key), 0 | -1) {
+                self.db.del(&key);
+            }
+        }
+        Ok(())
+    }
+
+    /// `includes/removeJobs`: their hashes and deduplication ids go, their entries are the caller's
+    /// business.
+    fn remove_jobs(&mut self, ids: &[Bytes], from: JobList) -> Result<()> {
+        for id in ids {
+            self.dropped(id, from);
+            self.remove_deduplication_key(id)?;
+            self.remove_job_keys(id);
+        }
+        Ok(())
+    }
+
+    /// `includes/removeListJobs`: removes the jobs at a list's head, `most` at most, all if that is
+    /// 0. Returns how many more there may be.
+    pub(super) fn remove_list_jobs(&mut self, key: &Key, from: JobList, most: i64) -> Result<i64> {
+        let ids: Vec<Bytes> = self.db.lrange(key, 0, most - 1)?.cloned().collect();
+        self.remove_jobs(&ids, from)?;
+        let count = signed(ids.len());
+        self.db.ltrim(key, count, -1)?;
+        Ok(most - count)
+    }
+
+    /// `includes/removeZSetJobs`: as [`Script::remove_list_jobs`], of a set's least scores. Jobs to
+    /// ignore are left where they are.
+    pub(super) fn remove_zset_jobs(
+        &mut self,
+        key: &Key,
+        from: JobList,
+        most: i64,
+        ignore: &BTreeSet<Bytes>,
+    ) -> Result<i64> {
+        let ids = self.db.zrange(key, 0, most - 1)?.map(|(id, _)| id);
+        let ids: Vec<Bytes> = ids.filter(|id| !ignore.contains(*id)).cloned().collect();
+        self.remove_jobs(&ids, from)?;
+        self.db.zrem_many(key, ids.iter().map(Bytes::as_bytes))?;
+        Ok(most - signed(ids.len()))
     }
 
     /// `includes/removeJobsByMaxAge`. `age` is in seconds.
@@ -263,7 +336,9 @@ impl Script<'_> {
         let start = ScoreBound::Incl((timestamp - age * 1000) as f64);
         let old = self.db.zrevrangebyscore(set, start, ScoreBound::NEG_INF, Limit::NONE)?;
         let old: Vec<Bytes> = old.map(|(id, _)| id.clone()).collect();
-        old.iter().for_each(|id| self.remove_job_keys(id));
+        for id in &old {
+            self.remove_job_keys(id);
+        }
         self.db.zremrangebyscore(set, ScoreBound::NEG_INF, start)?;
         Ok(())
     }
@@ -272,7 +347,9 @@ impl Script<'_> {
     pub(super) fn remove_jobs_by_max_count(&mut self, count: i64, set: &Key) -> Result<()> {
         let old: Vec<Bytes> =
             self.db.zrevrange(set, count, -1)?.map(|(id, _)| id.clone()).collect();
-        old.iter().for_each(|id| self.remove_job_keys(id));
+        for id in &old {
+            self.remove_job_keys(id);
+        }
         self.db.zremrangebyrank(set, 0, -(count + 1))?;
         Ok(())
     }
@@ -286,5 +363,14 @@ impl Script<'_> {
             self.remove_job_keys(&id);
         }
         Ok(pending)
+    }
+
+    /// As [`Script::drop_pending`], for a new iteration: its deduplication id goes, too.
+    pub(super) fn replace_pending(&mut self, key: &Bytes, millis: f64) -> Result<()> {
+        let id = iteration_id(key, millis as i64);
+        if self.db.zscore(&self.keys.delayed, &id)?.is_some() {
+            self.remove_deduplication_key(&id)?;
+        }
+        self.drop_pending(key, millis).map(drop)
     }
 }

@@ -10,7 +10,12 @@ mod fetch;
 mod finish;
 mod includes;
 mod repeat;
+mod single;
 mod stalled;
+mod whole;
+
+#[cfg(test)]
+mod tests;
 
 pub use add::AddJob;
 pub use fetch::{FetchOptions, Fetched, MoveToActive};
@@ -18,7 +23,9 @@ pub use finish::{MoveToDelayed, MoveToFinished, Outcome, RetryJob};
 pub use repeat::{
     AddJobScheduler, AddRepeatableJob, RegistrationOptions, RemoveRepeatable, UpdateJobScheduler,
 };
+pub use single::ReprocessJob;
 pub use stalled::{ExtendLocks, MoveStalledJobsToWait, Stalled};
+pub use whole::Obliterate;
 
 use super::keys::Keys;
 use crate::event::{By, JobId, QueueEvent, RegistrationKey};
@@ -56,6 +63,18 @@ pub enum Call {
     MoveStalledJobsToWait(MoveStalledJobsToWait),
     /// `extendLocks-1`.
     ExtendLocks(Box<ExtendLocks>),
+    /// `pause-7`: whether to pause the queue, or to resume it.
+    Pause(bool),
+    /// `drain-5`: whether delayed jobs go, too.
+    Drain(bool),
+    /// `obliterate-2`.
+    Obliterate(Obliterate),
+    /// `removeJob-2`: the job.
+    RemoveJob(Bytes),
+    /// `promote-9`: the job.
+    Promote(Bytes),
+    /// `reprocessJob-8`.
+    ReprocessJob(Box<ReprocessJob>),
 }
 
 /// What a script returned.
@@ -63,7 +82,7 @@ pub enum Call {
 pub enum Returned {
     /// The id of a job, or the key of a registration.
     Id(Bytes),
-    /// Nothing, or a number: 0, or one of BullMQ's negative error codes.
+    /// Nothing, or a number: 0, 1, or one of BullMQ's negative error codes.
     Code(i64),
     /// A job to process, or when to ask again.
     Fetched(Box<Fetched>),
@@ -110,13 +129,19 @@ pub fn run(call: Call, keys: &Keys, db: &mut Db, events: &mut Vec<QueueEvent>) -
         Call::RetryJob(args) => script.retry_job(&args),
         Call::MoveStalledJobsToWait(args) => script.move_stalled_jobs_to_wait(&args),
         Call::ExtendLocks(args) => script.extend_locks(&args),
+        Call::Pause(pause) => script.pause(pause),
+        Call::Drain(delayed) => script.drain(delayed),
+        Call::Obliterate(args) => script.obliterate(&args),
+        Call::RemoveJob(id) => script.remove_job(&id),
+        Call::Promote(id) => script.promote(&id),
+        Call::ReprocessJob(args) => script.reprocess_job(&args),
     };
     returned.unwrap_or_else(Returned::Failed)
 }
 
 impl Call {
     /// The names of all scripts, in the order of [`Call::index`].
-    pub const NAMES: [&'static str; 14] = [
+    pub const NAMES: [&'static str; 20] = [
         "addStandardJob",
         "addDelayedJob",
         "addPrioritizedJob",
@@ -131,6 +156,12 @@ impl Call {
         "retryJob",
         "moveStalledJobsToWait",
         "extendLocks",
+        "pause",
+        "drain",
+        "obliterate",
+        "removeJob",
+        "promote",
+        "reprocessJob",
     ];
 
     /// Which script this is: an index into [`Call::NAMES`].
@@ -150,6 +181,12 @@ impl Call {
             Call::RetryJob(_) => 11,
             Call::MoveStalledJobsToWait(_) => 12,
             Call::ExtendLocks(_) => 13,
+            Call::Pause(_) => 14,
+            Call::Drain(_) => 15,
+            Call::Obliterate(_) => 16,
+            Call::RemoveJob(_) => 17,
+            Call::Promote(_) => 18,
+            Call::ReprocessJob(_) => 19,
         }
     }
 }

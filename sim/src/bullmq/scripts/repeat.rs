@@ -55,6 +55,8 @@ pub struct AddJobScheduler {
     pub delay: i64,
     /// 0 is none.
     pub priority: u32,
+    /// The deduplication id that the iteration's end gives back. It is not taken.
+    pub deduplication: Option<Bytes>,
 }
 
 /// The arguments of `updateJobScheduler-7`: the next iteration, made by the running one.
@@ -74,6 +76,8 @@ pub struct UpdateJobScheduler {
     pub delay: i64,
     /// 0 is none.
     pub priority: u32,
+    /// The deduplication id that the iteration's end gives back. It is not taken.
+    pub deduplication: Option<Bytes>,
     /// The running iteration.
     pub producer: Bytes,
 }
@@ -96,7 +100,7 @@ impl Script<'_> {
         if let Some(previous) = self.db.zscore(&self.keys.repeat, &args.key)? {
             let next = self.keys.job(&iteration_id(&args.key, args.next_millis));
             if !self.db.exists(&next) {
-                self.drop_pending(&args.key, previous)?;
+                self.replace_pending(&args.key, previous)?;
             }
         }
         let key = match self.db.zscore(&self.keys.repeat, &args.legacy_key)? {
@@ -113,7 +117,7 @@ impl Script<'_> {
         if let Some(previous) = self.db.zscore(&self.keys.repeat, &args.id)? {
             let pending = iteration_id(&args.id, previous as i64);
             if pending == next || !self.db.exists(&self.keys.job(&next)) {
-                self.drop_pending(&args.id, previous)?;
+                self.replace_pending(&args.id, previous)?;
             }
         }
         let mut template = Vec::new();
@@ -135,6 +139,7 @@ impl Script<'_> {
             delay: args.delay,
             priority: args.priority,
             registration: Some(&args.id),
+            deduplication: args.deduplication.clone(),
             tick: Some(Instant::from_ms(args.next_millis)),
         };
         self.add_delayed(&job, max_events)?;
@@ -170,6 +175,7 @@ impl Script<'_> {
             delay: args.delay,
             priority: args.priority,
             registration: Some(&args.id),
+            deduplication: args.deduplication.clone(),
             tick: Some(Instant::from_ms(args.next_millis)),
         };
         self.add_delayed(&job, max_events)?;

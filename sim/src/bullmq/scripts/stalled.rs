@@ -92,6 +92,7 @@ impl Script<'_> {
         let key = self.keys.job(id);
         let options = self.db.hget(&key, b"opts")?.cloned().unwrap_or_default();
         self.db.zadd(&self.keys.failed, id.clone(), timestamp as f64)?;
+        self.remove_deduplication_key_if_needed(id)?;
         let reason = Bytes::from(STALLED_TOO_OFTEN);
         let at = Bytes::from_int(timestamp);
         let fields = [("failedReason".into(), reason.clone()), ("finishedOn".into(), at)];

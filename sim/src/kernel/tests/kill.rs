@@ -306,3 +306,18 @@ fn the_next_life_has_nothing_of_the_one_before() {
     assert_eq!(world.log.words(), ["second"]);
     assert!(world.kernel.alive(second) && !world.kernel.alive(first));
 }
+
+/// Whoever starts processes again does so at the instant of the end, not when the next thing is due.
+#[test]
+fn an_end_is_said_before_time_goes_on() {
+    let mut world = World::plain();
+    let proc = world.boot(|ctx, _| async move { ctx.sleep(ms(50)).await });
+    world.kernel.plan(Instant::from_ms(10), 1);
+    world.kernel.plan(Instant::from_ms(90), 2);
+    let World { kernel, server, .. } = &mut world;
+    assert_eq!(kernel.step(server, Instant::MAX), Step::Plan(1));
+    kernel.kill(proc);
+    assert_eq!(kernel.step(server, Instant::MAX), Step::Went);
+    assert_eq!((kernel.take_ended(), kernel.now().ms()), (vec![(proc, End::Killed)], 10));
+    assert_eq!(kernel.step(server, Instant::MAX), Step::Plan(2));
+}

@@ -102,6 +102,9 @@ impl<'s> Lint<'s, '_> {
                 Action::RemoveJobScheduler { queue, id } => {
                     *queue == other.queue && Some(Identity::Scheduler(id)) == other_identity
                 }
+                Action::RemoveAllRepeatables(queue) | Action::Obliterate { queue, .. } => {
+                    *queue == other.queue
+                }
                 _ => false,
             }
         })

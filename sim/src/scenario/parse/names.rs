@@ -130,6 +130,7 @@ pub(super) const ALIASES: &[Alias] = &[
     alias(BULLMQ, "removeRepeatable", "remove_repeatable"),
     alias(BULLMQ, "addBulk", "add_bulk"),
     alias(BULLMQ, "removeAllRepeatables", "remove_all_repeatables"),
+    alias(BULLMQ, "removeRepeatableByKey", "remove_repeatable"),
     alias(BULLMQ, "startDate", "start_date"),
     alias(BULLMQ, "endDate", "end_date"),
     alias(BULLMQ, "queueName", "queue"),

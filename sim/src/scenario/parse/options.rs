@@ -5,7 +5,9 @@
 use toml::de::DeValue;
 
 use super::super::diagnostic::{Diagnostic, Span as TextSpan, code};
-use super::super::{Add, Backoff, JobOptions, Keep, Queue, Repeat, RepeatWhen, Template};
+use super::super::{
+    Add, Backoff, Deduplication, JobOptions, Keep, Queue, Repeat, RepeatWhen, Template,
+};
 use super::context::Context;
 use super::names::{Kind, shown};
 use super::read::Grain;
@@ -82,6 +84,8 @@ pub(super) fn options<'t>(
     let remove_on_complete = maybe(cx, table, "remove_on_complete", keep);
     let remove_on_fail = maybe(cx, table, "remove_on_fail", keep);
     let lifo = maybe(cx, table, "lifo", |cx, node| cx.boolean(node));
+    let deduplication =
+        maybe(cx, table, "deduplication", |cx, node| deduplication(cx, node, ticked));
     Some(JobOptions {
         job_id: job_id?,
         delay: delay?,
@@ -91,7 +95,19 @@ pub(super) fn options<'t>(
         remove_on_complete: remove_on_complete?,
         remove_on_fail: remove_on_fail?,
         lifo: lifo?,
+        deduplication: deduplication?,
     })
+}
+
+fn deduplication<'t>(
+    cx: &mut Context<'t>,
+    node: Node<'t>,
+    ticked: Ticked<'t>,
+) -> Option<Deduplication> {
+    let table = Table::open(cx, node, &shape::DEDUPLICATION)?;
+    let id = table.get("id").and_then(|node| row_name(cx, node, ticked));
+    let ttl = maybe(cx, &table, "ttl", |cx, node| cx.span(node, Grain::PositiveMillis));
+    Some(Deduplication { id: id?, ttl: ttl? })
 }
 
 fn backoff<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Backoff> {
@@ -269,22 +285,27 @@ pub(super) fn repeat<'t>(
 
 /// An `add`, of a release or of a job.
 pub(super) fn add<'t>(cx: &mut Context<'t>, table: &Table<'t>, in_timer: bool) -> Option<Add> {
-    let ticked = work(table, "add", in_timer);
-    let name = table.get("add").and_then(|node| cx.name(node, false));
-    let queue = queue_of(cx, table);
-    let options = options(cx, table, ticked);
-    let repeat = maybe(cx, table, "repeat", |cx, node| repeat(cx, node, &shape::REPEAT));
-    Some(Add { name: name?.into(), queue: queue?, options: options?, repeat: repeat? })
+    add_to(cx, table, table, in_timer)
 }
 
-/// Whose window an id means that stands beside a job's name.
-pub(super) fn work<'t>(table: &Table<'t>, name: &str, in_timer: bool) -> Ticked<'t> {
-    if in_timer {
-        return Ticked::Timer;
-    }
-    let text = |key| match table.get(key)?.value {
+/// An `add` whose queue stands in a table around it.
+pub(super) fn add_to<'t>(
+    cx: &mut Context<'t>,
+    table: &Table<'t>,
+    around: &Table<'t>,
+    in_timer: bool,
+) -> Option<Add> {
+    let text = |table: &Table<'t>, key| match table.get(key)?.value {
         DeValue::String(text) => Some(&**text),
         _ => None,
     };
-    Ticked::Work(text("queue"), text(name))
+    let ticked = match in_timer {
+        true => Ticked::Timer,
+        false => Ticked::Work(text(around, "queue"), text(table, "add")),
+    };
+    let name = table.get("add").and_then(|node| cx.name(node, false));
+    let queue = queue_of(cx, around);
+    let options = options(cx, table, ticked);
+    let repeat = maybe(cx, table, "repeat", |cx, node| repeat(cx, node, &shape::REPEAT));
+    Some(Add { name: name?.into(), queue: queue?, options: options?, repeat: repeat? })
 }

@@ -7,7 +7,7 @@ use toml::de::DeValue;
 
 use super::super::diagnostic::{Diagnostic, code};
 use super::super::{
-    Change, Happens, Kills, Mishap, PlannedEvent, Quota, Release, Restart, Rollout, Service,
+    Change, Happens, Kills, Mishap, PlannedEvent, Quota, Release, Restart, Rollout, Service, Step,
 };
 use super::context::Context;
 use super::names::{Kind, shown};
@@ -19,6 +19,7 @@ use super::table::{Known, Node, Table, list};
 use crate::civil::Zone;
 use crate::clock::Span;
 use crate::event::{ReleaseId, ServiceId};
+use std::sync::Arc;
 
 /// The most replicas of a service.
 pub(super) const REPLICAS_MAX: u32 = 1000;
@@ -155,20 +156,22 @@ pub(super) fn event<'t>(
         cx.fail(Diagnostic::error(code::OUTSIDE, node.span, message))
     });
     let what = table.exactly_one(cx, "an event", &WHAT)?;
-    if let Some(key) = table.known("rollout").filter(|_| what.key != "deploy") {
-        let message = format!("a `{}` event has no `rollout`: nothing is rolled out", what.key);
+    let of_job = matches!(what.key, "remove" | "promote" | "retry");
+    let of_service = !of_job && !matches!(what.key, "redis" | "edit");
+    let belongs = [("rollout", what.key == "deploy"), ("service", of_service), ("queue", of_job)];
+    for key in belongs.iter().filter(|(_, does)| !does).filter_map(|(key, _)| table.known(key)) {
+        let message = format!("a `{}` event has no `{}`", what.key, key.key);
         cx.push(Diagnostic::error(code::MISPLACED_KEY, key.at, message));
     }
     let happens = match what.key {
-        "redis" | "edit" => {
-            if let Some(key) = table.known("service") {
-                let message = format!("a `{}` event is no service's", what.key);
-                cx.push(Diagnostic::error(code::MISPLACED_KEY, key.at, message));
-            }
-            match what.key {
-                "redis" => mishap(cx, what.node, number).map(Happens::InRedis),
-                _ => by_hand(cx, what.node, number).map(Happens::ByHand),
-            }
+        "redis" => mishap(cx, what.node, number).map(Happens::InRedis),
+        "edit" => {
+            let steps = step::steps(cx, what.node, &format!("event {number}"), true);
+            by_hand(cx, steps?, number).map(Happens::ByHand)
+        }
+        "remove" | "promote" | "retry" => {
+            let steps = step::on_a_job(cx, &table, what);
+            by_hand(cx, steps?, number).map(Happens::ByHand)
         }
         _ => {
             let service = service_of(cx, &table, "an event");
@@ -179,7 +182,10 @@ pub(super) fn event<'t>(
     Some(PlannedEvent { at: at?, happens: happens? })
 }
 
-const WHAT: [&str; 8] = ["deploy", "scale", "kill", "restart", "pause", "clock", "redis", "edit"];
+const WHAT: [&str; 11] = [
+    "deploy", "scale", "kill", "restart", "pause", "clock", "redis", "edit", "remove", "promote",
+    "retry",
+];
 
 fn change<'t>(
     cx: &mut Context<'t>,
@@ -220,12 +226,11 @@ fn mishap<'t>(cx: &mut Context<'t>, node: Node<'t>, number: usize) -> Option<Mis
 }
 
 /// The steps that a person runs: a release of their own.
-fn by_hand<'t>(cx: &mut Context<'t>, node: Node<'t>, number: usize) -> Option<ReleaseId> {
-    let name = format!("event {number}");
-    let steps = step::steps(cx, node, &name, true)?;
+fn by_hand<'t>(cx: &mut Context<'t>, steps: Arc<[Step]>, number: usize) -> Option<ReleaseId> {
     let release = cx.names.count(Kind::Release) + cx.by_hand.len();
     let library = super::super::Version::V5_34_10;
-    cx.by_hand.push(Release { name: name.into(), library, steps, by_hand: true });
+    let name = format!("event {number}").into();
+    cx.by_hand.push(Release { name, library, steps, by_hand: true });
     u16::try_from(release).ok().map(ReleaseId)
 }
 

@@ -25,26 +25,22 @@ impl Shape {
 }
 
 /// Options of a job that stand beside its name.
-const OPTIONS: &[&str] =
-    &["delay", "priority", "attempts", "backoff", "remove_on_complete", "remove_on_fail", "lifo"];
+const OPTIONS: &[&str] = &[
+    "delay",
+    "priority",
+    "attempts",
+    "backoff",
+    "remove_on_complete",
+    "remove_on_fail",
+    "lifo",
+    "deduplication",
+];
 
 /// What every step may carry.
 const CARRIED: &[&str] = &["await", "on_error", "when", "once_per", "as"];
 
 /// What a step that goes on until the process ends may carry.
 const LASTING: &[&str] = &["on_error", "when", "once_per", "as"];
-
-const LATER_OPTIONS: &[&str] = &["deduplication"];
-
-const LATER_STEPS: &[&str] = &[
-    "add_bulk",
-    "remove_all_repeatables",
-    "pause",
-    "resume",
-    "drain",
-    "obliterate",
-    "deduplication",
-];
 
 pub(super) static TOP: Shape = Shape {
     noun: "the top of the file",
@@ -77,18 +73,21 @@ pub(super) static QUEUE: Shape = Shape {
     later: &[],
 };
 
-pub(super) static DEFAULTS: Shape = Shape {
-    noun: "`default_job_options`",
-    required: &[],
-    optional: &[OPTIONS],
-    later: LATER_OPTIONS,
-};
+pub(super) static DEFAULTS: Shape =
+    Shape { noun: "`default_job_options`", required: &[], optional: &[OPTIONS], later: &[] };
 
 pub(super) static BACKOFF: Shape =
     Shape { noun: "a `backoff`", required: &["type", "delay"], optional: &[], later: &[] };
 
 pub(super) static KEEP: Shape =
     Shape { noun: "what is kept", required: &[], optional: &[&["age", "count"]], later: &[] };
+
+pub(super) static DEDUPLICATION: Shape = Shape {
+    noun: "a `deduplication`",
+    required: &["id"],
+    optional: &[&["ttl"]],
+    later: &["extend", "replace", "keep_last_if_active"],
+};
 
 pub(super) static REPEAT: Shape = Shape {
     noun: "the `repeat` of an `add` step",
@@ -108,21 +107,21 @@ pub(super) static JOB: Shape =
     Shape { noun: "a job", required: &[], optional: &[&["queue", "steps", "outcome"]], later: &[] };
 
 pub(super) static JOB_STEPS: [Shape; 6] = [
-    Shape { noun: "a `query` step", required: &["query"], optional: &[], later: LATER_STEPS },
-    Shape { noun: "a `write` step", required: &["write"], optional: &[], later: LATER_STEPS },
-    Shape { noun: "a job's `sleep` step", required: &["sleep"], optional: &[], later: LATER_STEPS },
-    Shape { noun: "a `block` step", required: &["block"], optional: &[], later: LATER_STEPS },
+    Shape { noun: "a `query` step", required: &["query"], optional: &[], later: &[] },
+    Shape { noun: "a `write` step", required: &["write"], optional: &[], later: &[] },
+    Shape { noun: "a job's `sleep` step", required: &["sleep"], optional: &[], later: &[] },
+    Shape { noun: "a `block` step", required: &["block"], optional: &[], later: &[] },
     Shape {
         noun: "a job's `add` step",
         required: &["add", "queue"],
         optional: &[&["job_id", "repeat"], OPTIONS],
-        later: LATER_STEPS,
+        later: &[],
     },
     Shape {
         noun: "a job's `database` step",
         required: &["database"],
         optional: &[&["else"]],
-        later: LATER_STEPS,
+        later: &[],
     },
 ];
 
@@ -160,6 +159,14 @@ pub(super) static STATEMENTS: [Shape; 5] = [
     },
 ];
 
+/// One job of an `add_bulk`.
+pub(super) static BULK: Shape = Shape {
+    noun: "a job of an `add_bulk`",
+    required: &["add"],
+    optional: &[&["job_id"], OPTIONS],
+    later: &[],
+};
+
 pub(super) static WHEN: Shape = Shape {
     noun: "a `when`",
     required: &[],
@@ -184,30 +191,30 @@ pub(super) static RELEASE: Shape = Shape {
     later: &["exec", "extends"],
 };
 
-pub(super) static STEPS: [Shape; 10] = [
+pub(super) static STEPS: [Shape; 19] = [
     Shape {
         noun: "an `add` step",
         required: &["add", "queue"],
         optional: &[&["job_id", "repeat"], OPTIONS, CARRIED],
-        later: LATER_STEPS,
+        later: &[],
     },
     Shape {
         noun: "an `upsert_job_scheduler` step",
         required: &["upsert_job_scheduler", "queue", "repeat"],
         optional: &[&["name"], OPTIONS, CARRIED],
-        later: LATER_STEPS,
+        later: &[],
     },
     Shape {
         noun: "a `remove_repeatable` step",
         required: &["remove_repeatable", "queue", "repeat"],
         optional: &[&["job_id"], CARRIED],
-        later: LATER_STEPS,
+        later: &[],
     },
     Shape {
         noun: "a `remove_job_scheduler` step",
         required: &["remove_job_scheduler", "queue"],
         optional: &[CARRIED],
-        later: LATER_STEPS,
+        later: &[],
     },
     Shape {
         noun: "a `worker` step",
@@ -217,38 +224,67 @@ pub(super) static STEPS: [Shape; 10] = [
             &["drain_delay"],
             LASTING,
         ],
-        later: LATER_STEPS,
+        later: &[],
     },
     Shape {
         noun: "a `timer` step",
         required: &["timer", "steps"],
         optional: &[&["tz"], LASTING],
-        later: LATER_STEPS,
+        later: &[],
+    },
+    Shape { noun: "a `database` step", required: &["database"], optional: &[CARRIED], later: &[] },
+    Shape { noun: "a `parallel` step", required: &["parallel"], optional: &[CARRIED], later: &[] },
+    Shape {
+        noun: "an `add_bulk` step",
+        required: &["add_bulk", "queue"],
+        optional: &[CARRIED],
+        later: &[],
     },
     Shape {
-        noun: "a `database` step",
-        required: &["database"],
+        noun: "a `remove_all_repeatables` step",
+        required: &["remove_all_repeatables"],
         optional: &[CARRIED],
-        later: LATER_STEPS,
+        later: &[],
+    },
+    Shape { noun: "a `pause` step", required: &["pause"], optional: &[CARRIED], later: &[] },
+    Shape { noun: "a `resume` step", required: &["resume"], optional: &[CARRIED], later: &[] },
+    Shape {
+        noun: "a `drain` step",
+        required: &["drain"],
+        optional: &[&["delayed"], CARRIED],
+        later: &[],
     },
     Shape {
-        noun: "a `parallel` step",
-        required: &["parallel"],
+        noun: "an `obliterate` step",
+        required: &["obliterate"],
+        optional: &[&["force"], CARRIED],
+        later: &[],
+    },
+    Shape {
+        noun: "a `remove_job` step",
+        required: &["remove_job", "queue"],
         optional: &[CARRIED],
-        later: LATER_STEPS,
+        later: &[],
+    },
+    Shape {
+        noun: "a `promote_job` step",
+        required: &["promote_job", "queue"],
+        optional: &[CARRIED],
+        later: &[],
+    },
+    Shape {
+        noun: "a `retry_job` step",
+        required: &["retry_job", "queue"],
+        optional: &[CARRIED],
+        later: &[],
     },
     Shape {
         noun: "a step that opens a queue",
         required: &["queue"],
         optional: &[CARRIED],
-        later: LATER_STEPS,
+        later: &[],
     },
-    Shape {
-        noun: "a `sleep` step",
-        required: &["sleep"],
-        optional: &[CARRIED],
-        later: LATER_STEPS,
-    },
+    Shape { noun: "a `sleep` step", required: &["sleep"], optional: &[CARRIED], later: &[] },
 ];
 
 pub(super) static LIMITER: Shape = Shape {
@@ -283,9 +319,9 @@ pub(super) static EVENT: Shape = Shape {
     required: &["at"],
     optional: &[
         &["service", "deploy", "rollout", "scale", "kill", "restart", "pause", "clock"],
-        &["redis", "edit"],
+        &["redis", "edit", "remove", "promote", "retry", "queue"],
     ],
-    later: &["remove", "promote", "retry", "network"],
+    later: &["network"],
 };
 
 pub(super) static REDIS: Shape = Shape {
@@ -359,6 +395,7 @@ pub(super) fn all() -> impl Iterator<Item = &'static Shape> {
         &DEFAULTS,
         &BACKOFF,
         &KEEP,
+        &DEDUPLICATION,
         &REPEAT,
         &SCHEDULER_REPEAT,
         &WRITE,
@@ -367,6 +404,7 @@ pub(super) fn all() -> impl Iterator<Item = &'static Shape> {
         &ROLLOUT,
         &KILL,
         &NETWORK,
+        &BULK,
         &WHEN,
         &OUTCOME,
         &REDIS,

@@ -6,12 +6,14 @@ use toml::de::DeValue;
 
 use super::super::diagnostic::{Diagnostic, Span as TextSpan, code};
 use super::super::{
-    Action, Condition, DatabaseAction, DatabaseStep, Limiter, LockKind, OnError, Step, Worker,
+    Action, Add, ByHand, Condition, DatabaseAction, DatabaseStep, Limiter, LockKind, OnError, Step,
+    Worker,
 };
 use super::context::Context;
 use super::names::{Kind, nearest, shown};
-use super::options::{Ticked, add, maybe, options, plain_id, queue_of, repeat, row_name};
+use super::options::{Ticked, add, add_to, maybe, options, plain_id, queue_of, repeat, row_name};
 use super::read::Grain;
+use super::service::the_only;
 use super::shape;
 use super::table::{Known, Node, Table, entries, list};
 use crate::clock::Span;
@@ -24,7 +26,7 @@ const STEPS_MAX: u16 = 10_000;
 /// How long a statement on locks or rows takes if the file does not say.
 const STATEMENT: (Span, Span) = (Span::from_nanos(1_000_000), Span::from_nanos(5_000_000));
 
-const ACTIONS: [&str; 9] = [
+const ACTIONS: [&str; 18] = [
     "add",
     "upsert_job_scheduler",
     "remove_repeatable",
@@ -34,6 +36,22 @@ const ACTIONS: [&str; 9] = [
     "sleep",
     "database",
     "parallel",
+    "add_bulk",
+    "remove_all_repeatables",
+    "pause",
+    "resume",
+    "drain",
+    "obliterate",
+    "remove_job",
+    "promote_job",
+    "retry_job",
+];
+
+/// The steps that people do to one job, in a dashboard.
+const BY_HAND: [(&str, ByHand); 3] = [
+    ("remove_job", ByHand::Remove),
+    ("promote_job", ByHand::Promote),
+    ("retry_job", ByHand::Retry),
 ];
 
 const RESULTS: [(&str, StepResult); 3] =
@@ -211,7 +229,13 @@ impl<'t> Steps<'t, '_> {
             "parallel" => {
                 self.list(cx, action.node, List { prefix: &prefix, in_timer }).map(Action::Parallel)
             }
-            _ => cx.range(action.node, word()).map(Action::Sleep),
+            "sleep" => cx.range(action.node, word()).map(Action::Sleep),
+            "add_bulk" => {
+                let queue = queue_of(cx, table);
+                let jobs = bulk(cx, action.node, table, in_timer);
+                Some(Action::AddBulk(queue?, jobs?))
+            }
+            _ => whole_queue(cx, table, action),
         }
     }
 
@@ -263,6 +287,73 @@ impl<'t> Steps<'t, '_> {
             None => problem.help("a step gets a name with `as`, before it is asked for"),
         })
     }
+}
+
+/// A step that does something to a whole queue, or to one job of it.
+fn whole_queue<'t>(cx: &mut Context<'t>, table: &Table<'t>, action: Known<'t>) -> Option<Action> {
+    if let Some((_, does)) = BY_HAND.iter().find(|(key, _)| *key == action.key) {
+        let name = cx.name(action.node, false);
+        let queue = queue_of(cx, table);
+        return Some(Action::Job { queue: queue?, name: name?.into(), does: *does });
+    }
+    let queue = cx.resolve(Kind::Queue, action.node);
+    let delayed = maybe(cx, table, "delayed", |cx, node| cx.boolean(node));
+    let force = maybe(cx, table, "force", |cx, node| cx.boolean(node));
+    let queue = QueueId(u16::try_from(queue?).ok()?);
+    Some(match action.key {
+        "remove_all_repeatables" => Action::RemoveAllRepeatables(queue),
+        "pause" => Action::Pause(queue),
+        "resume" => Action::Resume(queue),
+        "drain" => Action::Drain { queue, delayed: delayed?.unwrap_or(false) },
+        _ => Action::Obliterate { queue, force: force?.unwrap_or(false) },
+    })
+}
+
+/// The one step of an event that does something to a job: `promote = "usage"`.
+pub(super) fn on_a_job<'t>(
+    cx: &mut Context<'t>,
+    table: &Table<'t>,
+    what: Known<'t>,
+) -> Option<Arc<[Step]>> {
+    let does = match what.key {
+        "remove" => ByHand::Remove,
+        "promote" => ByHand::Promote,
+        _ => ByHand::Retry,
+    };
+    let name = cx.name(what.node, false);
+    let queue = match table.get("queue") {
+        Some(_) => queue_of(cx, table),
+        None => the_only(cx, table, Kind::Queue, "an event on a job")
+            .and_then(|number| u16::try_from(number).ok().map(QueueId)),
+    };
+    Some(Arc::from([Step {
+        number: 0,
+        place: "1".into(),
+        name: None,
+        action: Action::Job { queue: queue?, name: name?.into(), does },
+        awaited: true,
+        on_error: OnError::Ignore,
+        when: Vec::new(),
+        once: false,
+    }]))
+}
+
+/// The jobs of an `add_bulk`, all of the step's queue.
+fn bulk<'t>(
+    cx: &mut Context<'t>,
+    node: Node<'t>,
+    step: &Table<'t>,
+    in_timer: bool,
+) -> Option<Vec<Add>> {
+    let help = "as in `add_bulk = [ { add = \"usage\" } ], queue = \"work\"`";
+    let nodes = list(cx, node, "a job of an `add_bulk`", Some(help));
+    let mut jobs = Vec::new();
+    for node in nodes {
+        let add = Table::open(cx, node, &shape::BULK)
+            .and_then(|table| add_to(cx, &table, step, in_timer));
+        jobs.push(add);
+    }
+    jobs.into_iter().collect()
 }
 
 /// A table of environment variables.

@@ -1,8 +1,9 @@
 //! The lines of steps, of jobs and of the options that they give.
 
 use super::super::{
-    Action, Add, Backoff, Condition, DatabaseAction, DatabaseStep, Job, JobOptions, JobStep, Keep,
-    LockKind, OnError, Otherwise, Outcome, Repeat, RepeatWhen, Step, Template, Worker,
+    Action, Add, Backoff, ByHand, Condition, DatabaseAction, DatabaseStep, Job, JobOptions,
+    JobStep, Keep, LockKind, OnError, Otherwise, Outcome, Repeat, RepeatWhen, Step, Template,
+    Worker,
 };
 use super::{Printer, Whose, length, quoted, range, span};
 use crate::event::StepResult;
@@ -61,10 +62,23 @@ impl<'s> Printer<'s> {
         }
     }
 
+    /// What a person does: one thing to one job, or a list of steps.
+    pub(super) fn by_hand(&mut self, steps: &'s [Step]) {
+        if let [Step { action: Action::Job { queue, name, does }, on_error, .. }] = steps
+            && *on_error == OnError::Ignore
+        {
+            self.say(&[does_of(*does).1], quoted(name));
+            self.say_or(Whose::Bootrace, &["queue"], self.queue_name(*queue));
+        } else {
+            self.steps("edit", steps);
+        }
+    }
+
     fn step(&mut self, step: &'s Step) {
         match &step.action {
             Action::Timer { pattern, .. } => self.say(&["timer"], quoted(pattern.pattern())),
             Action::Parallel(_) => {}
+            Action::AddBulk(queue, _) => self.say(&["queue"], self.queue_name(*queue)),
             action => self.action(action),
         }
         if let Action::Timer { zone: Some(zone), .. } = &step.action {
@@ -74,6 +88,7 @@ impl<'s> Printer<'s> {
         match &step.action {
             Action::Timer { steps, .. } => self.steps("steps", steps),
             Action::Parallel(steps) => self.steps("parallel", steps),
+            Action::AddBulk(_, jobs) => self.bulk(jobs),
             _ => {}
         }
     }
@@ -101,11 +116,40 @@ impl<'s> Printer<'s> {
                 self.say(&["queue"], self.queue_name(*queue));
             }
             Action::Worker(worker) => self.worker(worker),
+            Action::RemoveAllRepeatables(queue) => {
+                self.say(&["remove_all_repeatables"], self.queue_name(*queue));
+            }
+            Action::Pause(queue) => self.say(&["pause"], self.queue_name(*queue)),
+            Action::Resume(queue) => self.say(&["resume"], self.queue_name(*queue)),
+            Action::Drain { queue, delayed } => {
+                self.say(&["drain"], self.queue_name(*queue));
+                self.say_or(Whose::BullMq, &["delayed"], delayed.to_string());
+            }
+            Action::Obliterate { queue, force } => {
+                self.say(&["obliterate"], self.queue_name(*queue));
+                self.say_or(Whose::BullMq, &["force"], force.to_string());
+            }
+            Action::Job { queue, name, does } => {
+                self.say(&[does_of(*does).0], quoted(name));
+                self.say(&["queue"], self.queue_name(*queue));
+            }
             Action::Sleep(takes) => self.say(&["sleep"], range(takes)),
             Action::Open(queue) => self.say(&["queue"], self.queue_name(*queue)),
             Action::Database(step) => self.statement(step),
             // Their lists stand behind what the step carries.
-            Action::Timer { .. } | Action::Parallel(_) => {}
+            Action::Timer { .. } | Action::Parallel(_) | Action::AddBulk(..) => {}
+        }
+    }
+
+    fn bulk(&mut self, jobs: &'s [Add]) {
+        if jobs.is_empty() {
+            self.say(&["add_bulk"], "[]");
+        }
+        for (number, job) in jobs.iter().enumerate() {
+            self.element("add_bulk", number, |printer| {
+                printer.say(&["add"], quoted(&job.name));
+                printer.options(&[], &job.options);
+            });
         }
     }
 
@@ -225,6 +269,7 @@ impl<'s> Printer<'s> {
             remove_on_complete,
             remove_on_fail,
             lifo,
+            deduplication,
         } = options;
         let mut given = |key: &[&str], text: Option<String>| {
             text.into_iter().for_each(|text| self.say(&[above, key].concat(), text));
@@ -244,6 +289,10 @@ impl<'s> Printer<'s> {
         given(&["remove_on_complete"], remove_on_complete.as_ref().map(keep));
         given(&["remove_on_fail"], remove_on_fail.as_ref().map(keep));
         given(&["lifo"], lifo.map(|lifo| lifo.to_string()));
+        if let Some(deduplication) = deduplication {
+            given(&["deduplication", "id"], Some(template(&deduplication.id)));
+            given(&["deduplication", "ttl"], deduplication.ttl.map(span));
+        }
     }
 
     /// What BullMQ does where a queue's defaults do not say it. To say it would store it with
@@ -260,6 +309,15 @@ impl<'s> Printer<'s> {
         for (key, text, _) in untold.into_iter().filter(|(_, _, untold)| *untold) {
             self.tell(Whose::BullMq, &[above, &[key]].concat(), text);
         }
+    }
+}
+
+/// What a person does to a job: the key of the step, and that of the event.
+fn does_of(does: ByHand) -> (&'static str, &'static str) {
+    match does {
+        ByHand::Remove => ("remove_job", "remove"),
+        ByHand::Promote => ("promote_job", "promote"),
+        ByHand::Retry => ("retry_job", "retry"),
     }
 }
 

@@ -1,0 +1,139 @@
+//! `pause-7`, `drain-5`, `obliterate-2` of BullMQ 5.34.10: what is done to a whole queue.
+
+use super::includes::signed;
+use super::{Result, Returned, Script, registration_key};
+use crate::bullmq::keys::iteration_id;
+use crate::event::{JobList, QueueEvent};
+use crate::redis::{Bytes, Key};
+use std::collections::BTreeSet;
+
+/// The arguments of `obliterate-2`.
+#[derive(Debug)]
+pub struct Obliterate {
+    /// How many jobs and registrations one call removes at most.
+    pub count: i64,
+    /// Whether active jobs are removed, too.
+    pub force: bool,
+}
+
+impl Script<'_> {
+    /// `pause-7`: pauses the queue, or resumes it. While it is paused its jobs are in `paused`.
+    pub(super) fn pause(&mut self, pause: bool) -> Result<Returned> {
+        let keys = self.keys;
+        let (from, to) =
+            if pause { (&keys.wait, &keys.paused) } else { (&keys.paused, &keys.wait) };
+        let has_jobs = self.db.exists(from);
+        if has_jobs {
+            self.rename_list(from, to)?;
+        }
+        let word = if pause {
+            self.db.hset(&keys.meta, "paused".into(), "1".into())?;
+            self.db.del(&keys.marker);
+            self.emit(QueueEvent::Paused);
+            "paused"
+        } else {
+            self.db.hdel(&keys.meta, b"paused")?;
+            if has_jobs || self.db.zcard(&keys.prioritized)? > 0 {
+                self.add_base_marker_if_needed(false)?;
+            } else {
+                self.add_delay_marker_if_needed()?;
+            }
+            self.emit(QueueEvent::Resumed);
+            "resumed"
+        };
+        self.xadd(None, &[("event", &word.into())])?;
+        Ok(Returned::Code(0))
+    }
+
+    /// RENAME: what was at `to` is lost.
+    fn rename_list(&mut self, from: &Key, to: &Key) -> Result<()> {
+        let lost: Vec<Bytes> = self.db.lrange(to, 0, -1)?.cloned().collect();
+        for id in &lost {
+            self.dropped(id, JobList::Wait);
+        }
+        self.db.rename(from, to)
+    }
+
+    /// `drain-5`: removes what waits, and with `delayed` what is not due yet, but for the current
+    /// iteration of each registration.
+    pub(super) fn drain(&mut self, delayed: bool) -> Result<Returned> {
+        let keys = self.keys;
+        self.remove_list_jobs(&keys.wait, JobList::Wait, 0)?;
+        self.remove_list_jobs(&keys.paused, JobList::Wait, 0)?;
+        if delayed {
+            let registrations = self.db.zrange(&keys.repeat, 0, -1)?;
+            let current = registrations.map(|(key, millis)| iteration_id(key, millis as i64));
+            let current: BTreeSet<Bytes> = current.collect();
+            self.remove_zset_jobs(&keys.delayed, JobList::Delayed, 0, &current)?;
+        }
+        self.remove_zset_jobs(&keys.prioritized, JobList::Prioritized, 0, &BTreeSet::new())?;
+        Ok(Returned::Code(0))
+    }
+
+    /// `obliterate-2`: 0 if nothing of the queue is left, 1 if it is to be called again; -1 if the
+    /// queue is not paused, -2 if there are active jobs. With the rest goes the pause. The rate
+    /// limiter's counter stays.
+    pub(super) fn obliterate(&mut self, args: &Obliterate) -> Result<Returned> {
+        let keys = self.keys;
+        if !self.db.hexists(&keys.meta, b"paused")? {
+            return Ok(Returned::Code(-1));
+        }
+        let active = self.db.lrange(&keys.active, 0, args.count - 1)?;
+        let active: Vec<Bytes> = active.cloned().collect();
+        if !active.is_empty() && !args.force {
+            return Ok(Returned::Code(-2));
+        }
+        for id in &active {
+            self.db.del(&keys.lock(id));
+        }
+        let mut left = args.count;
+        for part in [
+            Part::List(&keys.active, JobList::Active),
+            Part::Set(&keys.delayed, JobList::Delayed),
+            Part::Registrations,
+            Part::Set(&keys.completed, JobList::Completed),
+            Part::List(&keys.paused, JobList::Wait),
+            Part::Set(&keys.prioritized, JobList::Prioritized),
+            Part::Set(&keys.failed, JobList::Failed),
+        ] {
+            left = match part {
+                Part::List(key, from) => self.remove_list_jobs(key, from, left)?,
+                Part::Set(key, from) => self.remove_zset_jobs(key, from, left, &BTreeSet::new())?,
+                Part::Registrations => self.remove_registrations(left)?,
+            };
+            if left <= 0 {
+                return Ok(Returned::Code(1));
+            }
+        }
+        self.db.del_many([
+            &keys.events,
+            &keys.stalled_check,
+            &keys.stalled,
+            &keys.counter,
+            &keys.pc,
+            &keys.meta,
+        ]);
+        self.emit(QueueEvent::Resumed);
+        Ok(Returned::Code(0))
+    }
+
+    /// Deletes registrations, `most` at most. Returns how many more there may be.
+    fn remove_registrations(&mut self, most: i64) -> Result<i64> {
+        let keys = self.keys;
+        let listed = self.db.zrange(&keys.repeat, 0, most - 1)?;
+        let listed: Vec<Bytes> = listed.map(|(key, _)| key.clone()).collect();
+        for key in &listed {
+            self.db.del(&keys.registration(key));
+            self.emit(QueueEvent::Unregistered { key: registration_key(key) });
+        }
+        self.db.zrem_many(&keys.repeat, listed.iter().map(Bytes::as_bytes))?;
+        Ok(most - signed(listed.len()))
+    }
+}
+
+/// What an obliteration goes through.
+enum Part<'a> {
+    List(&'a Key, JobList),
+    Set(&'a Key, JobList),
+    Registrations,
+}

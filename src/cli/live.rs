@@ -1,0 +1,94 @@
+//! What goes on while seeds are played: progress for a person who looks on, and signals. Nothing is
+//! ever drawn where nobody looks, and nothing on standard output.
+
+use super::{Exit, tell};
+use crate::explore::Played;
+use crate::pool::Watch;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use signal_hook::{consts, flag};
+use std::io::{self, IsTerminal};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// How long it may take without progress being shown.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// The signals that ask a process to end.
+const ENDING: &[i32] = &[
+    consts::SIGINT,
+    consts::SIGTERM,
+    #[cfg(unix)]
+    consts::SIGHUP,
+];
+
+/// Looks on while several scenarios are played on the same seeds.
+pub(super) struct Live {
+    /// Whether a signal asked to end.
+    asked: Arc<AtomicBool>,
+    scenarios: u64,
+    plays: u64,
+    violations: u64,
+    begun: Instant,
+    bar: ProgressBar,
+    /// Whether there is a bar that is not drawn yet.
+    waits: bool,
+}
+
+impl Live {
+    /// Looks on from now. From now on a signal asks to end; another one ends the process at once.
+    pub(super) fn new(scenarios: usize, seeds: u64) -> Self {
+        let asked = Arc::new(AtomicBool::new(false));
+        if let Err(error) = ENDING.iter().try_for_each(|signal| listen(*signal, &asked)) {
+            tell(&format!("warning: a signal will end bootrace without a result: {error}\n"));
+        }
+        let bar = ProgressBar::with_draw_target(Some(seeds), ProgressDrawTarget::hidden());
+        let style =
+            ProgressStyle::with_template("[{bar:30}] {human_pos} of {human_len} seeds, {msg}");
+        bar.set_style(style.expect("the template is right").progress_chars("=> "));
+        Live {
+            asked,
+            scenarios: scenarios as u64,
+            plays: 0,
+            violations: 0,
+            begun: Instant::now(),
+            bar,
+            waits: io::stderr().is_terminal() && std::env::var_os("CI").is_none(),
+        }
+    }
+
+    /// Leaves the terminal as it was.
+    pub(super) fn end(self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Watch<Played> for Live {
+    fn done(&mut self, played: &Played) {
+        let violated = played.verdict.judgements.iter().filter(|judgement| !judgement.held).count();
+        self.violations += violated as u64;
+        self.plays += 1;
+        self.bar.set_position(self.plays / self.scenarios);
+        let rate = self.bar.per_sec();
+        self.bar.set_message(match self.violations {
+            1 => format!("{rate:.0} a second, 1 violation"),
+            n => format!("{rate:.0} a second, {n} violations"),
+        });
+    }
+
+    fn stops(&mut self) -> bool {
+        if self.waits && self.begun.elapsed() >= PATIENCE {
+            self.waits = false;
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+            self.bar.tick();
+        }
+        self.asked.load(Ordering::Relaxed)
+    }
+}
+
+fn listen(signal: i32, asked: &Arc<AtomicBool>) -> io::Result<()> {
+    // In this order, so that the first signal does not find its own mark.
+    flag::register_conditional_shutdown(signal, Exit::Interrupted as i32, asked.clone())?;
+    flag::register(signal, asked.clone())?;
+    Ok(())
+}

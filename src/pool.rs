@@ -1,0 +1,223 @@
+//! Numbered tasks on all cores. What comes back is the results of the first so many tasks, in order,
+//! so that a cut-short list is what a shorter one would have been. It knows nothing of what a task
+//! is for, repeats none, and waits for no task for ever.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+/// How long a task may go on after it was said that no more are wanted.
+const GRACE: Duration = Duration::from_millis(400);
+
+/// How often it is asked whether no more are wanted.
+const TICK: Duration = Duration::from_millis(20);
+
+/// Who looks on while tasks are done.
+pub trait Watch<T> {
+    /// One more task is done. They come in any order.
+    fn done(&mut self, result: &T);
+
+    /// Whether no more are wanted. It is asked again and again.
+    fn stops(&mut self) -> bool;
+}
+
+/// Nobody looks on, and everything is wanted.
+impl<T> Watch<T> for () {
+    fn done(&mut self, _: &T) {}
+
+    fn stops(&mut self) -> bool {
+        false
+    }
+}
+
+/// What was done.
+#[derive(PartialEq, Eq, Debug)]
+pub struct Done<T> {
+    /// Of the first so many tasks, in order.
+    pub results: Vec<T>,
+    /// Why it is not all of them.
+    pub cut: Option<Cut>,
+}
+
+/// Why not every task was done.
+#[derive(PartialEq, Eq, Debug)]
+pub enum Cut {
+    /// No more were wanted.
+    Stopped,
+    /// This task panicked, the first that did.
+    Panicked {
+        /// Which.
+        task: usize,
+        /// What it said.
+        message: String,
+    },
+}
+
+/// Does the tasks from 0 up to `tasks`.
+///
+/// Tasks are begun in order, and none is begun after one has panicked or no more are wanted. A task
+/// that is still under way a while later is left to itself: its thread ends with the process.
+///
+/// # Panics
+/// If the system gives no threads.
+pub fn work<T: Send + 'static>(
+    tasks: usize,
+    task: impl Fn(usize) -> T + Send + Sync + 'static,
+    watch: &mut impl Watch<T>,
+) -> Done<T> {
+    let next = Arc::new(AtomicUsize::new(0));
+    let stop = || next.store(tasks, Ordering::Relaxed);
+    let (sender, receiver) = mpsc::channel();
+    let handed_out = Arc::clone(&next);
+    // Threads of its own: one that was left to itself does not stand in the way of others.
+    let threads = rayon::ThreadPoolBuilder::new().build().expect("the system gives threads");
+    threads.spawn_broadcast(move |_| {
+        let numbers = || Some(handed_out.fetch_add(1, Ordering::Relaxed)).filter(|n| *n < tasks);
+        for number in std::iter::from_fn(numbers) {
+            let result = caught(|| task(number));
+            if sender.send((number, result)).is_err() {
+                return;
+            }
+        }
+    });
+
+    let (mut results, mut early, mut panicked) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
+    let mut enough: Option<Instant> = None;
+    loop {
+        match receiver.recv_timeout(TICK) {
+            Ok((number, Ok(result))) => {
+                watch.done(&result);
+                early.insert(number, result);
+                while let Some(result) = early.remove(&results.len()) {
+                    results.push(result);
+                }
+            }
+            Ok((number, Err(message))) => {
+                stop();
+                panicked.insert(number, message);
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+        if watch.stops() {
+            stop();
+            if enough.get_or_insert_with(Instant::now).elapsed() >= GRACE {
+                break;
+            }
+        }
+    }
+    let cut = match panicked.pop_first() {
+        Some((task, message)) => Some(Cut::Panicked { task, message }),
+        None => (results.len() < tasks).then_some(Cut::Stopped),
+    };
+    Done { results, cut }
+}
+
+/// What a task comes to, or what it said when it panicked.
+fn caught<T>(task: impl FnOnce() -> T) -> Result<T, String> {
+    // What it left half done is not looked at again: only its words are.
+    catch_unwind(AssertUnwindSafe(task)).map_err(|said| words(said.as_ref()))
+}
+
+fn words(said: &(dyn Any + Send)) -> String {
+    let text = said.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| said.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("it said nothing").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicBool;
+
+    /// Wants no more as soon as so many are done.
+    struct After(usize);
+
+    impl Watch<usize> for After {
+        fn done(&mut self, _: &usize) {
+            self.0 = self.0.saturating_sub(1);
+        }
+
+        fn stops(&mut self) -> bool {
+            self.0 == 0
+        }
+    }
+
+    #[test]
+    fn results_are_in_order_whoever_is_faster() {
+        let slow_first = |number: usize| {
+            std::thread::sleep(Duration::from_millis(if number < 2 { 30 } else { 0 }));
+            number * 2
+        };
+        let done = work(100, slow_first, &mut ());
+        assert_eq!(done.results, (0..100).map(|number| number * 2).collect::<Vec<_>>());
+        assert_eq!(done.cut, None);
+        assert_eq!(work(0, |number| number, &mut ()), Done { results: Vec::new(), cut: None });
+    }
+
+    #[test]
+    fn a_panic_costs_no_result_before_it_and_is_named() {
+        let task = |number: usize| {
+            assert!(!matches!(number, 7 | 8), "number {number} is a bug");
+            number
+        };
+        let done = work(1_000_000, task, &mut ());
+        assert_eq!(done.results, (0..7).collect::<Vec<_>>());
+        let message = "number 7 is a bug".to_owned();
+        assert_eq!(done.cut, Some(Cut::Panicked { task: 7, message }));
+    }
+
+    #[test]
+    fn what_is_said_is_told() {
+        assert_eq!(caught(|| 3), Ok(3));
+        assert_eq!(caught(|| -> u8 { panic!("plain") }), Err("plain".to_owned()));
+        let silent = caught(|| -> u8 { std::panic::resume_unwind(Box::new(3)) });
+        assert_eq!(silent, Err("it said nothing".to_owned()));
+    }
+
+    #[test]
+    fn what_comes_back_of_a_stop_is_the_first_so_many() {
+        let task = |number: usize| {
+            std::thread::sleep(Duration::from_millis(1));
+            number
+        };
+        let done = work(1_000_000, task, &mut After(10));
+        assert!((10..1000).contains(&done.results.len()), "{}", done.results.len());
+        assert_eq!(done.results, (0..done.results.len()).collect::<Vec<_>>());
+        assert_eq!(done.cut, Some(Cut::Stopped));
+    }
+
+    /// Wants no more as soon as it is said.
+    struct Said(Arc<AtomicBool>);
+
+    impl Watch<usize> for Said {
+        fn done(&mut self, _: &usize) {}
+
+        fn stops(&mut self) -> bool {
+            self.0.load(Ordering::Relaxed)
+        }
+    }
+
+    #[test]
+    fn nobody_waits_for_a_task_that_goes_on_for_ever() {
+        let begun = Arc::new(AtomicBool::new(false));
+        let mut watch = Said(begun.clone());
+        let task = move |number: usize| {
+            if number == 3 {
+                begun.store(true, Ordering::Relaxed);
+                loop {
+                    std::thread::park();
+                }
+            }
+            number
+        };
+        let since = Instant::now();
+        let done = work(100_000_000, task, &mut watch);
+        assert_eq!(done, Done { results: vec![0, 1, 2], cut: Some(Cut::Stopped) });
+        assert!((GRACE..GRACE * 10).contains(&since.elapsed()), "{:?}", since.elapsed());
+    }
+}

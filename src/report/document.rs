@@ -1,0 +1,80 @@
+//! What one invocation came to, and its form for programs: JSON, with a schema that is made from the
+//! types. Their names and comments are part of the format.
+
+use super::Report;
+use crate::explore::Cut;
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema};
+use serde::Serialize;
+use std::fmt;
+
+/// The version of the format of [`Document`]. It is another one when a field goes or means
+/// something else; a new field is no new version.
+pub const FORMAT: u32 = 1;
+
+/// What one invocation of `bootrace run` or `bootrace compare` came to.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
+pub struct Document {
+    /// The version of this format: 1. A later version of bootrace may add fields to it.
+    pub format: u32,
+    /// Why not every seed was played; null if all were.
+    pub stopped: Option<Stopped>,
+    /// One for each scenario, in the order of the arguments. The last one is what counts. Empty if
+    /// not one seed was played.
+    pub reports: Vec<Report>,
+}
+
+/// An end before the last seed. What is reported is what the same invocation reports on so many
+/// seeds.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
+pub struct Stopped {
+    /// What ended it.
+    pub why: Why,
+    /// How many seeds are reported, from the first.
+    pub seeds: u64,
+    /// How many were asked for.
+    pub of: u64,
+}
+
+/// What ends an invocation before its last seed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Why {
+    /// A signal.
+    Interrupted,
+    /// A bug in bootrace.
+    Bug,
+}
+
+impl Document {
+    /// What was found, and why it was cut short.
+    pub fn new(reports: Vec<Report>, cut: Option<&Cut>, of: u64) -> Self {
+        let seeds = reports.first().map_or(0, |report| report.seeds.1 - report.seeds.0 + 1);
+        let stopped = cut.map(|cut| {
+            let why = match cut {
+                Cut::Stopped => Why::Interrupted,
+                Cut::Bug { .. } => Why::Bug,
+            };
+            Stopped { why, seeds, of }
+        });
+        Document { format: FORMAT, stopped, reports }
+    }
+}
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let why = match self.why {
+            Why::Interrupted => "interrupted",
+            Why::Bug => "stopped by a bug in bootrace",
+        };
+        write!(f, "{why}: {} of {} seeds", self.seeds, self.of)
+    }
+}
+
+/// The JSON Schema of [`Document`]: draft 7, which editors read.
+pub fn schema() -> Schema {
+    let settings = SchemaSettings::draft07().for_serialize();
+    let mut schema = settings.into_generator().into_root_schema_for::<Document>();
+    schema.insert("title".to_owned(), "Report of bootrace".into());
+    schema
+}

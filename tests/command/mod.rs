@@ -1,0 +1,41 @@
+//! The built command and folders to run it in, for the tests that do.
+
+use assert_cmd::Command;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What of the environment changes what is printed.
+const ENVIRONMENT: [&str; 9] = [
+    "CI",
+    "CLICOLOR",
+    "CLICOLOR_FORCE",
+    "COLUMNS",
+    "GITHUB_ACTIONS",
+    "GITHUB_STEP_SUMMARY",
+    "NO_COLOR",
+    "RAYON_NUM_THREADS",
+    "RUST_BACKTRACE",
+];
+
+/// The root of the repository.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The command in a folder, in an environment that says nothing about what is printed.
+pub(crate) fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::cargo_bin("bootrace").expect("cargo built it");
+    for name in ENVIRONMENT {
+        command.env_remove(name);
+    }
+    command.current_dir(folder).args(arguments);
+    command
+}
+
+/// A folder of a test with one file in it.
+pub(crate) fn folder(test: &str, file: &str, text: impl AsRef<[u8]>) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
+    fs::create_dir_all(&folder).expect("cargo's own folder can be written to");
+    fs::write(folder.join(file), text).expect("cargo's own folder can be written to");
+    folder
+}

@@ -1,0 +1,70 @@
+//! bootrace from a program: a scenario loaded, explored, held to what it declares.
+
+use bootrace::report::Verdict;
+use bootrace::{Explore, Scenario, load};
+use std::error::Error as _;
+
+const BEFORE: &str = "scenarios/free-tier-usage/before.toml";
+
+#[test]
+fn an_exploration_is_the_one_of_the_command_line() {
+    let scenario = Scenario::load(BEFORE).expect("it is a scenario");
+    let report = Explore::new(&scenario).seeds(1..=20).run();
+    report.assert_as_declared();
+    let explored = bootrace::explore::explore(scenario.meaning(), 1..=20);
+    let other =
+        bootrace::report::Report::new(BEFORE, scenario.text(), scenario.meaning(), &explored);
+    assert_eq!(report, other);
+}
+
+#[test]
+#[should_panic(expected = "FAIL")]
+fn what_is_not_as_declared_panics_with_the_report() {
+    let text = std::fs::read_to_string(BEFORE).expect("it is there");
+    let undeclared: String = text
+        .lines()
+        .filter(|line| !line.starts_with("violated"))
+        .map(|l| l.to_owned() + "\n")
+        .collect();
+    assert_ne!(text, undeclared, "it declares its violations");
+    let scenario = Scenario::parse(undeclared).expect("it is a scenario");
+    let report = Explore::new(&scenario).seeds(1..=3).run();
+    assert_eq!(report.verdict, Verdict::NotAsDeclared);
+    report.assert_as_declared();
+}
+
+#[test]
+fn an_error_shows_its_diagnostics_however_it_is_shown() {
+    let error = Scenario::parse("format = 1\nname = \"a\"\nlenght = \"1h\"\n").expect_err("lenght");
+    let shown = error.to_string();
+    assert!(shown.starts_with("error[BR"), "{shown}");
+    assert!(shown.contains(" --> scenario:3:1"), "{shown}");
+    assert!(shown.ends_with(" problems in scenario; nothing was run"), "{shown}");
+    assert_eq!(format!("{error:?}"), format!("\n{shown}"));
+    assert!(error.source().is_none());
+    assert!(error.render(true).contains('\u{1b}'));
+}
+
+#[test]
+fn a_file_that_is_not_there_says_so() {
+    let error = Scenario::load("no/such.toml").expect_err("it is not there");
+    assert!(matches!(error, load::Error::Io(..)), "{error}");
+    assert!(error.to_string().starts_with("error: cannot read no/such.toml: "), "{error}");
+    assert!(error.source().is_some());
+}
+
+#[test]
+fn a_seed_is_told_line_by_line() {
+    let scenario = Scenario::load(BEFORE).expect("it is a scenario");
+    let told = Explore::new(&scenario).tell(1);
+    assert_eq!(told, Explore::new(&scenario).tell(1));
+    assert_eq!(told.lines().filter(|line| line.contains("boots")).count(), 12, "{told}");
+}
+
+#[test]
+#[should_panic(expected = "one seed at least")]
+fn no_seeds_are_no_exploration() {
+    let scenario = Scenario::load(BEFORE).expect("it is a scenario");
+    #[expect(clippy::reversed_empty_ranges, reason = "that is the case")]
+    Explore::new(&scenario).seeds(2..=1).run();
+}

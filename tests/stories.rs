@@ -1,0 +1,62 @@
+//! Every scenario file says what it shows. That it is so is for `tests/scenarios.rs`.
+
+mod support;
+
+use bootrace::Scenario;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+fn scenarios() -> Vec<PathBuf> {
+    let files = support::files("scenarios", "toml");
+    assert!(files.len() >= 12, "the scenarios are gone: {files:?}");
+    files
+}
+
+fn loaded(file: &Path) -> Scenario {
+    Scenario::load(file).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn every_scenario_opens_with_what_it_shows() {
+    for file in scenarios() {
+        let scenario = loaded(&file);
+        let text = scenario.text();
+        let header: Vec<&str> = text.lines().take_while(|line| line.starts_with("# ")).collect();
+        let words = header.join(" ").split_whitespace().count();
+        assert!(words >= 15, "{}: {words} words are no story", support::named(&file));
+        let next = text.lines().nth(header.len());
+        assert_eq!(next, Some(""), "{}: the story stands apart", support::named(&file));
+    }
+}
+
+#[test]
+fn no_two_scenarios_have_one_name() {
+    let mut names = BTreeSet::new();
+    for file in scenarios() {
+        let name = loaded(&file).name().to_owned();
+        assert!(names.insert(name.clone()), "{}: {name} is taken", support::named(&file));
+    }
+}
+
+/// The warnings that are a scenario's very story.
+const WARNED: [(&str, &[&str]); 5] = [
+    ("before-rolling", &["BR115"]),
+    ("job-ids-slow-deploy", &["BR106"]),
+    ("job-ids-upgrade", &["BR114", "BR115"]),
+    ("scheduler", &["BR114"]),
+    ("window-id", &["BR115"]),
+];
+
+#[test]
+fn what_a_scenario_is_warned_of_is_its_story() {
+    let mut warned = 0;
+    for file in scenarios() {
+        let name = support::named(&file);
+        let warnings = bootrace::load::load(&file).expect("it is a scenario").warnings;
+        let codes: Vec<&str> = warnings.iter().map(|warning| warning.code).collect();
+        let story = WARNED.iter().find(|(story, _)| name.ends_with(&format!("/{story}.toml")));
+        assert_eq!(codes, story.map_or(&[][..], |(_, codes)| codes), "{name}: {warnings:#?}");
+        warned += usize::from(story.is_some());
+    }
+    assert_eq!(warned, WARNED.len());
+}
