@@ -1,8 +1,8 @@
-//! Reading a scenario file. It reads regular files of a bounded size and nothing else, and never
-//! follows what a file says to another one.
+//! Reading a scenario file, and the one that it extends. It reads regular files of a bounded size
+//! and nothing else, and follows what a file says to one other file, within the scenarios' folder.
 
 use crate::report::diagnostic;
-use bootrace_sim::scenario::{self, Diagnostic, Scenario};
+use bootrace_sim::scenario::{self, Base, Diagnostic, Scenario, TextSpan};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
@@ -12,13 +12,44 @@ use std::sync::Arc;
 /// The largest file that is read.
 pub const MOST_BYTES: u64 = 4 * 1024 * 1024;
 
-/// A scenario with the text that it came from.
-#[derive(Debug)]
-pub struct Loaded {
+/// The folder that a file may extend others in, with all that is below it.
+const ROOT: &str = "scenarios";
+
+/// The text of a scenario, with that of the file that it extends.
+#[derive(Clone, Debug)]
+pub struct Source {
     /// Where it was read.
     pub path: PathBuf,
     /// What was read.
     pub text: String,
+    /// The file that it extends, as it is named from where this one is, and what was read there.
+    pub base: Option<(PathBuf, Base)>,
+}
+
+impl Source {
+    /// The base, without its path.
+    pub fn base(&self) -> Option<&Base> {
+        self.base.as_ref().map(|(_, base)| base)
+    }
+
+    /// In which of the two files a place lies, and at which line and column of it.
+    pub fn place(&self, at: TextSpan) -> (&Path, usize, usize) {
+        let (path, (line, column)) = match &self.base {
+            Some((path, base)) if at.start >= base.at() => {
+                let within = TextSpan::new(at.start - base.at(), at.end.max(at.start) - base.at());
+                (path, within.line_column(base.text()))
+            }
+            _ => (&self.path, at.line_column(&self.text)),
+        };
+        (path, line, column)
+    }
+}
+
+/// A scenario with the text that it came from.
+#[derive(Debug)]
+pub struct Loaded {
+    /// What was read.
+    pub source: Source,
     /// What it means.
     pub scenario: Arc<Scenario>,
     /// What is legal in it and probably wrong.
@@ -33,7 +64,7 @@ pub enum Error {
     /// It is not a file that may be read, or not text: in words.
     Refused(PathBuf, String),
     /// It says something wrong, with the text that the places are in.
-    Bad(PathBuf, String, Vec<Diagnostic>),
+    Bad(Source, Vec<Diagnostic>),
 }
 
 impl Error {
@@ -42,13 +73,13 @@ impl Error {
         match self {
             Error::Io(path, error) => format!("error: cannot read {}: {error}", path.display()),
             Error::Refused(path, why) => format!("error: cannot read {}: {why}", path.display()),
-            Error::Bad(path, text, problems) => {
-                let path = path.display().to_string();
+            Error::Bad(source, problems) => {
+                let path = source.path.display();
                 let count = match problems.len() {
                     1 => "1 problem".to_owned(),
                     n => format!("{n} problems"),
                 };
-                let problems = diagnostic::render(&path, text, problems, color);
+                let problems = diagnostic::render(source, problems, color);
                 format!("{problems}error: {count} in {path}; nothing was run")
             }
         }
@@ -88,12 +119,53 @@ pub fn load(path: &Path) -> Result<Loaded, Error> {
 
 /// Reads a scenario from a text that was found at `path`, or is called so.
 pub(crate) fn parse(path: PathBuf, text: String) -> Result<Loaded, Error> {
-    match scenario::parse(&text) {
-        Ok((scenario, warnings)) => {
-            Ok(Loaded { path, text, scenario: Arc::new(scenario), warnings })
+    let mut source = Source { path, text, base: None };
+    if let Some((named, at)) = scenario::extends(&source.text) {
+        match base(&source, &named) {
+            Ok(base) => source.base = Some(base),
+            Err(why) => return Err(Error::Bad(source, vec![scenario::cannot_extend(at, &why)])),
         }
-        Err(problems) => Err(Error::Bad(path, text, problems)),
     }
+    match scenario::parse_over(&source.text, source.base()) {
+        Ok((scenario, warnings)) => Ok(Loaded { source, scenario: Arc::new(scenario), warnings }),
+        Err(problems) => Err(Error::Bad(source, problems)),
+    }
+}
+
+/// The file that a scenario extends, or why it may not be read.
+fn base(source: &Source, named: &str) -> Result<(PathBuf, Base), String> {
+    let relative = Path::new(named);
+    let has_scheme = named.split_once(':').is_some();
+    if relative.has_root() || has_scheme || named.contains('\\') || named.contains('\0') {
+        return Err("it must be a relative path with `/` between folders".to_owned());
+    }
+    let missing = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        _ => error.to_string(),
+    };
+    // What is asked below is asked of real paths: a link could lead anywhere.
+    let own = std::fs::canonicalize(&source.path).map_err(missing)?;
+    let folder = own.parent().unwrap_or(&own);
+    let target = std::fs::canonicalize(folder.join(relative)).map_err(missing)?;
+    let is_root = |folder: &&Path| folder.file_name().is_some_and(|name| name == ROOT);
+    let root = folder.ancestors().find(is_root).unwrap_or(folder);
+    if !target.starts_with(root) {
+        let whose = match root.file_name() {
+            Some(name) if name == ROOT => "of the scenarios",
+            _ => "of this file",
+        };
+        return Err(format!("it lies outside the folder {whose}"));
+    }
+    if target == own {
+        return Err("it is this file itself".to_owned());
+    }
+    let text = read(&target).map_err(|error| match error {
+        Error::Io(_, error) => error.to_string(),
+        Error::Refused(_, why) => why,
+        Error::Bad(..) => "it is no scenario".to_owned(),
+    })?;
+    let path = source.path.parent().unwrap_or(Path::new("")).join(relative);
+    Ok((path, Base::behind(&source.text, &text)))
 }
 
 fn read(path: &Path) -> Result<String, Error> {

@@ -45,12 +45,12 @@ impl Scenario {
 
     /// The file that it was read from, as it was named; `scenario` if it was none.
     pub fn path(&self) -> &Path {
-        &self.loaded.path
+        &self.loaded.source.path
     }
 
     /// What it says, word by word.
     pub fn text(&self) -> &str {
-        &self.loaded.text
+        &self.loaded.source.text
     }
 
     /// What it means.
@@ -60,18 +60,18 @@ impl Scenario {
 
     /// What is legal in it and probably wrong, as the command line shows it; empty if nothing is.
     pub fn warnings(&self) -> String {
-        let Loaded { path, text, warnings, .. } = &self.loaded;
-        diagnostic::render(&path.display().to_string(), text, warnings, false)
+        let Loaded { source, warnings, .. } = &self.loaded;
+        diagnostic::render(source, warnings, false)
     }
 }
 
 impl Scenario {
     /// Those warnings that say that part of the file has no effect.
     pub(crate) fn without_effect(&self) -> String {
-        let Loaded { path, text, warnings, .. } = &self.loaded;
+        let Loaded { source, warnings, .. } = &self.loaded;
         let without = warnings.iter().filter(|warning| warning.is_without_effect());
         let without: Vec<_> = without.cloned().collect();
-        diagnostic::render(&path.display().to_string(), text, &without, false)
+        diagnostic::render(source, &without, false)
     }
 }
 

@@ -84,6 +84,17 @@ fn every_scenario_and_all_that_is_printed_is_valid() {
 }
 
 #[test]
+fn a_file_that_extends_says_only_what_is_other() {
+    let validator = validator();
+    let service = "extends = 'base.toml'\n[service.worker]\n";
+    assert!(validator.is_valid(&value(&format!("{service}replicas = 3\n"))));
+    for wrong in ["replica = 3", "replicas = '3'", "[[event]]\nkill = 1"] {
+        assert!(!validator.is_valid(&value(&format!("{service}{wrong}\n"))), "{wrong}");
+    }
+    assert!(!validator.is_valid(&value("extends = 3\n")));
+}
+
+#[test]
 fn what_is_wrong_in_shape_is_refused() {
     let validator = validator();
     let path = support::root().join("sim/src/scenario/print/everything.toml");

@@ -3,7 +3,9 @@
 //! Each bad file here is the good one with one part changed, and says all diagnostics that it must
 //! get: code, line and column, in order. How they look is tested where they are rendered.
 
-use bootrace_sim::scenario::{CODES, Diagnostic, Quota, Rollout, Scenario, Severity, parse};
+use bootrace_sim::scenario::{
+    Base, CODES, Diagnostic, Quota, Rollout, Scenario, Severity, parse, parse_over,
+};
 use proptest::prelude::*;
 
 const BEFORE: &str = include_str!("../../scenarios/free-tier-usage/before.toml");
@@ -124,7 +126,7 @@ BR007 25:1 | deploy = "one" | (nothing)
 BR007 19:3 | { worker = "work" } | { await = true }
 BR007 11:42 | [queue.work] | [queue.work]\ndefault_job_options = { remove_on_fail = {} }
 BR008 19:81 | { worker = "work" } | { worker = "work" }, { add = "b", queue = "work", deduplication = { id = "a", extend = true } }
-BR008 2:1 | name  | extends = "../x.toml"\nname 
+BR036 2:11 | name  | extends = "../x.toml"\nname 
 BR008 27:1 | deploy = "one" | network = "slow"
 BR005 18:46 | repeat = { every = "1h" } | on_error = { retry = 3 }
 BR008 18:60 | repeat = { every = "1h" } | repeat = { every = "1h", endDate = 1 }
@@ -385,6 +387,48 @@ fn a_file_cut_off_anywhere_is_answered() {
             text.get(..end).into_iter().for_each(sound);
         }
     }
+}
+
+#[test]
+fn tables_merge_by_key_and_lists_are_replaced() {
+    let over = "name = \"larger\"\nextends = \"small.toml\"\n[service.web]\nreplicas = 7\n\
+                [job.tick]\nsteps = []\n[queue.other]\n";
+    for mark in ["", "\u{feff}"] {
+        let base = Base::behind(over, &format!("{mark}{GOOD}"));
+        let (scenario, _) = parse_over(over, Some(&base)).expect("it is a scenario");
+        assert_eq!((&*scenario.name, scenario.services[0].replicas), ("larger", 7));
+        assert_eq!((scenario.jobs[0].steps.len(), scenario.releases[0].steps.len()), (0, 2));
+        let queues: Vec<&str> = scenario.queues.iter().map(|queue| &*queue.name).collect();
+        // What the file says itself comes first.
+        assert_eq!(queues, ["other", "work"]);
+        assert_eq!(scenario.expectations.len(), 1);
+    }
+}
+
+#[test]
+fn places_in_the_base_lie_behind_the_text() {
+    let over = "extends = \"small.toml\"\n[service.web]\nreplicas = \"7\"\n";
+    let bad = with("release = \"one\"", "release = \"wno\"");
+    let base = Base::behind(over, &bad);
+    let problems = parse_over(over, Some(&base)).expect_err("two values are wrong");
+    let [first, second] = &problems[..] else { panic!("{problems:#?}") };
+    assert_eq!((first.code, first.at().line_column(over)), ("BR006", (3, 12)));
+    let at = second.at();
+    assert!(at.start >= base.at(), "{at:?}");
+    assert_eq!(base.text().get(at.start - base.at()..at.end - base.at()), Some("\"wno\""));
+}
+
+#[test]
+fn a_base_goes_one_level_and_must_be_toml() {
+    let over = "extends = \"a.toml\"\n";
+    let twice = Base::behind(over, &format!("extends = \"b.toml\"\n{GOOD}"));
+    let problems = parse_over(over, Some(&twice)).expect_err("it extends again");
+    assert_eq!(brief(over, &problems), ["BR036 1:11"]);
+    let broken = Base::behind(over, "format = \n");
+    let problems = parse_over(over, Some(&broken)).expect_err("it is no TOML");
+    assert!(problems.iter().all(|problem| problem.code == "BR001"), "{problems:#?}");
+    assert!(problems[0].at().start >= broken.at());
+    check(&format!("extends = 5\n{GOOD}"), &["BR006 1:11"]);
 }
 
 /// What holds for every text: an answer, with at least one error if there is no scenario, each

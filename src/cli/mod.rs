@@ -10,7 +10,7 @@ mod run;
 mod schema;
 mod show;
 
-use crate::load::{self, Loaded, load};
+use crate::load::{self, Loaded, Source, load};
 use crate::report::{Verdict, diagnostic, github};
 use anstream::{AutoStream, ColorChoice};
 use bootrace_sim::scenario::Diagnostic;
@@ -205,7 +205,7 @@ fn load_each(files: &[PathBuf]) -> Vec<Result<Loaded, load::Error>> {
     let loaded: Vec<_> = files.iter().map(|file| load(file)).collect();
     for result in &loaded {
         match result {
-            Ok(Loaded { path, text, warnings, .. }) => complain(path, text, warnings),
+            Ok(Loaded { source, warnings, .. }) => complain(source, warnings),
             Err(error) => say(error),
         }
     }
@@ -220,21 +220,21 @@ fn say(error: &load::Error) {
         load::Error::Refused(path, why) => {
             tell(&format!("error: cannot read {}: {why}\n", shown(path)));
         }
-        load::Error::Bad(path, text, problems) => {
-            complain(path, text, problems);
+        load::Error::Bad(source, problems) => {
+            complain(source, problems);
             let problems = match problems.len() {
                 1 => "1 problem".to_owned(),
                 n => format!("{n} problems"),
             };
-            tell(&format!("error: {problems} in {}; nothing was run\n", shown(path)));
+            tell(&format!("error: {problems} in {}; nothing was run\n", shown(&source.path)));
         }
     }
 }
 
-fn complain(path: &Path, text: &str, diagnostics: &[Diagnostic]) {
+fn complain(source: &Source, diagnostics: &[Diagnostic]) {
     // As clap decides it for what it says.
     let color = AutoStream::choice(&std::io::stderr()) != ColorChoice::Never;
-    tell(&diagnostic::render(&path.display().to_string(), text, diagnostics, color));
+    tell(&diagnostic::render(source, diagnostics, color));
 }
 
 /// A path as it can be shown, on one line.

@@ -13,7 +13,8 @@ pub(super) fn replay(file: &Path, seed: u64, all: bool, as_trace: bool) -> Exit 
     let Some(loaded) = load_all(std::slice::from_ref(&file.to_owned())) else {
         return Exit::BadInput;
     };
-    let [Loaded { scenario, path, .. }] = &loaded[..] else { return Exit::BadInput };
+    let [Loaded { scenario, source, .. }] = &loaded[..] else { return Exit::BadInput };
+    let path = &source.path;
     let mut seen: Vec<(Stamp, Event)> = Vec::new();
     let outcome = bootrace_sim::run(scenario, Box::new(Random::new(seed)), false, &mut seen);
     let names = Names::new(scenario, &outcome);

@@ -60,7 +60,7 @@ fn complaints(loaded: &[Loaded], explored: &Explored) -> Exit {
     let mut exit = Exit::AsDeclared;
     for (loaded, exploration) in loaded.iter().zip(&explored.explorations) {
         if let Some((once, again)) = exploration.nondeterministic {
-            let path = shown(&loaded.path);
+            let path = shown(&loaded.source.path);
             tell(&format!(
                 "error: {path}: two runs of one seed differ: {once:016x}, {again:016x}\n"
             ));
@@ -69,7 +69,8 @@ fn complaints(loaded: &[Loaded], explored: &Explored) -> Exit {
     }
     match &explored.cut {
         Some(Cut::Bug { scenario, seed, message }) => {
-            let path = loaded.get(*scenario).map_or_else(String::new, |loaded| shown(&loaded.path));
+            let path =
+                loaded.get(*scenario).map_or_else(String::new, |loaded| shown(&loaded.source.path));
             tell(&format!("error: bug in bootrace: seed {seed}: {message}\n"));
             tell(&format!("Replay: bootrace replay {path} --seed {seed}\n"));
             exit.or(Exit::Bug)
@@ -81,8 +82,8 @@ fn complaints(loaded: &[Loaded], explored: &Explored) -> Exit {
 
 fn document(loaded: &[Loaded], explored: &Explored, how: &How) -> Document {
     let report = |(loaded, exploration): (&Loaded, _)| {
-        let file = loaded.path.display().to_string();
-        Report::new(&file, &loaded.text, &loaded.scenario, exploration)
+        let file = loaded.source.path.display().to_string();
+        Report::new(&file, &loaded.source.text, &loaded.scenario, exploration)
     };
     let reports = loaded.iter().zip(&explored.explorations).map(report).collect();
     Document::new(reports, explored.cut.as_ref(), how.count())

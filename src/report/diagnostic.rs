@@ -4,56 +4,76 @@
 //! make the same text everywhere. Whatever the file has in it, the text obeys nothing: controls
 //! and marks that reorder or hide text are shown as what they are.
 
+use crate::load::Source;
 use annotate_snippets::{
     Annotation, AnnotationKind, Group, Level, Message, Origin, Patch, Renderer, Snippet,
 };
 use bootrace_sim::scenario::{Diagnostic, Severity, TextSpan};
+use std::path::Path;
 
 /// Wider than any line that is worth reading, so that lines are cut alike everywhere.
 const WIDTH: usize = 200;
 
-/// Renders diagnostics of a file that has this text and is called `path`, one after the other.
+/// Renders diagnostics of a file, or of the one that it extends, one after the other.
 #[must_use]
-pub fn render(path: &str, text: &str, diagnostics: &[Diagnostic], color: bool) -> String {
+pub fn render(source: &Source, diagnostics: &[Diagnostic], color: bool) -> String {
     let renderer = if color { Renderer::styled().hyperlink(false) } else { Renderer::plain() };
     let renderer = renderer.term_width(WIDTH);
-    let (path, source) = (escaped(path), Source::new(text));
+    let mut files = vec![Shown::new(&source.path, &source.text, 0)];
+    files.extend(source.base.iter().map(|(path, base)| Shown::new(path, base.text(), base.at())));
     let mut rendered = String::new();
     for diagnostic in diagnostics {
-        rendered.push_str(&renderer.render(&groups(&path, &source, diagnostic)));
+        rendered.push_str(&renderer.render(&groups(&files, diagnostic)));
         rendered.push_str("\n\n");
     }
     rendered
 }
 
 /// The parts of one diagnostic: the problem, and the replacement if there is a certain one.
-fn groups<'a>(path: &'a str, source: &'a Source, diagnostic: &'a Diagnostic) -> Vec<Group<'a>> {
+fn groups<'a>(files: &'a [Shown], diagnostic: &'a Diagnostic) -> Vec<Group<'a>> {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
     let title = level.primary_title(escaped(&diagnostic.message)).id(diagnostic.code);
     let mut problem = Group::with_title(title);
-    let Some((first, rest)) = diagnostic.labels.split_first() else {
-        return vec![problem.element(Origin::path(path))];
-    };
-    if source.text.trim().is_empty() {
-        // There is no line to point at.
-        problem = problem.element(Origin::path(path).line(1).char_column(1));
-    } else {
-        let primary = annotation(source, AnnotationKind::Primary, first);
-        let others = rest.iter().map(|label| annotation(source, AnnotationKind::Context, label));
-        let snippet = Snippet::source(&source.text).path(path).annotation(primary);
-        problem = problem.element(snippet.annotations(others));
+    let primary = file_of(files, diagnostic.at());
+    // The file of the primary place comes first.
+    let others = files.iter().filter(|file| !std::ptr::eq(*file, primary));
+    for file in std::iter::once(primary).chain(others) {
+        let labels = diagnostic.labels.iter().enumerate();
+        let labels = labels.filter(|(_, (at, _))| std::ptr::eq(file_of(files, *at), file));
+        let annotations: Vec<_> = labels
+            .map(|(number, label)| match number {
+                0 => annotation(file, AnnotationKind::Primary, label),
+                _ => annotation(file, AnnotationKind::Context, label),
+            })
+            .collect();
+        if annotations.is_empty() {
+            continue;
+        }
+        if file.text.trim().is_empty() {
+            // There is no line to point at.
+            problem = problem.element(Origin::path(&file.path).line(1).char_column(1));
+        } else {
+            let snippet = Snippet::source(&file.text).path(&file.path);
+            problem = problem.element(snippet.annotations(annotations));
+        }
     }
     let Some(replacement) = &diagnostic.rename else {
         return vec![problem.elements(diagnostic.help.iter().map(|help| message(help)))];
     };
     let help = diagnostic.help.as_deref().unwrap_or("write it so");
-    let patch = Patch::new(source.place(first.0), escaped(replacement));
+    let patch = Patch::new(primary.place(diagnostic.at()), escaped(replacement));
     let fix = Group::with_title(Level::HELP.secondary_title(escaped(help)))
-        .element(Snippet::source(&source.text).path(path).patch(patch));
+        .element(Snippet::source(&primary.text).path(&primary.path).patch(patch));
     vec![problem, fix]
+}
+
+/// The file that a place lies in.
+fn file_of(files: &[Shown], at: TextSpan) -> &Shown {
+    let begun = files.iter().rev().find(|file| file.begins <= at.start);
+    begun.unwrap_or(&files[0])
 }
 
 fn message<'a>(help: &str) -> Message<'a> {
@@ -61,16 +81,19 @@ fn message<'a>(help: &str) -> Message<'a> {
 }
 
 fn annotation<'a>(
-    source: &Source,
+    file: &Shown,
     kind: AnnotationKind,
     (at, label): &'a (TextSpan, String),
 ) -> Annotation<'a> {
-    let annotation = kind.span(source.place(*at));
+    let annotation = kind.span(file.place(*at));
     if label.is_empty() { annotation } else { annotation.label(escaped(label)) }
 }
 
 /// The text of a file as it can be shown, and where each place of the file is in it.
-struct Source {
+struct Shown {
+    path: String,
+    /// Where its text begins among all places.
+    begins: usize,
     text: String,
     /// Places behind which everything moved, in the file, and by how much in all.
     moved: Vec<(usize, usize)>,
@@ -80,8 +103,8 @@ struct Source {
     mark: usize,
 }
 
-impl Source {
-    fn new(text: &str) -> Source {
+impl Shown {
+    fn new(path: &Path, text: &str, begins: usize) -> Shown {
         let shown = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mark = text.len() - shown.len();
         let (mut escaped_text, mut moved, mut by) =
@@ -97,7 +120,8 @@ impl Source {
             by += escaped_text.len() - before - c.len_utf8();
             moved.push((mark + at + c.len_utf8(), by));
         }
-        Source { text: escaped_text, moved, len: text.len(), mark }
+        let path = escaped(&path.display().to_string());
+        Shown { path, begins, text: escaped_text, moved, len: text.len(), mark }
     }
 
     /// Where a place of the file is in the shown text, never more than one line of it: a caret
@@ -110,7 +134,7 @@ impl Source {
     }
 
     fn offset(&self, at: usize) -> usize {
-        let at = at.min(self.len).max(self.mark);
+        let at = at.saturating_sub(self.begins).min(self.len).max(self.mark);
         let passed = self.moved.partition_point(|&(place, _)| place <= at);
         let by = passed.checked_sub(1).map_or(0, |last| self.moved[last].1);
         let mut offset = (at - self.mark + by).min(self.text.len());
@@ -148,9 +172,13 @@ mod tests {
 
     use super::*;
 
+    fn source(path: &str, text: &str) -> Source {
+        Source { path: path.into(), text: text.to_owned(), base: None }
+    }
+
     fn rendered(text: &str) -> String {
         let problems = parse(text).expect_err("a file that is wrong");
-        render("a.toml", text, &problems, false)
+        render(&source("a.toml", text), &problems, false)
     }
 
     #[test]
@@ -179,7 +207,7 @@ help: rename it
         let seen = |c: char| c == '\n' || !is_unseen(c);
         assert!(shown.chars().all(seen), "{shown:?}");
         assert!(shown.contains("\\u{1b}]8;;"), "{shown}");
-        let path = render("\u{1b}[31m.toml", "", &parse("").expect_err("empty"), false);
+        let path = render(&source("\u{1b}[31m.toml", ""), &parse("").expect_err("empty"), false);
         assert!(path.starts_with("error[BR010]: ") && path.chars().all(seen), "{path:?}");
     }
 
@@ -201,9 +229,9 @@ help: rename it
                         .and(TextSpan::new(0, start), "a second place")
                         .rename("r");
                     let problem = [problem];
-                    let shown = render("a.toml", text, &problem, true);
+                    let shown = render(&source("a.toml", text), &problem, true);
                     assert!(shown.contains("BR001"));
-                    assert!(!render("a.toml", text, &problem, false).contains('\u{1b}'));
+                    assert!(!render(&source("a.toml", text), &problem, false).contains('\u{1b}'));
                 }
             }
         }

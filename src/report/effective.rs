@@ -11,7 +11,7 @@ const WIDEST: usize = 60;
 /// Prints a scenario with the origin of each value.
 #[must_use]
 pub fn effective(loaded: &Loaded) -> String {
-    let places = Places::of(&loaded.text);
+    let places = Places::of(&loaded.source.text, loaded.source.base());
     let lines = lines(&loaded.scenario);
     let mut printed = String::new();
     for block in lines.split_inclusive(|line| line.text.is_empty()) {
@@ -46,5 +46,6 @@ fn origin(loaded: &Loaded, places: &Places<'_>, value: &Value) -> Option<String>
 }
 
 fn line_of(loaded: &Loaded, at: TextSpan) -> String {
-    format!("{}:{}", loaded.path.display(), at.line_column(&loaded.text).0)
+    let (path, line, _) = loaded.source.place(at);
+    format!("{}:{line}", path.display())
 }

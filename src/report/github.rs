@@ -4,7 +4,7 @@
 use super::diagnostic::escaped;
 use super::document::Document;
 use super::{Report, Status, text};
-use crate::load::{Error, Loaded};
+use crate::load::{Error, Loaded, Source};
 use bootrace_sim::scenario::{Diagnostic, Severity};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -43,8 +43,8 @@ impl Weight {
 /// What is to be said of a file that was read, or could not be.
 pub fn of_file(loaded: &Result<Loaded, Error>) -> Vec<Note> {
     match loaded {
-        Ok(Loaded { path, text, warnings, .. }) => problems(path, text, warnings),
-        Err(Error::Bad(path, text, diagnostics)) => problems(path, text, diagnostics),
+        Ok(Loaded { source, warnings, .. }) => problems(source, warnings),
+        Err(Error::Bad(source, diagnostics)) => problems(source, diagnostics),
         Err(Error::Io(path, error)) => vec![unread(path, error.to_string())],
         Err(Error::Refused(path, why)) => vec![unread(path, why.clone())],
     }
@@ -55,20 +55,19 @@ fn unread(path: &Path, why: String) -> Note {
     Note { weight: Weight::Wrong, file, place: None, title, message: why }
 }
 
-fn problems(path: &Path, text: &str, diagnostics: &[Diagnostic]) -> Vec<Note> {
-    let file = path.display().to_string();
-    diagnostics.iter().map(|diagnostic| problem(&file, text, diagnostic)).collect()
+fn problems(source: &Source, diagnostics: &[Diagnostic]) -> Vec<Note> {
+    diagnostics.iter().map(|diagnostic| problem(source, diagnostic)).collect()
 }
 
-fn problem(file: &str, text: &str, diagnostic: &Diagnostic) -> Note {
-    let (line, column) = diagnostic.at().line_column(text);
+fn problem(source: &Source, diagnostic: &Diagnostic) -> Note {
+    let (file, line, column) = source.place(diagnostic.at());
     let help = diagnostic.help.iter().map(|help| format!(" ({help})"));
     Note {
         weight: match diagnostic.severity {
             Severity::Error => Weight::Wrong,
             Severity::Warning => Weight::Warning,
         },
-        file: file.to_owned(),
+        file: file.display().to_string(),
         place: Some((line, Some(column))),
         title: diagnostic.code.to_owned(),
         message: diagnostic.message.clone() + &help.collect::<String>(),
@@ -326,7 +325,8 @@ mod tests {
     fn a_problem_is_at_its_place_and_in_the_summary() {
         let text = "format = 1\nname = 5\n".to_owned();
         let problems = parse(&text).expect_err("a file that is wrong");
-        let notes = of_file(&Err(Error::Bad("a.toml".into(), text, problems)));
+        let source = Source { path: "a.toml".into(), text, base: None };
+        let notes = of_file(&Err(Error::Bad(source, problems)));
         let lines = annotations(&notes);
         let at = "::error file=a.toml,line=2,col=8,title=BR006::";
         assert!(lines.lines().any(|line| line.starts_with(at)), "{lines}");

@@ -174,6 +174,17 @@ fn verdict(exploration: &Exploration, expectations: &[Expected]) -> Verdict {
     }
 }
 
+/// The line of a place in a scenario's text. What stands in the file that it extends, it says where
+/// it extends it.
+fn line_of(text: &str, at: usize) -> usize {
+    let within = TextSpan::new(at, at);
+    let at = match bootrace_sim::scenario::extends(text) {
+        Some((_, extends)) if at >= text.len() => extends,
+        _ => within,
+    };
+    at.line_column(text).0
+}
+
 fn expected(
     scenario: &Scenario,
     text: &str,
@@ -220,7 +231,7 @@ fn expected(
         found.iter().copied().max_by_key(|(value, seed)| (distance(*value), u64::MAX - seed));
     found.sort_unstable();
     Expected {
-        line: TextSpan::new(expectation.at, expectation.at).line_column(text).0,
+        line: line_of(text, expectation.at),
         kind,
         property,
         schedule: scenario.schedules[schedule].name.to_string(),

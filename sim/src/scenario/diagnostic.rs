@@ -175,6 +175,7 @@ pub const CODES: &[(&str, &str)] = &[
     (code::CANNOT_FAIL, "An expectation cannot fail."),
     (code::NOTHING, "There is nothing to simulate or nothing to judge."),
     (code::REPEATED, "The same thing is given twice: a fault of a service, the name of a step."),
+    (code::EXTENDS, "What a file extends cannot be had."),
     (code::MORE, "There are more problems than are listed."),
     (code::NEVER_ADDED, "An expectation is about jobs that no release adds."),
     (code::NEVER_UP, "A service never has a container."),
@@ -231,6 +232,7 @@ pub(super) mod code {
     pub(crate) const CANNOT_FAIL: &str = "BR033";
     pub(crate) const NOTHING: &str = "BR034";
     pub(crate) const REPEATED: &str = "BR035";
+    pub(crate) const EXTENDS: &str = "BR036";
     pub(crate) const MORE: &str = "BR099";
     pub(crate) const NEVER_ADDED: &str = "BR101";
     pub(crate) const NEVER_UP: &str = "BR102";

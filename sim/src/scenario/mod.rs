@@ -12,7 +12,8 @@ mod print;
 mod steps;
 
 pub use diagnostic::{CODES, Diagnostic, Severity, Span as TextSpan};
-pub use parse::{parse, schema};
+use parse::merged;
+pub use parse::{Base, cannot_extend, extends, parse, parse_over, schema};
 pub use place::{Part, Path, Places};
 pub use print::{Line, Value, Whose, lines, print};
 pub use steps::*;

@@ -6,6 +6,7 @@
 //! more time or memory than a limit allows.
 
 mod context;
+mod extends;
 mod job;
 mod judge;
 mod keys;
@@ -30,6 +31,8 @@ use super::diagnostic::{Diagnostic, Span as TextSpan, code};
 use super::{Action, Add, Change, Faults, Happens, JobStep, Release, Scenario, Step};
 use crate::event::QueueId;
 
+pub(super) use extends::merged;
+pub use extends::{Base, cannot_extend, extends};
 pub use schema::schema;
 
 use context::Context;
@@ -50,9 +53,23 @@ const NAMES_MAX: usize = 1000;
 ///
 /// Everything that is wrong with the text, in its order, at least one error among it.
 pub fn parse(text: &str) -> Result<(Scenario, Vec<Diagnostic>), Vec<Diagnostic>> {
-    let (tree, duplicates) = syntax::read(text)?;
-    let mut cx = Context::new(text, top::DEFAULT_START);
-    for problem in duplicates {
+    parse_over(text, None)
+}
+
+/// Reads a scenario that extends another text. The places of its diagnostics that lie behind the
+/// text are in the base.
+///
+/// # Errors
+///
+/// Everything that is wrong with the two, at least one error among it.
+pub fn parse_over(
+    text: &str,
+    base: Option<&Base>,
+) -> Result<(Scenario, Vec<Diagnostic>), Vec<Diagnostic>> {
+    let (tree, problems) = extends::read(text, base)?;
+    let both = base.map(|base| [text, base.text()].concat());
+    let mut cx = Context::new(both.as_deref().unwrap_or(text), top::DEFAULT_START);
+    for problem in problems {
         cx.push(problem);
     }
     let scenario = scenario(&mut cx, &tree);

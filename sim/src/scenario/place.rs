@@ -6,7 +6,7 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::TextSpan;
+use super::{Base, TextSpan, merged};
 
 /// A step down the tree of a file.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -33,10 +33,10 @@ pub type Path = Vec<Part>;
 pub struct Places<'t>(DeTable<'t>);
 
 impl<'t> Places<'t> {
-    /// The places of a text; there are none in what is no TOML.
+    /// The places of a text and of the base that it extends; there are none in what is no TOML.
     #[must_use]
-    pub fn of(text: &'t str) -> Places<'t> {
-        Places(DeTable::parse_recoverable(text).0.into_inner())
+    pub fn of(text: &'t str, base: Option<&'t Base>) -> Places<'t> {
+        Places(merged(text, base))
     }
 
     /// Where a value stands. Where the file says in one word what the path takes apart, that is
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     fn found<'t>(text: &'t str, path: &[Part]) -> Option<&'t str> {
-        let at = Places::of(text).value(path)?;
+        let at = Places::of(text, None).value(path)?;
         text.get(at.start..at.end)
     }
 

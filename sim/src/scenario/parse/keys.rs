@@ -46,10 +46,10 @@ pub(super) enum Kind {
     Either(&'static [Shape]),
     /// A table of texts.
     Texts,
-    /// A list of start-up steps.
-    Steps,
     /// A list.
     List(&'static Kind),
+    /// A list of what has a name of its own in the schema.
+    Each(&'static str, &'static Kind),
     /// A list of two.
     Pair(&'static Kind),
     /// Any of these.
@@ -71,6 +71,14 @@ pub(super) fn key(shape: &Shape, name: &str) -> Option<&'static Key> {
     named()
         .find(|key| key.of.contains(&shape.noun))
         .or_else(|| named().find(|key| key.of.is_empty()))
+}
+
+/// What has a name of its own in the schema.
+pub(super) fn named() -> impl Iterator<Item = (&'static str, &'static Kind)> {
+    KEYS.iter().filter_map(|key| match key.kind {
+        Kind::Each(name, element) => Some((name, element)),
+        _ => None,
+    })
 }
 
 /// The word that an expectation's first key must be.
@@ -128,6 +136,9 @@ const WRITE: &[&str] = &["a `write`"];
 const OUTCOME: &[&str] = &["an outcome"];
 const KEEP: &[&str] = &["what is kept"];
 
+/// A list of start-up steps.
+const STEPS: Kind = Kind::Each("step", &Kind::Either(&shape::STEPS));
+
 /// What is kept of finished jobs.
 const KEPT: Kind = Kind::Any(&[Kind::Boolean, Kind::Number(0, MANY), Kind::Table(&shape::KEEP)]);
 
@@ -148,6 +159,7 @@ static KEYS: &[Key] = &[
     key_of(TOP, "format", Kind::Number(1, 1), "The version of the format: 1."),
     key_of(TOP, "name", Kind::Text, "One line that names the story; reports print it."),
     key_of(TOP, "length", Kind::Span, "How long the run is in virtual time, at most 400 days."),
+    key_of(TOP, "extends", Kind::Text, "The path of another scenario file: this one says only what is other than there."),
     key_of(TOP, "start", Kind::Instant, "The instant at which the run starts, with an offset or Z."),
     key_of(TOP, "measure", Kind::Pair(&Kind::Span), "The part of the run that figures count: two offsets from the start."),
     key_of(TOP, "calm", Kind::Span, "The tail of the run in which nothing fails by chance."),
@@ -157,9 +169,9 @@ static KEYS: &[Key] = &[
     key_of(TOP, "job", Kind::Named(&shape::JOB), "What processors do with the jobs of a name."),
     key_of(TOP, "release", Kind::Named(&shape::RELEASE), "What containers run when they start."),
     key_of(TOP, "service", Kind::Named(&shape::SERVICE), "Deployments: so many containers of a release."),
-    key_of(TOP, "event", Kind::List(&Kind::Table(&shape::EVENT)), "What happens to the fleet by plan."),
+    key_of(TOP, "event", Kind::Each("event", &Kind::Table(&shape::EVENT)), "What happens to the fleet by plan."),
     key_of(TOP, "faults", Kind::Table(&shape::FAULTS), "What happens by chance; each is off unless named."),
-    key_of(TOP, "expect", Kind::List(&Kind::Either(&shape::EXPECTATIONS)), "What must hold, or is declared not to."),
+    key_of(TOP, "expect", Kind::Each("expectation", &Kind::Either(&shape::EXPECTATIONS)), "What must hold, or is declared not to."),
     anywhere("round_trip", Kind::Range, "How long a message and its reply take together."),
     // Schedules, queues and jobs' options.
     key_of(SCHEDULE, "queue", Kind::Name, "The queue that does its work."),
@@ -202,7 +214,7 @@ static KEYS: &[Key] = &[
     anywhere("remove_job_scheduler", Kind::Id, "`queue.removeJobScheduler`: the scheduler's id."),
     // Jobs.
     key_of(JOB, "queue", Kind::Name, "The queue, if jobs of that name in other queues are others."),
-    key_of(JOB, "steps", Kind::List(&Kind::Either(&shape::JOB_STEPS)), "What the processor does, in order."),
+    key_of(JOB, "steps", Kind::Each("job_step", &Kind::Either(&shape::JOB_STEPS)), "What the processor does, in order."),
     key_of(JOB, "outcome", Kind::Any(&[ENDING, Kind::List(&ENDING)]), "How its attempts end: one for all, or a list with one for each attempt."),
     key_of(OUTCOME, "fail", Kind::Number(1, MANY), "Throws before this step, counted from 1."),
     key_of(OUTCOME, "exit", Kind::Number(1, MANY), "The process exits before this step, counted from 1."),
@@ -226,8 +238,8 @@ static KEYS: &[Key] = &[
     anywhere("takes", Kind::Range, "How long the statement takes."),
     // Releases and their steps.
     anywhere("library", Kind::Words(&["bullmq@5.34.10"]), "The library and its exact version."),
-    key_of(&["a release"], "steps", Kind::Steps, "What a container does when it starts, in order."),
-    key_of(&["a `timer` step"], "steps", Kind::Steps, "What is done at each tick, in order."),
+    key_of(&["a release"], "steps", STEPS, "What a container does when it starts, in order."),
+    key_of(&["a `timer` step"], "steps", STEPS, "What is done at each tick, in order."),
     anywhere("worker", Kind::Name, "`new Worker`: the queue whose jobs it takes."),
     anywhere("concurrency", Kind::Number(1, 1000), "How many jobs it works on at once."),
     anywhere("limiter", Kind::Table(&shape::LIMITER), "At most so many starts in so long, over all workers of the queue."),
@@ -238,8 +250,8 @@ static KEYS: &[Key] = &[
     anywhere("max_stalled_count", Kind::Number(0, MANY), "How often a job may stall before it fails."),
     anywhere("drain_delay", Kind::Span, "How long an idle worker blocks when no delayed job is known."),
     anywhere("timer", Kind::Text, "An in-process cron: the pattern at whose ticks its steps are done."),
-    anywhere("parallel", Kind::Steps, "Begins all of these and waits for those that are awaited."),
-    anywhere("add_bulk", Kind::List(&Kind::Table(&shape::BULK)), "`queue.addBulk`: the jobs, all of the step's queue."),
+    anywhere("parallel", STEPS, "Begins all of these and waits for those that are awaited."),
+    anywhere("add_bulk", Kind::Each("bulk_job", &Kind::Table(&shape::BULK)), "`queue.addBulk`: the jobs, all of the step's queue."),
     anywhere("remove_all_repeatables", Kind::Name, "Removes every registration of this queue that it finds."),
     key_of(EVENT, "pause", Kind::Range, "The event loops of its running containers stand still for so long."),
     anywhere("pause", Kind::Name, "`queue.pause`: the queue, for all of its workers."),
@@ -283,7 +295,7 @@ static KEYS: &[Key] = &[
     anywhere("clock", Kind::Signed, "The clocks of its running containers step by so much: +5s or -5s."),
     anywhere("redis", Kind::Any(&[Kind::Words(&["flush"]), Kind::Table(&shape::REDIS)]), "Something befalls Redis."),
     anywhere("slow", Kind::Range, "Redis executes nothing for so long."),
-    anywhere("edit", Kind::Steps, "A person runs these steps by hand."),
+    anywhere("edit", STEPS, "A person runs these steps by hand."),
     key_of(&["the `faults` table"], "kill", Kind::Any(&[Kind::Table(&shape::KILL), Kind::List(&Kind::Table(&shape::KILL))]), "Containers are killed at a point of their lives."),
     anywhere("remove", Kind::Name, "A person removes the oldest job of this name that waits or is delayed."),
     anywhere("promote", Kind::Name, "A person promotes the oldest delayed job of this name."),

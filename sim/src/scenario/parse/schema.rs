@@ -16,23 +16,38 @@ const PERCENT: &str = "[0-9]+(\\.[0-9]{1,4})?%";
 /// The JSON Schema of scenario files.
 #[must_use]
 pub fn schema() -> Value {
-    let mut schema = table(&shape::TOP);
-    schema.insert("$schema".into(), "http://json-schema.org/draft-07/schema#".into());
-    schema.insert("title".into(), "A scenario of bootrace".into());
-    let steps: Vec<Value> = shape::STEPS.iter().map(|shape| table(shape).into()).collect();
-    schema.insert("definitions".into(), json!({ "step": { "anyOf": steps } }));
-    schema.into()
+    let whole = table(&shape::TOP, Of::Whole);
+    let mut part = table(&shape::TOP, Of::Part);
+    part.insert("required".into(), json!(["extends"]));
+    let named = keys::named().map(|(name, kind)| (name.to_owned(), value(kind, Of::Whole)));
+    json!({
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "A scenario of bootrace",
+        "type": "object",
+        "anyOf": [whole, part],
+        "definitions": named.collect::<Map<String, Value>>(),
+    })
+}
+
+/// Whether a table says all that it must, or only what is other than in the file that it extends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Of {
+    Whole,
+    Part,
 }
 
 /// A table of one shape.
-fn table(shape: &'static Shape) -> Map<String, Value> {
+fn table(shape: &'static Shape, of: Of) -> Map<String, Value> {
     let properties: Map<String, Value> =
-        shape.keys().map(|key| (key.to_owned(), property(shape, key))).collect();
+        shape.keys().map(|key| (key.to_owned(), property(shape, key, of))).collect();
     let mut table = Map::new();
     table.insert("title".into(), shape.noun.replace('`', "").into());
     table.insert("type".into(), "object".into());
     table.insert("additionalProperties".into(), false.into());
     table.insert("properties".into(), properties.into());
+    if of == Of::Part {
+        return table;
+    }
     if !shape.required.is_empty() {
         table.insert("required".into(), json!(shape.required));
     }
@@ -48,11 +63,11 @@ fn table(shape: &'static Shape) -> Map<String, Value> {
 }
 
 /// The value of a key, with what it says.
-fn property(shape: &'static Shape, name: &str) -> Value {
+fn property(shape: &'static Shape, name: &str, of: Of) -> Value {
     let Some(key) = keys::key(shape, name) else { return json!({}) };
     let mut schema = match keys::property(shape, name) {
-        Some(word) => value(&Kind::Exactly(word)),
-        None => value(&key.kind),
+        Some(word) => value(&Kind::Exactly(word), of),
+        None => value(&key.kind, of),
     };
     if let Value::Object(schema) = &mut schema {
         schema.insert("description".into(), key.doc.into());
@@ -60,7 +75,7 @@ fn property(shape: &'static Shape, name: &str) -> Value {
     schema
 }
 
-fn value(kind: &Kind) -> Value {
+fn value(kind: &Kind, of: Of) -> Value {
     match kind {
         Kind::Text => json!({ "type": "string", "minLength": 1 }),
         Kind::Name => text("[A-Za-z0-9._-]{1,100}"),
@@ -80,21 +95,27 @@ fn value(kind: &Kind) -> Value {
         Kind::Percent => text(PERCENT),
         Kind::WholePercent => text("[0-9]+(\\.0{1,4})?%"),
         Kind::Share => text(">= *[0-9]{1,3} *%"),
-        Kind::Table(shape) => table(shape).into(),
+        Kind::Table(shape) => table(shape, of).into(),
         Kind::Named(shape) => {
-            json!({ "type": "object", "additionalProperties": table(shape) })
+            json!({ "type": "object", "additionalProperties": table(shape, of) })
         }
         Kind::Either(shapes) => {
-            let shapes: Vec<Value> = shapes.iter().map(|shape| table(shape).into()).collect();
+            let shapes: Vec<Value> = shapes.iter().map(|shape| table(shape, of).into()).collect();
             json!({ "anyOf": shapes })
         }
         Kind::Texts => json!({ "type": "object", "additionalProperties": { "type": "string" } }),
-        Kind::Steps => json!({ "type": "array", "items": { "$ref": "#/definitions/step" } }),
-        Kind::List(element) => json!({ "type": "array", "items": value(element) }),
-        Kind::Pair(element) => {
-            json!({ "type": "array", "items": value(element), "minItems": 2, "maxItems": 2 })
+        Kind::Each(name, _) => {
+            let name = format!("#/definitions/{name}");
+            json!({ "type": "array", "items": { "$ref": name } })
         }
-        Kind::Any(kinds) => json!({ "anyOf": kinds.iter().map(value).collect::<Vec<_>>() }),
+        // Lists are not merged but replaced: what is in them is whole.
+        Kind::List(element) => json!({ "type": "array", "items": value(element, Of::Whole) }),
+        Kind::Pair(element) => {
+            json!({ "type": "array", "items": value(element, Of::Whole), "minItems": 2, "maxItems": 2 })
+        }
+        Kind::Any(kinds) => {
+            json!({ "anyOf": kinds.iter().map(|kind| value(kind, of)).collect::<Vec<_>>() })
+        }
     }
 }
 

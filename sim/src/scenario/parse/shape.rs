@@ -46,10 +46,10 @@ pub(super) static TOP: Shape = Shape {
     noun: "the top of the file",
     required: &["format", "name", "length"],
     optional: &[
-        &["start", "measure", "calm", "network"],
+        &["extends", "start", "measure", "calm", "network"],
         &["schedule", "queue", "job", "release", "service", "event", "faults", "expect"],
     ],
-    later: &["extends", "clock", "redis", "database", "env"],
+    later: &["clock", "redis", "database", "env"],
 };
 
 pub(super) static NETWORK: Shape = Shape {

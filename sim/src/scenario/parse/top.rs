@@ -44,6 +44,8 @@ pub(super) struct Top {
 /// Reads the top; leaves start and length in the context.
 pub(super) fn top<'t>(cx: &mut Context<'t>, table: &Table<'t>) -> Option<Top> {
     let format = table.get("format").and_then(|node| format(cx, node));
+    // What it names was put under this table before.
+    let extends = table.get("extends").map(|node| cx.string(node));
     let name = table.get("name").and_then(|node| title(cx, node));
     if let Some(start) = table.get("start").and_then(|node| start(cx, node)) {
         cx.start = start;
@@ -59,6 +61,7 @@ pub(super) fn top<'t>(cx: &mut Context<'t>, table: &Table<'t>) -> Option<Top> {
     };
     let round_trip = round_trip(cx, table.get("network"));
     format?;
+    extends.is_none_or(|text| text.is_some()).then_some(())?;
     Some(Top {
         name: name?,
         length: cx.length?,
