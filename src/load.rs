@@ -64,7 +64,7 @@ pub enum Error {
     /// It is not a file that may be read, or not text: in words.
     Refused(PathBuf, String),
     /// It says something wrong, with the text that the places are in.
-    Bad(Source, Vec<Diagnostic>),
+    Bad(Box<Source>, Vec<Diagnostic>),
 }
 
 impl Error {
@@ -123,12 +123,15 @@ pub(crate) fn parse(path: PathBuf, text: String) -> Result<Loaded, Error> {
     if let Some((named, at)) = scenario::extends(&source.text) {
         match base(&source, &named) {
             Ok(base) => source.base = Some(base),
-            Err(why) => return Err(Error::Bad(source, vec![scenario::cannot_extend(at, &why)])),
+            Err(why) => {
+                let problem = scenario::cannot_extend(at, &why);
+                return Err(Error::Bad(Box::new(source), vec![problem]));
+            }
         }
     }
     match scenario::parse_over(&source.text, source.base()) {
         Ok((scenario, warnings)) => Ok(Loaded { source, scenario: Arc::new(scenario), warnings }),
-        Err(problems) => Err(Error::Bad(source, problems)),
+        Err(problems) => Err(Error::Bad(Box::new(source), problems)),
     }
 }
 

@@ -326,7 +326,7 @@ mod tests {
         let text = "format = 1\nname = 5\n".to_owned();
         let problems = parse(&text).expect_err("a file that is wrong");
         let source = Source { path: "a.toml".into(), text, base: None };
-        let notes = of_file(&Err(Error::Bad(source, problems)));
+        let notes = of_file(&Err(Error::Bad(Box::new(source), problems)));
         let lines = annotations(&notes);
         let at = "::error file=a.toml,line=2,col=8,title=BR006::";
         assert!(lines.lines().any(|line| line.starts_with(at)), "{lines}");
