@@ -4,9 +4,8 @@ use super::{Exit, tell, write};
 use bootrace_sim::scenario;
 
 pub(super) fn explain(code: &str) -> Exit {
-    let known = |(known, _): &&(&str, &str)| known.eq_ignore_ascii_case(code);
-    match scenario::CODES.iter().find(known) {
-        Some((code, means)) => write(&format!("{code}: {means}\n")).unwrap_or(Exit::AsDeclared),
+    match scenario::explain(code) {
+        Some(text) => write(&text).unwrap_or(Exit::AsDeclared),
         None => {
             let first = scenario::CODES.first().map_or("BR001", |(code, _)| code);
             let code = code.escape_default();

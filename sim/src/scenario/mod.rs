@@ -5,6 +5,7 @@
 //! text; it opens no file.
 
 mod diagnostic;
+mod explain;
 mod lint;
 mod parse;
 mod place;
@@ -12,6 +13,7 @@ mod print;
 mod steps;
 
 pub use diagnostic::{CODES, Diagnostic, Severity, Span as TextSpan};
+pub use explain::explain;
 use parse::merged;
 pub use parse::{Base, cannot_extend, extends, parse, parse_over, schema};
 pub use place::{Part, Path, Places};
