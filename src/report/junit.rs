@@ -42,14 +42,15 @@ fn status(expected: &Expected) -> TestCaseStatus {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::Verdict;
+    use crate::report::{Unit, Verdict};
 
     fn expected(status: Status) -> Expected {
         Expected {
             kind: "always",
             property: "firings per window",
-            schedule: "<a & \"b\">".to_owned(),
+            subject: Some("<a & \"b\">".to_owned()),
             relation: "at most",
+            unit: Unit::Count,
             bound: 1,
             declared: "holds".to_owned(),
             status,
