@@ -120,7 +120,7 @@ fn expectation(expected: &Expected) -> String {
         Status::NotAsDeclared => "FAIL",
         Status::Vacuous => "vacuous",
     };
-    format!("  {word:<8}{:<52}{}\n", sentence(expected), found(expected))
+    format!("  {word:<8}{:<50}  {}\n", sentence(expected), found(expected))
 }
 
 /// What was found of an expectation, and what is declared where it was violated.

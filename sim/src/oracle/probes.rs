@@ -9,7 +9,7 @@ use super::judgement::Judgement;
 use super::ledger::{Fact, Ledger};
 use super::lives::Life;
 use super::{Oracle, Seen};
-use crate::clock::Instant;
+use crate::clock::{Instant, Span};
 use crate::event::{
     Event, Finish, Plan, QueueEvent, QueueId, ReleaseId, ServiceId, StepId, StepResult,
 };
@@ -180,7 +180,8 @@ impl TicksWithin {
         let due = |schedule: &crate::scenario::Schedule| Due {
             queue: schedule.queue,
             ticks: schedule.recurrence.ticks(),
-            without: Some(scenario.start),
+            // A tick at the very start is not one that a worker could have been up for.
+            without: Some(scenario.start + Span::from_nanos(1)),
         };
         TicksWithin {
             in_deploy,
@@ -313,7 +314,6 @@ mod tests {
     use super::super::testing::{Story, job, sometimes};
     use super::*;
     use crate::choices::LifeId;
-    use crate::clock::Span;
     use crate::event::Event;
     use crate::scenario::{Measure, PROPERTIES, PlannedEvent, Range, Schedule};
 
@@ -501,6 +501,9 @@ mod tests {
 
     #[test]
     fn a_tick_falls_while_no_worker_is_up() {
+        let mut story = Story::hourly();
+        story.at(59).worker_up();
+        assert_eq!(seen(&story, Probe::TickWithoutWorker), 0, "not at the very start");
         let mut story = Story::hourly();
         story.at(0).worker_up().at(61).kill().life(life(2)).at(119).worker_up();
         assert_eq!(seen(&story, Probe::TickWithoutWorker), 0);
