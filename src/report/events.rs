@@ -51,7 +51,7 @@ impl<'a> Names<'a> {
     /// What an event says.
     pub fn what(&self, event: &Event) -> String {
         match event {
-            Event::Booted { release } => {
+            Event::Booted { release, .. } => {
                 format!("boots {}", self.scenario.releases[usize::from(release.0)].name)
             }
             Event::StartedUp => "has started up".to_owned(),

@@ -1,7 +1,7 @@
 //! Reports made by hand, for the tests of those who render them. No run stands behind them.
 
 use super::document::Document;
-use super::{Expected, Report, Status, Verdict};
+use super::{Expected, Report, Status, Unit, Verdict};
 use proptest::prelude::*;
 
 pub(super) const STATUSES: [Status; 4] =
@@ -13,7 +13,8 @@ pub(super) fn report(file: &str, scenario: &str, schedule: &str) -> Report {
         line: 7,
         kind: "always",
         property: "firings per window",
-        schedule: schedule.to_owned(),
+        subject: Some(schedule.to_owned()),
+        unit: Unit::Count,
         relation: "at most",
         bound: 1,
         declared: "holds".to_owned(),
