@@ -368,6 +368,9 @@ impl QueueEvent {
             | QueueEvent::Retried { job, .. }
             | QueueEvent::Stalled { job }
             | QueueEvent::Removed { job }
+            | QueueEvent::Dropped { job, .. }
+            | QueueEvent::Reprocessed { job }
+            | QueueEvent::Deduplicated { job, .. }
             | QueueEvent::Refused { job, .. } => Some(job),
             _ => None,
         }

@@ -6,6 +6,7 @@ pub mod document;
 pub mod events;
 pub mod github;
 pub mod junit;
+pub mod story;
 #[cfg(test)]
 mod testing;
 pub mod text;
@@ -16,6 +17,8 @@ use bootrace_sim::oracle::Figures;
 use bootrace_sim::scenario::{self, Declared, Expectation, Relation, Scenario, Subject, TextSpan};
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::sync::Arc;
+use story::Story;
 
 /// What the runs of one scenario came to.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
@@ -30,6 +33,9 @@ pub struct Report {
     pub expectations: Vec<Expected>,
     /// The figures, each over all seeds.
     pub figures: Vec<Figure>,
+    /// How what is not as declared came about, or else what is violated as declared; null if nothing
+    /// was violated.
+    pub story: Option<Story>,
     /// How it all ends.
     pub verdict: Verdict,
 }
@@ -82,6 +88,10 @@ pub struct Expected {
     pub worst: Option<(u64, u64)>,
     /// The median over the seeds in which its premise was met; null if there is none.
     pub median: Option<u64>,
+    /// How bad each seed's value is, the greater the worse, for pairing; none where the premise was not
+    /// met.
+    #[serde(skip)]
+    pub badness: Vec<Option<u64>>,
 }
 
 /// What a number counts.
@@ -144,11 +154,17 @@ const FIGURES: [(&str, Value); 9] = [
 ];
 
 impl Report {
-    /// Sums up the runs of a scenario that stands in `file` as `text`.
+    /// Sums up the runs of a scenario that stands in `file` as `text`, and plays the seed again whose
+    /// story is told.
     ///
     /// # Panics
     /// If no seed was played.
-    pub fn new(file: &str, text: &str, scenario: &Scenario, exploration: &Exploration) -> Self {
+    pub fn new(
+        file: &str,
+        text: &str,
+        scenario: &Arc<Scenario>,
+        exploration: &Exploration,
+    ) -> Self {
         let played = &exploration.played;
         let (first, last) = match (played.first(), played.last()) {
             (Some(first), Some(last)) => (first.seed, last.seed),
@@ -165,9 +181,34 @@ impl Report {
             scenario: scenario.name.to_string(),
             seeds: (first, last),
             verdict: verdict(exploration, &expectations),
+            story: story(scenario, &expectations, played),
             expectations,
             figures: FIGURES.iter().map(|(name, value)| figure(name, value, played)).collect(),
         }
+    }
+}
+
+/// The story of what is not as declared, or else of what is violated as declared: the first of these
+/// in the file, in its worst seed.
+fn story(scenario: &Arc<Scenario>, expected: &[Expected], played: &[Played]) -> Option<Story> {
+    let violated = |status: Status| {
+        let is = |one: &Expected| one.status == status && one.violated > 0;
+        expected.iter().position(is)
+    };
+    let place = violated(Status::NotAsDeclared).or_else(|| violated(Status::ViolatedAsDeclared))?;
+    let breaks = |played: &&Played| !played.verdict.judgements[place].held;
+    let worst = expected[place].worst.map(|(_, seed)| seed);
+    let worst = played.iter().filter(breaks).find(|played| Some(played.seed) == worst);
+    let seed = worst.or_else(|| played.iter().find(breaks))?.seed;
+    story::tell(scenario, seed, place)
+}
+
+/// How bad a value is: the greater, the worse.
+fn distance(relation: Relation, bound: u64, value: u64) -> u64 {
+    match relation {
+        Relation::AtMost | Relation::Happens => value,
+        Relation::AtLeast => u64::MAX - value,
+        Relation::Exactly => value.abs_diff(bound),
     }
 }
 
@@ -206,15 +247,15 @@ fn expected(
     let of = played.len() as u64;
     let mut found: Vec<(u64, u64)> =
         judgements().filter_map(|(seed, judgement)| Some((judgement.figure?, seed))).collect();
-    let distance = |value: u64| match property.relation {
-        Relation::AtMost | Relation::Happens => value,
-        Relation::AtLeast => u64::MAX - value,
-        Relation::Exactly => value.abs_diff(property.bound),
-    };
-    let worst =
-        found.iter().copied().max_by_key(|(value, seed)| (distance(*value), u64::MAX - seed));
+    let worst = found.iter().copied().max_by_key(|(value, seed)| {
+        (distance(property.relation, property.bound, *value), u64::MAX - seed)
+    });
     found.sort_unstable();
+    let badness = |(_, judgement): (u64, &bootrace_sim::oracle::Judgement)| {
+        judgement.figure.map(|value| distance(property.relation, property.bound, value))
+    };
     Expected {
+        badness: judgements().map(badness).collect(),
         line: TextSpan::new(expectation.at, expectation.at).line_column(text).0,
         kind: property.mode.key(),
         property: described.text,

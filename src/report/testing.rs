@@ -24,6 +24,7 @@ pub(super) fn report(file: &str, scenario: &str, schedule: &str) -> Report {
         of: 10,
         worst: Some((2, 4)),
         median: Some(1),
+        badness: Vec::new(),
     };
     Report {
         file: file.to_owned(),
@@ -31,6 +32,7 @@ pub(super) fn report(file: &str, scenario: &str, schedule: &str) -> Report {
         seeds: (1, 10),
         expectations: STATUSES.map(expected).to_vec(),
         figures: Vec::new(),
+        story: None,
         verdict: Verdict::NotAsDeclared,
     }
 }

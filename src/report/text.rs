@@ -16,6 +16,9 @@ pub fn run(report: &Report) -> String {
     for expected in &report.expectations {
         text.push_str(&expectation(expected));
     }
+    if let Some(story) = story(report) {
+        let _ = write!(text, "\n{story}");
+    }
     text.push_str("\n                          median        least         most\n");
     for figure in &report.figures {
         let numbers = [figure.median, figure.least, figure.most].map(grouped);
@@ -60,14 +63,57 @@ pub fn compare(reports: &[Report]) -> String {
         }
         let _ = writeln!(text, "   {}", pairing(&figure.values, &last.figures[place].values));
     }
+    for (place, report) in reports.iter().enumerate().skip(1) {
+        text.push_str(&against(first, report, letter(place)));
+    }
     for (place, report) in reports.iter().enumerate() {
         let _ = writeln!(text, "\n{}  {}", letter(place), report.scenario);
         for expected in &report.expectations {
             text.push_str(&expectation(expected));
         }
     }
+    // What still fails is told; if nothing does, what failed before.
+    let told = reports.iter().enumerate().rev().find_map(|(place, report)| {
+        Some(format!("\n{}  {}", letter(place), story(report)?.trim_start()))
+    });
+    let _ = write!(text, "{}", told.unwrap_or_default());
     let _ = write!(text, "\n{}\n{}", still_fails(last), verdict(last));
     text
+}
+
+/// The story of a report, if it has one.
+fn story(report: &Report) -> Option<String> {
+    let story = report.story.as_ref()?;
+    let of = report.expectations.get(story.expectation)?;
+    Some(story.render(&sentence(of)))
+}
+
+/// What became of the expectations that two reports share, seed by seed.
+fn against(first: &Report, other: &Report, letter: char) -> String {
+    let mut text = String::new();
+    for expected in &other.expectations {
+        let of = sentence(expected);
+        let Some(before) = first.expectations.iter().find(|before| sentence(before) == of) else {
+            continue;
+        };
+        if expected.kind == PROBE {
+            continue;
+        }
+        let (mut better, mut same, mut worse) = (0, 0, 0);
+        for (before, after) in before.badness.iter().zip(&expected.badness) {
+            let (Some(before), Some(after)) = (before, after) else { continue };
+            match after.cmp(before) {
+                std::cmp::Ordering::Less => better += 1,
+                std::cmp::Ordering::Equal => same += 1,
+                std::cmp::Ordering::Greater => worse += 1,
+            }
+        }
+        let _ = writeln!(text, "  {of:<50}  better in {better}, same in {same}, worse in {worse}");
+    }
+    if text.is_empty() {
+        return text;
+    }
+    format!("\n{letter} against A, seed by seed, where both expect it\n{text}")
 }
 
 fn letter(place: usize) -> char {
@@ -247,6 +293,7 @@ mod tests {
 
     fn expected(property: &'static str, subject: Option<&str>) -> Expected {
         Expected {
+            badness: Vec::new(),
             line: 1,
             kind: "always",
             property,
@@ -318,6 +365,7 @@ mod tests {
         };
         assert_eq!(found(&never), "seen in 0/200 seeds");
         let report = Report {
+            story: None,
             file: "a.toml".to_owned(),
             scenario: "a story".to_owned(),
             seeds: (1, 200),

@@ -10,7 +10,7 @@ use super::windows::Tally;
 use super::{Fact, Judgement, Ledger};
 use crate::choices::LifeId;
 use crate::clock::Instant;
-use crate::event::{By, Event, JobId, JobState, QueueEvent, QueueId, Stamp};
+use crate::event::{By, Event, JobId, JobList, JobState, QueueEvent, QueueId, Stamp};
 use crate::scenario::{Measure, Property, Subject};
 
 const IDS: [&str; 4] = ["a", "b", "c", "d"];
@@ -54,8 +54,11 @@ fn step(story: &mut Story, now: i64, place: At, id: &str, what: u8) -> At {
             story.add(id, tick);
             return At::Wait;
         }
-        (At::Delayed, 0) | (At::Wait, 0) => {
-            story.remove(id);
+        (At::Delayed, 0) => {
+            story.drop_from(JobList::Delayed, id).remove(id);
+        }
+        (At::Wait, 0) => {
+            story.drain(id);
         }
         (At::Delayed, _) => {
             story.promote(id);
