@@ -211,8 +211,8 @@ fn longest(story: &Story) -> Option<u64> {
 
 /// How many entries wait or are active after everything up to an instant.
 fn queued(events: &[(Stamp, Event)], until: Instant) -> u64 {
-    // Of each id: whether it is in the queue, and whether a finished job of it is kept.
-    let mut places: BTreeMap<&JobId, (bool, bool)> = BTreeMap::new();
+    // Whether an entry of each id is in the queue.
+    let mut places: BTreeMap<&JobId, bool> = BTreeMap::new();
     // Entries that the library leaves where they are when a kept job of their id is removed.
     let mut left = 0;
     for (_, event) in events.iter().take_while(|(stamp, _)| stamp.at <= until) {
@@ -220,18 +220,15 @@ fn queued(events: &[(Stamp, Event)], until: Instant) -> u64 {
         let Some(id) = event.job() else { continue };
         let place = places.entry(id).or_default();
         match event {
-            QueueEvent::Added(added) => place.0 = !matches!(added.state, JobState::Delayed(_)),
-            QueueEvent::Retried { state, .. } => place.0 = !matches!(state, JobState::Delayed(_)),
-            QueueEvent::Promoted { .. } | QueueEvent::Stalled { .. } => place.0 = true,
-            QueueEvent::Finished { kept, .. } => *place = (false, *kept),
-            QueueEvent::Removed { .. } => {
-                left += u64::from(*place == (true, true));
-                *place = (false, false);
-            }
+            QueueEvent::Added(added) => *place = !matches!(added.state, JobState::Delayed(_)),
+            QueueEvent::Retried { state, .. } => *place = !matches!(state, JobState::Delayed(_)),
+            QueueEvent::Promoted { .. } | QueueEvent::Stalled { .. } => *place = true,
+            QueueEvent::Finished { .. } | QueueEvent::Dropped { .. } => *place = false,
+            QueueEvent::Removed { .. } => left += u64::from(std::mem::take(place)),
             _ => {}
         }
     }
-    left + places.values().filter(|place| place.0).count() as u64
+    left + places.values().filter(|queued| **queued).count() as u64
 }
 
 fn tallied(story: &Story) -> Counts {
