@@ -7,7 +7,7 @@ use bootrace::sim::clock::Span;
 use bootrace::sim::event::{Event, Sink, Stamp};
 use bootrace::sim::oracle::{Breach, Work};
 use bootrace::sim::policy::Random;
-use bootrace::sim::scenario::{Property, Scenario, parse};
+use bootrace::sim::scenario::{Measure, Property, Relation, Scenario, parse};
 use bootrace::sim::{run, servers};
 use std::collections::BTreeMap;
 use std::fs;
@@ -58,20 +58,24 @@ fn place(text: &str, is: impl Fn(Property) -> bool) -> usize {
 }
 
 fn registrations(text: &str) -> usize {
-    place(text, |property| matches!(property, Property::LiveRegistrations { .. }))
+    place(text, |property| property.measure == Measure::LiveRegistrations)
 }
 
 fn at_most(text: &str) -> usize {
-    place(text, |property| matches!(property, Property::FiringsAtMost { .. }))
+    place(text, |property| fires(property, Relation::AtMost))
 }
 
 fn at_least(text: &str) -> usize {
-    place(text, |property| matches!(property, Property::FiringsAtLeast { .. }))
+    place(text, |property| fires(property, Relation::AtLeast))
+}
+
+fn fires(property: Property, relation: Relation) -> bool {
+    property.measure == Measure::FiringsPerWindow && property.relation == relation
 }
 
 /// The judgement at a place of every seed: whether the property held, and its figure.
 fn judged(played: &[Played], place: usize) -> Vec<(bool, Option<u64>)> {
-    let judgements = played.iter().map(|played| played.verdict.judgements[place]);
+    let judgements = played.iter().map(|played| &played.verdict.judgements[place]);
     judgements.map(|judgement| (judgement.held, judgement.figure)).collect()
 }
 
@@ -204,8 +208,10 @@ fn a_kill_between_the_two_round_trips_ends_the_schedule_until_a_boot_heals_it() 
     let unhealed = with(&text, event, "");
     let unhealed = play(&unhealed, SEEDS);
     let dead = |played: &&Played| {
-        let broke = played.verdict.judgements[registrations(&text)].broke;
-        broke.is_some_and(|broke| matches!(broke.what, Breach::Registrations { dead: 1, .. }))
+        let broke = &played.verdict.judgements[registrations(&text)].broke;
+        broke
+            .as_ref()
+            .is_some_and(|broke| matches!(broke.what, Breach::Registrations { dead: 1, .. }))
     };
     assert!(unhealed.iter().filter(dead).count() > 0, "listed, and without an iteration");
 }
@@ -217,8 +223,9 @@ fn a_boot_after_a_tick_deletes_what_is_due() {
     let (start, tick) = (scenario(&text).start, Span::from_secs(3_600));
     let played = play(&text, 50);
     for played in &played {
-        let judgement = played.verdict.judgements[at_least(&text)];
-        let broke = judgement.broke.and_then(|broke| broke.window).map(|window| window.0);
+        let judgement = &played.verdict.judgements[at_least(&text)];
+        let broke = judgement.broke.as_ref().and_then(|broke| broke.window);
+        let broke = broke.map(|window| window.0);
         assert_eq!(broke, Some(start + tick), "the tick before the boot, seed {}", played.seed);
     }
     assert_eq!(judged(&played, registrations(&text)), all(50, true, 1), "and nothing says so");

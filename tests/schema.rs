@@ -1,5 +1,5 @@
 //! The committed JSON Schema is the grammar's, takes every scenario, and refuses files of a wrong
-//! shape. To renew it: `BOOTRACE_RENEW_SCHEMA=1 cargo test --test schema`.
+//! shape. To renew it: `BOOTRACE_RENEW_SCHEMAS=1 cargo test --test schema`.
 
 mod support;
 
@@ -19,7 +19,7 @@ fn printed() -> String {
 #[test]
 fn the_committed_schema_is_the_grammars() {
     let path = support::root().join(FILE);
-    if std::env::var_os("BOOTRACE_RENEW_SCHEMA").is_some() {
+    if std::env::var_os("BOOTRACE_RENEW_SCHEMAS").is_some() {
         fs::create_dir_all(path.parent().expect("it has one")).expect("it can be made");
         fs::write(&path, printed()).expect("it can be written");
     }
@@ -132,7 +132,10 @@ fn what_is_wrong_in_shape_is_refused() {
         ("odds = \"12.5%\"", "odds = 12.5"),
         ("\"live registrations\"", "\"rows in all\""),
         ("violated = \">=60%\"", "violated = \"sometimes\""),
-        ("at_least = 1\n", "at_least = 1\nat_most = 1\n"),
+        ("at_least = 1\nviolated", "at_least = 1\nat_most = 1\nviolated"),
+        ("at_most = \"1m30s\"", "at_most = 90"),
+        ("sometimes = \"clocks step\"", "sometimes = \"clocks step\"\nviolated = \"some seed\""),
+        ("sometimes = \"clocks step\"", "always = \"clocks step\""),
         ("[[event]]\nat = \"30m\"", "[[event]]"),
     ] {
         assert_eq!(good.matches(part).count(), 1, "{part:?} stands once");

@@ -86,6 +86,11 @@ impl Span {
     pub const fn ms(self) -> i64 {
         self.0 / NANOS_PER_MS
     }
+
+    /// To what a person reads at a glance: `1h3m`, `1m30s`, `2.3s`, `850us`.
+    pub fn rounded(self) -> Rounded {
+        Rounded(self)
+    }
 }
 
 impl Add<Span> for Instant {
@@ -154,6 +159,62 @@ impl fmt::Display for Span {
     }
 }
 
+/// A span for people: its two largest units, or one unit with one decimal below a minute.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Rounded(Span);
+
+impl Rounded {
+    /// What it shows, which may be more or less than the span.
+    pub fn span(self) -> Span {
+        const SECOND: i64 = 1_000_000_000;
+        let nanos = self.0.0;
+        let grain = match nanos {
+            86_400_000_000_000.. => 3600 * SECOND,
+            3_600_000_000_000.. => 60 * SECOND,
+            60_000_000_000.. => SECOND,
+            1_000_000_000.. => SECOND / 10,
+            1_000_000.. => 100_000,
+            1_000.. => 100,
+            _ => 1,
+        };
+        Span(nanos.saturating_add(grain / 2) / grain * grain)
+    }
+}
+
+impl fmt::Display for Rounded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let nanos = self.span().0;
+        let tenths = match nanos {
+            60_000_000_000.. => return parts(nanos, f),
+            1_000_000_000.. => (100_000_000, "s"),
+            1_000_000.. => (100_000, "ms"),
+            1_000.. => (100, "us"),
+            0 => return f.write_str("0s"),
+            _ => return write!(f, "{nanos}ns"),
+        };
+        let (tenth, unit) = tenths;
+        match (nanos / tenth / 10, nanos / tenth % 10) {
+            (whole, 0) => write!(f, "{whole}{unit}"),
+            (whole, part) => write!(f, "{whole}.{part}{unit}"),
+        }
+    }
+}
+
+/// Days, hours, minutes and seconds, those that are not zero.
+fn parts(nanos: i64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let seconds = nanos / 1_000_000_000;
+    let parts = [
+        (seconds / 86_400, "d"),
+        (seconds / 3_600 % 24, "h"),
+        (seconds / 60 % 60, "m"),
+        (seconds % 60, "s"),
+    ];
+    parts
+        .iter()
+        .filter(|(part, _)| *part > 0)
+        .try_for_each(|(part, unit)| write!(f, "{part}{unit}"))
+}
+
 /// The clock of one process or server, as it differs from true time.
 ///
 /// `Date.now()` of a process is `floor((true + offset + drift) / 1 ms)`; its timers run on the
@@ -216,6 +277,29 @@ mod tests {
         assert_eq!(Span::from(Duration::from_millis(1_500)), Span::from_ms(1_500));
         assert_eq!(Duration::from(Span::from_ms(1_500)), Duration::from_millis(1_500));
         assert_eq!(Span::from(Duration::MAX).nanos(), i64::MAX);
+    }
+
+    #[test]
+    fn spans_are_rounded_for_people() {
+        let ms = 1_000_000;
+        let shown = [
+            (0, "0s"),
+            (7, "7ns"),
+            (1_250, "1.3us"),
+            (999_990, "1ms"),
+            (2_000_000, "2ms"),
+            (2_345 * ms, "2.3s"),
+            (30_000 * ms, "30s"),
+            (59_960 * ms, "1m"),
+            (90_400 * ms, "1m30s"),
+            (3_599_900 * ms, "1h"),
+            (3_780_000 * ms, "1h3m"),
+            (90_000_000 * ms, "1d1h"),
+            (864_000_000 * ms, "10d"),
+        ];
+        for (nanos, expected) in shown {
+            assert_eq!(Span::from_nanos(nanos).rounded().to_string(), expected, "{nanos}");
+        }
     }
 
     #[test]

@@ -73,6 +73,8 @@ pub enum Event {
     Booted {
         /// The release that it runs.
         release: ReleaseId,
+        /// Whether its container ran before.
+        again: bool,
     },
     /// A process has done its start-up steps, all that it waits for.
     StartedUp,
@@ -349,6 +351,30 @@ pub enum QueueEvent {
         /// The job.
         job: JobId,
     },
+}
+
+impl QueueEvent {
+    /// The job that it is about, if it is about one.
+    #[must_use]
+    pub fn job(&self) -> Option<&JobId> {
+        match self {
+            QueueEvent::Added(added) => Some(&added.job),
+            QueueEvent::Duplicated { job }
+            | QueueEvent::Promoted { job }
+            | QueueEvent::Fetched { job }
+            | QueueEvent::Started { job }
+            | QueueEvent::Ended { job, .. }
+            | QueueEvent::Finished { job, .. }
+            | QueueEvent::Retried { job, .. }
+            | QueueEvent::Stalled { job }
+            | QueueEvent::Removed { job }
+            | QueueEvent::Dropped { job, .. }
+            | QueueEvent::Reprocessed { job }
+            | QueueEvent::Deduplicated { job, .. }
+            | QueueEvent::Refused { job, .. } => Some(job),
+            _ => None,
+        }
+    }
 }
 
 /// Takes the events of a run as they happen. A sink that needs them later must keep them itself.

@@ -4,7 +4,8 @@
 //! get: code, line and column, in order. How they look is tested where they are rendered.
 
 use bootrace_sim::scenario::{
-    Base, CODES, Diagnostic, Quota, Rollout, Scenario, Severity, parse, parse_over,
+    About, Base, CODES, Diagnostic, PROPERTIES, Property, Quota, Rollout, Scenario, Severity,
+    Subject, Unit, parse, parse_over,
 };
 use proptest::prelude::*;
 
@@ -105,7 +106,27 @@ BR003 32:3 | [[expect]] | [[expekt]]
 BR004 24:1 | release = "one" | release = "one"\nconcurrency = 3
 BR004 19:22 | { worker = "work" } | { worker = "work", delay = "5s" }
 BR004 11:25 | [queue.work] | [queue.work]\ndefault_job_options = { job_id = "a" }
-BR004 33:1 | always  = "firings per window" | eventually = "firings per window"
+BR004 33:1 | always  = "firings per window" | eventually = "rows per window"
+BR004 33:1 | always  = "firings per window" | always = "a job stalls"
+BR004 33:1 | always  = "firings per window" | sometimes = "overlap"
+BR005 33:1, BR004 34:1 | always  = "firings per window" | eventually = "firings per window"
+BR005 33:1 | always  = "firings per window"\nat_most | eventually = "firings per window"\nat_least
+BR004 34:1 | always  = "firings per window"\nat_most | always = "rows per window"\nat_least
+BR004 34:1 | always  = "firings per window"\nat_most | always = "overlap"\nqueue = "work"\nat_most
+BR004 34:1 | always  = "firings per window"\nat_most | eventually = "lost jobs"\nschedule = "tick"\nat_most
+BR004 34:1 | always  = "firings per window" | sometimes = "a job stalls"
+BR004 34:1 | always  = "firings per window"\nat_most = 1 | sometimes = "a job stalls"\nviolated = "some seed"
+BR004 34:1 | always  = "firings per window"\nat_most = 1 | sometimes = "a job stalls"\nschedule = "tick"
+BR004 34:1 | always  = "firings per window"\nat_most = 1 | sometimes = "clocks step"\nqueue = "work"
+BR005 32:1 | always  = "firings per window"\nat_most = 1 | always = "lateness"
+BR007 32:1 | always  = "firings per window"\nat_most = 1 | always = "firings per window"
+BR007 34:1 | always  = "firings per window" | always = "overlap"\nsometimes = "a job stalls"
+BR006 34:11 | always  = "firings per window"\nat_most = 1 | always = "overlap"\nat_most = "5m"
+BR014 34:9 | always  = "firings per window" | always = "queue length"\nqueue = "wrok"
+BR016 34:11 | always  = "firings per window"\nat_most = 1 | always = "lateness"\nat_most = 5
+BR021 33:11 | always  = "firings per window" | always  = "firing per window"
+BR021 33:13 | always  = "firings per window" | sometimes = "a job stals"
+BR033 34:11 | always  = "firings per window"\nat_most = 1 | always = "time to heal"\nat_most = "2h"
 BR004 24:1 | release = "one" | release = "one"\nstalledInterval = "5s"
 BR005 1:1 | length = "2h" | (nothing)
 BR005 5:1 | queue = "work"\njob   = "tick" | (nothing)
@@ -246,6 +267,52 @@ fn every_mistake_has_its_code_and_place() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn every_property_of_the_table_is_read_in_each_of_its_forms() {
+    let other = "[queue.other]\n\n[queue.work]";
+    let text = with("[queue.work]", other).replace("length = ", "calm = \"30m\"\nlength = ");
+    for described in PROPERTIES {
+        for &(mode, relation) in described.forms {
+            let key = match described.about {
+                About::Queue | About::AnyQueue => "queue = \"work\"\n",
+                _ => "",
+            };
+            let (bound, number) = match (relation.key(), described.unit) {
+                (None, _) => (String::new(), 0),
+                (Some(key), Unit::Number) => (format!("{key} = 7"), 7),
+                (Some(key), Unit::Time) => (format!("{key} = \"1m30s\""), 90_000_000_000),
+            };
+            let expect = format!("{} = \"{}\"\n{key}{bound}", mode.key(), described.text);
+            let text = text.replace("always  = \"firings per window\"\nat_most = 1", &expect);
+            let subject = match described.about {
+                About::Schedule => Subject::Schedule(0),
+                About::Queue | About::AnyQueue => Subject::Queue(1),
+                About::AnySchedule | About::Nothing => Subject::World,
+            };
+            let measure = described.measure;
+            let expected = Property { mode, measure, subject, relation, bound: number };
+            assert_eq!(good(&text).expectations[0].property, expected, "{expect}");
+        }
+    }
+}
+
+#[test]
+fn a_queue_that_could_be_another_must_be_named_and_a_probe_takes_any() {
+    let queues = with("[queue.work]", "[queue.other]\n\n[queue.work]");
+    let expect = |text: &str| queues.replace("always  = \"firings per window\"\nat_most = 1", text);
+    check(&expect("always = \"queue length\"\nat_most = 3"), &["BR015 34:1"]);
+    let any = good(&expect("sometimes = \"a job stalls\"")).expectations[0].property;
+    assert_eq!(any.subject, Subject::World);
+    let one = good(&expect("sometimes = \"a tick falls into a deploy\"\nschedule = \"tick\""));
+    assert_eq!(one.expectations[0].property.subject, Subject::Schedule(0));
+}
+
+#[test]
+fn a_mode_that_is_the_only_one_is_offered() {
+    let text = with("always  = \"firings per window\"", "eventually = \"a job stalls\"");
+    assert_eq!(problems(&text)[0].rename.as_deref(), Some("sometimes"));
 }
 
 #[test]

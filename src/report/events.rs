@@ -51,7 +51,7 @@ impl<'a> Names<'a> {
     /// What an event says.
     pub fn what(&self, event: &Event) -> String {
         match event {
-            Event::Booted { release } => {
+            Event::Booted { release, .. } => {
                 format!("boots {}", self.scenario.releases[usize::from(release.0)].name)
             }
             Event::StartedUp => "has started up".to_owned(),
@@ -130,7 +130,8 @@ impl<'a> Names<'a> {
     }
 }
 
-fn queued(event: &QueueEvent) -> String {
+/// What a change of a queue says.
+pub(super) fn queued(event: &QueueEvent) -> String {
     match event {
         QueueEvent::Added(added) => {
             let mut text = format!("{} added as {}", added.name, added.job.0);
@@ -171,7 +172,8 @@ fn queued(event: &QueueEvent) -> String {
     }
 }
 
-fn state(state: JobState) -> String {
+/// Where a job stands, after a comma.
+pub(super) fn state(state: JobState) -> String {
     match state {
         JobState::Wait => ", waits".to_owned(),
         JobState::Prioritized => ", waits by priority".to_owned(),

@@ -170,7 +170,7 @@ fn section(summary: &mut String, report: &Report) {
         let _ = writeln!(summary, "| {word} | {sentence} | {} |", markdown(&found));
     }
     // A block that is code by being indented has no end that a name could write.
-    let (ending, replay) = (text::ending(report.verdict), text::replay(report));
+    let (ending, replay) = (text::ending(report), text::replay(report));
     let _ = writeln!(summary, "\n**{ending}** To see a run of it:\n\n    {replay}\n");
 }
 

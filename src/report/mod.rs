@@ -7,6 +7,7 @@ pub mod effective;
 pub mod events;
 pub mod github;
 pub mod junit;
+pub mod story;
 #[cfg(test)]
 mod testing;
 pub mod text;
@@ -14,9 +15,11 @@ pub mod trace;
 
 use crate::explore::{Exploration, Played};
 use bootrace_sim::oracle::Figures;
-use bootrace_sim::scenario::{Declared, Expectation, Property, Scenario, TextSpan};
+use bootrace_sim::scenario::{self, Declared, Expectation, Relation, Scenario, Subject, TextSpan};
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::sync::Arc;
+use story::Story;
 
 /// What the runs of one scenario came to.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
@@ -31,6 +34,9 @@ pub struct Report {
     pub expectations: Vec<Expected>,
     /// The figures, each over all seeds.
     pub figures: Vec<Figure>,
+    /// How what is not as declared came about, or else what is violated as declared; null if nothing
+    /// was violated.
+    pub story: Option<Story>,
     /// How it all ends.
     pub verdict: Verdict,
 }
@@ -56,15 +62,17 @@ pub enum Verdict {
 pub struct Expected {
     /// The line of the file on which it begins, from 1.
     pub line: usize,
-    /// `always` or `eventually`.
+    /// `always`, `eventually` or `sometimes`.
     pub kind: &'static str,
     /// The property: `firings per window`.
     pub property: &'static str,
-    /// The schedule that it is about.
-    pub schedule: String,
-    /// Its bound: `at most`, `at least`, `exactly`.
+    /// What it is about: `usage`, a schedule; `queue usage`; none if nothing in particular.
+    pub subject: Option<String>,
+    /// How the bound binds: `at most`, `at least`, `exactly`; empty if there is no bound.
     pub relation: &'static str,
-    /// The bound's number.
+    /// What the bound, the worst and the median count.
+    pub unit: Unit,
+    /// The bound, in the property's unit; 0 for a probe, which has none.
     pub bound: u64,
     /// What the scenario declares: `holds`, `violated in every seed`, …
     pub declared: String,
@@ -72,14 +80,30 @@ pub struct Expected {
     pub status: Status,
     /// In how many seeds it was violated.
     pub violated: u64,
-    /// In how many seeds its premise was met.
+    /// In how many seeds its premise was met; of a probe: in how many it saw what it looks for.
     pub judged: u64,
     /// How many seeds were played.
     pub of: u64,
-    /// The worst value and the first seed that has it; null if it was never judged.
+    /// The worst value and the first seed that has it; of a probe: the most sightings. Null if it was
+    /// never judged.
     pub worst: Option<(u64, u64)>,
     /// The median over the seeds in which its premise was met; null if there is none.
     pub median: Option<u64>,
+    /// How bad each seed's value is, the greater the worse, for pairing; none where the premise was not
+    /// met.
+    #[serde(skip)]
+    pub badness: Vec<Option<u64>>,
+}
+
+/// What a number counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, JsonSchema)]
+pub enum Unit {
+    /// Firings, rows, jobs, whatever the property measures.
+    #[serde(rename = "count")]
+    Count,
+    /// Nanoseconds.
+    #[serde(rename = "ns")]
+    Nanos,
 }
 
 /// Whether an expectation is as declared.
@@ -131,11 +155,17 @@ const FIGURES: [(&str, Value); 9] = [
 ];
 
 impl Report {
-    /// Sums up the runs of a scenario that stands in `file` as `text`.
+    /// Sums up the runs of a scenario that stands in `file` as `text`, and plays the seed again whose
+    /// story is told.
     ///
     /// # Panics
     /// If no seed was played.
-    pub fn new(file: &str, text: &str, scenario: &Scenario, exploration: &Exploration) -> Self {
+    pub fn new(
+        file: &str,
+        text: &str,
+        scenario: &Arc<Scenario>,
+        exploration: &Exploration,
+    ) -> Self {
         let played = &exploration.played;
         let (first, last) = match (played.first(), played.last()) {
             (Some(first), Some(last)) => (first.seed, last.seed),
@@ -152,9 +182,34 @@ impl Report {
             scenario: scenario.name.to_string(),
             seeds: (first, last),
             verdict: verdict(exploration, &expectations),
+            story: story(scenario, &expectations, played),
             expectations,
             figures: FIGURES.iter().map(|(name, value)| figure(name, value, played)).collect(),
         }
+    }
+}
+
+/// The story of what is not as declared, or else of what is violated as declared: the first of these
+/// in the file, in its worst seed.
+fn story(scenario: &Arc<Scenario>, expected: &[Expected], played: &[Played]) -> Option<Story> {
+    let violated = |status: Status| {
+        let is = |one: &Expected| one.status == status && one.violated > 0;
+        expected.iter().position(is)
+    };
+    let place = violated(Status::NotAsDeclared).or_else(|| violated(Status::ViolatedAsDeclared))?;
+    let breaks = |played: &&Played| !played.verdict.judgements[place].held;
+    let worst = expected[place].worst.map(|(_, seed)| seed);
+    let worst = played.iter().filter(breaks).find(|played| Some(played.seed) == worst);
+    let seed = worst.or_else(|| played.iter().find(breaks))?.seed;
+    story::tell(scenario, seed, place)
+}
+
+/// How bad a value is: the greater, the worse.
+fn distance(relation: Relation, bound: u64, value: u64) -> u64 {
+    match relation {
+        Relation::AtMost | Relation::Happens => value,
+        Relation::AtLeast => u64::MAX - value,
+        Relation::Exactly => value.abs_diff(bound),
     }
 }
 
@@ -192,26 +247,8 @@ fn expected(
     place: usize,
     played: &[Played],
 ) -> Expected {
-    let (kind, property, schedule, relation, bound) = match expectation.property {
-        Property::FiringsAtMost { schedule, most } => {
-            ("always", "firings per window", schedule, "at most", most)
-        }
-        Property::FiringsAtLeast { schedule, least } => {
-            ("always", "firings per window", schedule, "at least", least)
-        }
-        Property::RowsAtMost { schedule, most } => {
-            ("always", "rows per window", schedule, "at most", most)
-        }
-        Property::ExecutionsInAll { schedule, most } => {
-            ("always", "executions in all", schedule, "at most", most)
-        }
-        Property::RowsInAll { schedule, most } => {
-            ("always", "rows in all", schedule, "at most", most)
-        }
-        Property::LiveRegistrations { schedule, exactly } => {
-            ("eventually", "live registrations", schedule, "exactly", exactly)
-        }
-    };
+    let property = expectation.property;
+    let described = property.described();
     let judgements =
         || played.iter().map(|played| (played.seed, &played.verdict.judgements[place]));
     let count = |which: fn(&bootrace_sim::oracle::Judgement) -> bool| {
@@ -222,21 +259,25 @@ fn expected(
     let of = played.len() as u64;
     let mut found: Vec<(u64, u64)> =
         judgements().filter_map(|(seed, judgement)| Some((judgement.figure?, seed))).collect();
-    let distance = |value: u64| match relation {
-        "at most" => value,
-        "at least" => u64::MAX - value,
-        _ => value.abs_diff(bound),
-    };
-    let worst =
-        found.iter().copied().max_by_key(|(value, seed)| (distance(*value), u64::MAX - seed));
+    let worst = found.iter().copied().max_by_key(|(value, seed)| {
+        (distance(property.relation, property.bound, *value), u64::MAX - seed)
+    });
     found.sort_unstable();
+    let badness = |(_, judgement): (u64, &bootrace_sim::oracle::Judgement)| {
+        judgement.figure.map(|value| distance(property.relation, property.bound, value))
+    };
     Expected {
+        badness: judgements().map(badness).collect(),
         line: line_of(text, expectation.at),
-        kind,
-        property,
-        schedule: scenario.schedules[schedule].name.to_string(),
-        relation,
-        bound,
+        kind: property.mode.key(),
+        property: described.text,
+        subject: subject(scenario, property.subject),
+        relation: property.relation.word(),
+        unit: match described.unit {
+            scenario::Unit::Number => Unit::Count,
+            scenario::Unit::Time => Unit::Nanos,
+        },
+        bound: property.bound,
         declared: declared(expectation.declared),
         status: status(expectation.declared, violated, judged, of),
         violated,
@@ -244,6 +285,14 @@ fn expected(
         of,
         worst,
         median: found.get(found.len() / 2).map(|(value, _)| *value),
+    }
+}
+
+fn subject(scenario: &Scenario, subject: Subject) -> Option<String> {
+    match subject {
+        Subject::Schedule(schedule) => Some(scenario.schedules[schedule].name.to_string()),
+        Subject::Queue(queue) => Some(format!("queue {}", scenario.queues[queue].name)),
+        Subject::World => None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Reports made by hand, for the tests of those who render them. No run stands behind them.
 
 use super::document::Document;
-use super::{Expected, Report, Status, Verdict};
+use super::{Expected, Report, Status, Unit, Verdict};
 use proptest::prelude::*;
 
 pub(super) const STATUSES: [Status; 4] =
@@ -13,7 +13,8 @@ pub(super) fn report(file: &str, scenario: &str, schedule: &str) -> Report {
         line: 7,
         kind: "always",
         property: "firings per window",
-        schedule: schedule.to_owned(),
+        subject: Some(schedule.to_owned()),
+        unit: Unit::Count,
         relation: "at most",
         bound: 1,
         declared: "holds".to_owned(),
@@ -23,6 +24,7 @@ pub(super) fn report(file: &str, scenario: &str, schedule: &str) -> Report {
         of: 10,
         worst: Some((2, 4)),
         median: Some(1),
+        badness: Vec::new(),
     };
     Report {
         file: file.to_owned(),
@@ -30,6 +32,7 @@ pub(super) fn report(file: &str, scenario: &str, schedule: &str) -> Report {
         seeds: (1, 10),
         expectations: STATUSES.map(expected).to_vec(),
         figures: Vec::new(),
+        story: None,
         verdict: Verdict::NotAsDeclared,
     }
 }

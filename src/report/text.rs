@@ -2,8 +2,12 @@
 //! it last. It asks no terminal for its width.
 
 use super::diagnostic::escaped;
-use super::{Expected, Report, Status, Verdict};
+use super::{Expected, Report, Status, Unit, Verdict};
+use bootrace_sim::clock::Span;
 use std::fmt::Write as _;
+
+/// The kind of an expectation that something happens.
+const PROBE: &str = "sometimes";
 
 /// The report on one scenario.
 pub fn run(report: &Report) -> String {
@@ -11,6 +15,9 @@ pub fn run(report: &Report) -> String {
     let mut text = format!("{}\n{file}, {}\n\n", report.scenario, seeds(report));
     for expected in &report.expectations {
         text.push_str(&expectation(expected));
+    }
+    if let Some(story) = story(report) {
+        let _ = write!(text, "\n{story}");
     }
     text.push_str("\n                          median        least         most\n");
     for figure in &report.figures {
@@ -56,14 +63,57 @@ pub fn compare(reports: &[Report]) -> String {
         }
         let _ = writeln!(text, "   {}", pairing(&figure.values, &last.figures[place].values));
     }
+    for (place, report) in reports.iter().enumerate().skip(1) {
+        text.push_str(&against(first, report, letter(place)));
+    }
     for (place, report) in reports.iter().enumerate() {
         let _ = writeln!(text, "\n{}  {}", letter(place), report.scenario);
         for expected in &report.expectations {
             text.push_str(&expectation(expected));
         }
     }
+    // What still fails is told; if nothing does, what failed before.
+    let told = reports.iter().enumerate().rev().find_map(|(place, report)| {
+        Some(format!("\n{}  {}", letter(place), story(report)?.trim_start()))
+    });
+    let _ = write!(text, "{}", told.unwrap_or_default());
     let _ = write!(text, "\n{}\n{}", still_fails(last), verdict(last));
     text
+}
+
+/// The story of a report, if it has one.
+fn story(report: &Report) -> Option<String> {
+    let story = report.story.as_ref()?;
+    let of = report.expectations.get(story.expectation)?;
+    Some(story.render(&sentence(of)))
+}
+
+/// What became of the expectations that two reports share, seed by seed.
+fn against(first: &Report, other: &Report, letter: char) -> String {
+    let mut text = String::new();
+    for expected in &other.expectations {
+        let of = sentence(expected);
+        let Some(before) = first.expectations.iter().find(|before| sentence(before) == of) else {
+            continue;
+        };
+        if expected.kind == PROBE {
+            continue;
+        }
+        let (mut better, mut same, mut worse) = (0, 0, 0);
+        for (before, after) in before.badness.iter().zip(&expected.badness) {
+            let (Some(before), Some(after)) = (before, after) else { continue };
+            match after.cmp(before) {
+                std::cmp::Ordering::Less => better += 1,
+                std::cmp::Ordering::Equal => same += 1,
+                std::cmp::Ordering::Greater => worse += 1,
+            }
+        }
+        let _ = writeln!(text, "  {of:<50}  better in {better}, same in {same}, worse in {worse}");
+    }
+    if text.is_empty() {
+        return text;
+    }
+    format!("\n{letter} against A, seed by seed, where both expect it\n{text}")
 }
 
 fn letter(place: usize) -> char {
@@ -115,7 +165,7 @@ pub(super) fn seeds(report: &Report) -> String {
 
 fn expectation(expected: &Expected) -> String {
     let word = word(expected.status);
-    format!("  {word:<8}{:<52}{}\n", sentence(expected), found(expected))
+    format!("  {word:<8}{:<50}  {}\n", sentence(expected), found(expected))
 }
 
 /// The word for how an expectation came out.
@@ -130,9 +180,14 @@ pub(super) fn word(status: Status) -> &'static str {
 
 /// What was found of an expectation, and what is declared where it was violated.
 pub(super) fn found(expected: &Expected) -> String {
+    if expected.kind == PROBE {
+        let first = expected.worst.map_or_else(String::new, |(_, seed)| format!(" (seed {seed})"));
+        return format!("seen in {}/{} seeds{first}", expected.judged, expected.of);
+    }
+    let value = |value| value_of(expected.unit, value);
     let found = match (expected.worst, expected.median) {
         (Some((worst, seed)), Some(median)) => {
-            format!("worst {} (seed {seed}), median {}", grouped(worst), grouped(median))
+            format!("worst {} (seed {seed}), median {}", value(worst), value(median))
         }
         _ => "never judged".to_owned(),
     };
@@ -145,26 +200,55 @@ pub(super) fn found(expected: &Expected) -> String {
 
 /// An expectation in words.
 pub(super) fn sentence(expected: &Expected) -> String {
-    let Expected { kind, property, schedule, relation, bound, .. } = expected;
-    format!("{kind} {schedule}: {property} {relation} {}", grouped(*bound))
+    let Expected { kind, property, subject, relation, .. } = expected;
+    if *kind == PROBE {
+        let of = subject.as_ref().map_or_else(String::new, |subject| format!(" ({subject})"));
+        return format!("{kind} {property}{of}");
+    }
+    let of = subject.as_ref().map_or_else(String::new, |subject| format!(" {subject}"));
+    format!("{kind}{of}: {property} {relation} {}", bound(expected))
+}
+
+/// The bound as exactly as it was given.
+fn bound(expected: &Expected) -> String {
+    match expected.unit {
+        Unit::Count => grouped(expected.bound),
+        Unit::Nanos => {
+            let exact = span(expected.bound);
+            let rounded = exact.rounded();
+            if rounded.span() == exact { rounded.to_string() } else { exact.to_string() }
+        }
+    }
+}
+
+/// A measured value in its unit, for people.
+fn value_of(unit: Unit, value: u64) -> String {
+    match unit {
+        Unit::Count => grouped(value),
+        Unit::Nanos => span(value).rounded().to_string(),
+    }
+}
+
+fn span(nanos: u64) -> Span {
+    Span::from_nanos(i64::try_from(nanos).unwrap_or(i64::MAX))
 }
 
 fn verdict(report: &Report) -> String {
-    format!("{} Replay: {}\n", ending(report.verdict), replay(report))
+    format!("{} Replay: {}\n", ending(report), replay(report))
 }
 
 /// The sentence for how it all ends.
-pub(super) fn ending(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::AsDeclared => "As declared.",
-        Verdict::NotAsDeclared => "NOT AS DECLARED.",
+pub(super) fn ending(report: &Report) -> String {
+    match report.verdict {
+        Verdict::AsDeclared => "As declared.".to_owned(),
+        Verdict::NotAsDeclared => "NOT AS DECLARED.".to_owned(),
         Verdict::Vacuous => {
-            "VACUOUS: the premise of an expectation was never met, so nothing is shown."
+            format!("VACUOUS: never met, so nothing is shown: {}.", vacuous(report))
         }
         Verdict::Nondeterministic => {
-            "NONDETERMINISTIC: one seed played twice gave two runs; no result counts."
+            "NONDETERMINISTIC: one seed played twice gave two runs; no result counts.".to_owned()
         }
-        Verdict::Inconclusive => "INCONCLUSIVE: a run did not come to its end.",
+        Verdict::Inconclusive => "INCONCLUSIVE: a run did not come to its end.".to_owned(),
     }
 }
 
@@ -177,6 +261,12 @@ pub(super) fn replay(report: &Report) -> String {
         .find_map(|expected| expected.worst);
     let seed = worst.map_or(report.seeds.0, |(_, seed)| seed);
     format!("bootrace replay {} --seed {seed}", escaped(&report.file))
+}
+
+/// The expectations whose premise was never met.
+fn vacuous(report: &Report) -> String {
+    let vacuous = report.expectations.iter().filter(|expected| expected.status == Status::Vacuous);
+    vacuous.map(sentence).collect::<Vec<_>>().join("; ")
 }
 
 /// A number with its thousands apart.
@@ -194,7 +284,99 @@ fn grouped(number: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::grouped;
+    use super::*;
+
+    /// What a report says of an expectation: the sentence, and what was found.
+    fn said(expected: &Expected) -> [String; 2] {
+        [sentence(expected), found(expected)]
+    }
+
+    fn expected(property: &'static str, subject: Option<&str>) -> Expected {
+        Expected {
+            badness: Vec::new(),
+            line: 1,
+            kind: "always",
+            property,
+            subject: subject.map(str::to_owned),
+            relation: "at most",
+            unit: Unit::Count,
+            bound: 1,
+            declared: "holds".to_owned(),
+            status: Status::Holds,
+            violated: 0,
+            judged: 198,
+            of: 200,
+            worst: Some((12, 17)),
+            median: Some(1_000),
+        }
+    }
+
+    #[test]
+    fn numbers_stand_as_numbers() {
+        let said = said(&expected("overlap", Some("usage")));
+        assert_eq!(said, ["always usage: overlap at most 1", "worst 12 (seed 17), median 1,000"]);
+    }
+
+    #[test]
+    fn lengths_of_time_have_units_and_a_bound_is_exact() {
+        let nanos = |ms: u64| ms * 1_000_000;
+        let late = Expected {
+            unit: Unit::Nanos,
+            bound: nanos(90_000),
+            worst: Some((nanos(3_780_000), 17)),
+            median: Some(nanos(2_345)),
+            status: Status::NotAsDeclared,
+            violated: 3,
+            ..expected("lateness", Some("usage"))
+        };
+        let worst = "worst 1h3m (seed 17), median 2.3s; violated in 3/200, declared: holds";
+        assert_eq!(said(&late), ["always usage: lateness at most 1m30s", worst]);
+        let exact = Expected { bound: nanos(3_600_001), ..late };
+        assert_eq!(sentence(&exact), "always usage: lateness at most 3600001ms");
+    }
+
+    #[test]
+    fn a_queue_says_that_it_is_one() {
+        let empty = Expected {
+            kind: "eventually",
+            bound: 0,
+            ..expected("queue length", Some("queue usage"))
+        };
+        assert_eq!(sentence(&empty), "eventually queue usage: queue length at most 0");
+    }
+
+    #[test]
+    fn a_probe_says_in_how_many_seeds_it_saw_something() {
+        let probe = |subject| Expected {
+            kind: "sometimes",
+            relation: "",
+            ..expected("two boots overlap", subject)
+        };
+        let seen = "seen in 198/200 seeds (seed 17)";
+        assert_eq!(said(&probe(None)), ["sometimes two boots overlap", seen]);
+        let of_queue = sentence(&probe(Some("queue usage")));
+        assert_eq!(of_queue, "sometimes two boots overlap (queue usage)");
+        let never = Expected {
+            status: Status::Vacuous,
+            judged: 0,
+            worst: None,
+            median: None,
+            ..probe(None)
+        };
+        assert_eq!(found(&never), "seen in 0/200 seeds");
+        let report = Report {
+            story: None,
+            file: "a.toml".to_owned(),
+            scenario: "a story".to_owned(),
+            seeds: (1, 200),
+            expectations: vec![never],
+            figures: Vec::new(),
+            verdict: Verdict::Vacuous,
+        };
+        let line = "VACUOUS: never met, so nothing is shown: sometimes two boots overlap. Replay: \
+                    bootrace replay a.toml --seed 1\n";
+        assert_eq!(verdict(&report), line);
+    }
 
     #[test]
     fn thousands_stand_apart() {

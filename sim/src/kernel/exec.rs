@@ -160,7 +160,8 @@ impl<S: Servers> Kernel<S> {
             terminated: false,
             on_term: Vec::new(),
         });
-        state.emit(life, Event::Booted { release });
+        let again = state.choices.name(life).life > 1;
+        state.emit(life, Event::Booted { release, again });
         drop(state);
         let future = Box::pin(main(Ctx { state: self.state.clone(), proc }));
         self.state.borrow_mut().spawned.push((proc, future));

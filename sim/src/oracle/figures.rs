@@ -1,6 +1,7 @@
 //! Figures: what a run came to, in numbers. They count and do not judge.
 
 use super::ledger::{Fact, Ledger};
+use super::length::Lasting;
 use super::windows::Window;
 use crate::clock::Instant;
 use crate::event::{Event, Finish, QueueEvent, Stamp};
@@ -46,9 +47,7 @@ pub struct Work {
 pub(super) struct Count {
     figures: Figures,
     measured: Window,
-    /// The length of the queues since `since`.
-    length: u64,
-    since: Instant,
+    lasting: Lasting,
 }
 
 impl Count {
@@ -60,8 +59,7 @@ impl Count {
                 ..Figures::default()
             },
             measured: (start + scenario.measure.0, start + scenario.measure.1),
-            length: 0,
-            since: start,
+            lasting: Lasting::new(scenario),
         }
     }
 
@@ -72,9 +70,9 @@ impl Count {
 
     /// Counts an event that the ledger has taken in.
     pub(super) fn event(&mut self, stamp: &Stamp, event: &Event, fact: Option<Fact>, now: &Ledger) {
-        if now.length() != self.length {
+        if now.length() != self.lasting.length {
             self.lasted_until(stamp.at);
-            self.length = now.length();
+            self.lasting.length = now.length();
         }
         if matches!(event, Event::Booted { .. }) {
             self.figures.boots += 1;
@@ -100,26 +98,23 @@ impl Count {
 
     pub(super) fn finish(mut self, end: Instant) -> Figures {
         self.lasted_until(end);
-        self.figures.length_at_end = self.length;
+        self.figures.length_at_end = self.lasting.length;
         self.figures
     }
 
-    /// What only passes within one instant is no length that anybody could have seen.
     fn lasted_until(&mut self, now: Instant) {
-        let (from, to) = self.measured;
-        if self.since.max(from) < now.min(to) {
-            self.figures.longest = self.figures.longest.max(self.length);
-        }
-        self.since = now;
+        let lasted = self.lasting.until(now);
+        self.figures.longest = self.figures.longest.max(lasted.unwrap_or(0));
     }
 
     fn work(&mut self, fact: Fact) {
         let (schedule, done) = match fact {
-            Fact::Execution { schedule, firing } => {
+            Fact::Execution { schedule, firing, .. } => {
                 let firings = u64::from(firing.is_some());
                 (schedule, Work { executions: 1, firings, rows: 0 })
             }
             Fact::Rows { schedule, rows } => (schedule, Work { rows, ..Work::default() }),
+            Fact::Dropped { .. } => return,
         };
         self.figures.schedules[schedule].add(done);
         self.figures.total.add(done);

@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 use std::mem;
 
+use super::lives::Lives;
 use crate::choices::LifeId;
 use crate::clock::Instant;
 use crate::event::{Added, JobId, JobState, RegistrationKey};
@@ -39,8 +40,10 @@ pub struct Job {
     pub tick: Option<Instant>,
     /// Where it stands.
     pub place: Place,
-    /// Whether a processor was ever called with it.
-    pub started: bool,
+    /// The instant that it is delayed to, or was.
+    pub due: Option<Instant>,
+    /// How often a processor was called with it.
+    pub starts: u64,
     /// The life that took it and has not started it yet. Meanwhile others may have found it
     /// stalled, and even finished it: it does not hear of that.
     taker: Option<LifeId>,
@@ -52,6 +55,16 @@ impl Job {
     pub fn open(&self) -> bool {
         !matches!(self.place, Place::Finished | Place::Gone)
     }
+
+    /// Whether a processor was ever called with it.
+    #[must_use]
+    pub fn started(&self) -> bool {
+        self.starts > 0
+    }
+
+    fn stand(&mut self, state: JobState) {
+        (self.place, self.due) = place(state);
+    }
 }
 
 /// The first or a further start of a job.
@@ -59,7 +72,17 @@ impl Job {
 pub(super) struct Start {
     pub(super) schedule: Option<usize>,
     pub(super) tick: Option<Instant>,
-    pub(super) first: bool,
+    /// Which start it is, from 1.
+    pub(super) nth: u64,
+}
+
+/// Jobs that Redis or the library lost before anybody had them in hand.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Vanished {
+    /// How many.
+    pub count: u64,
+    /// The last of them.
+    pub last: Option<JobId>,
 }
 
 /// The jobs of one queue that can still be heard of.
@@ -71,6 +94,9 @@ pub(super) struct Jobs {
     iterations: Vec<JobId>,
     /// The ids under which there may be a job that is gone.
     gone: Vec<JobId>,
+    pub(super) vanished: Vanished,
+    /// How many there ever were.
+    pub(super) added: u64,
 }
 
 impl Jobs {
@@ -92,14 +118,17 @@ impl Jobs {
     }
 
     pub(super) fn add(&mut self, added: &Added, schedule: Option<usize>) {
+        let (place, due) = place(added.state);
         let job = Job {
             schedule,
             registration: added.registration.clone(),
             tick: added.tick,
-            place: place(added.state),
-            started: false,
+            place,
+            due,
+            starts: 0,
             taker: None,
         };
+        self.added += 1;
         let jobs = self.by_id.entry(added.job.clone()).or_default();
         if job.place == Place::Delayed {
             // `delayed` is a set: what stood there under this id is this job now.
@@ -138,11 +167,8 @@ impl Jobs {
         };
         let job = self.pick(id, rank)?;
         job.taker = None;
-        let start = Start {
-            schedule: job.schedule,
-            tick: job.tick,
-            first: !mem::replace(&mut job.started, true),
-        };
+        job.starts += 1;
+        let start = Start { schedule: job.schedule, tick: job.tick, nth: job.starts };
         self.retain(id, |job| job.place != Place::Gone || job.taker.is_some());
         Some(start)
     }
@@ -162,7 +188,7 @@ impl Jobs {
 
     pub(super) fn retry(&mut self, id: &JobId, life: LifeId, state: JobState) {
         if let Some(job) = self.pick(id, |job| held(job, life)) {
-            job.place = place(state);
+            job.stand(state);
         }
         self.index(id);
     }
@@ -183,11 +209,22 @@ impl Jobs {
         }
     }
 
-    /// The hash is deleted. Entries that are left under its id are no jobs any more.
+    /// The iteration that goes with the hash of an id, if there is one that nobody has started.
+    pub(super) fn unstarted_iteration(&self, id: &JobId) -> Option<&Job> {
+        let unstarted = |job: &&Job| open_iteration(job) && !job.started();
+        self.by_id.get(id)?.iter().find(unstarted)
+    }
+
+    /// The hash is deleted. Entries that are left under its id are no jobs any more; if it was a
+    /// finished job's, nobody looks for them, and they have vanished.
     pub(super) fn remove(&mut self, id: &JobId) {
         let Some(jobs) = self.by_id.get_mut(id) else {
             return;
         };
+        if jobs.iter().any(|job| job.place == Place::Finished) {
+            let waits = |job: &&Job| matches!(job.place, Place::Waiting | Place::Delayed);
+            self.vanished.note(id, jobs.iter().filter(waits).count());
+        }
         for job in jobs {
             job.place = Place::Gone;
         }
@@ -196,6 +233,19 @@ impl Jobs {
             self.gone.push(id.clone());
         }
         self.index(id);
+    }
+
+    /// Redis loses everything. What a life has in hand it may still run.
+    pub(super) fn flush(&mut self, lives: &Lives) {
+        let ids: Vec<JobId> = self.by_id.keys().cloned().collect();
+        for id in ids {
+            let in_hand = |place| matches!(place, Place::Active(life) if lives.lives(life));
+            let lost = |job: &&Job| job.open() && !in_hand(job.place);
+            let lost = self.by_id[&id].iter().filter(lost).count();
+            self.retain(&id, |job| job.place != Place::Finished);
+            self.remove(&id);
+            self.vanished.note(&id, lost);
+        }
     }
 
     /// A life is over: what it took it will not start.
@@ -239,14 +289,23 @@ impl Jobs {
     }
 }
 
+impl Vanished {
+    fn note(&mut self, id: &JobId, count: usize) {
+        if count > 0 {
+            self.count += count as u64;
+            self.last = Some(id.clone());
+        }
+    }
+}
+
 fn open_iteration(job: &Job) -> bool {
     job.registration.is_some() && job.open()
 }
 
-fn place(state: JobState) -> Place {
+fn place(state: JobState) -> (Place, Option<Instant>) {
     match state {
-        JobState::Wait | JobState::Prioritized => Place::Waiting,
-        JobState::Delayed(_) => Place::Delayed,
+        JobState::Wait | JobState::Prioritized => (Place::Waiting, None),
+        JobState::Delayed(until) => (Place::Delayed, Some(until)),
     }
 }
 
@@ -254,7 +313,7 @@ fn place(state: JobState) -> Place {
 /// and started it comes first; the word may also be that of a worker that found it stalled.
 fn held(job: &Job, life: LifeId) -> Option<u8> {
     match job.place {
-        Place::Active(holder) if holder == life => Some(u8::from(!job.started)),
+        Place::Active(holder) if holder == life => Some(u8::from(!job.started())),
         Place::Active(_) => Some(2),
         Place::Waiting => Some(3),
         Place::Delayed => Some(4),
@@ -314,7 +373,7 @@ mod tests {
         story.reprocess("a");
         assert_eq!(fold(&story).0.length(), 1);
         story.fetch("a").start("a");
-        let again = Fact::Execution { schedule: 0, firing: None };
+        let again = Fact::Execution { schedule: 0, firing: None, nth: 2 };
         assert_eq!(fold(&story).1, Some(again));
     }
 

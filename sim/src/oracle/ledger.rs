@@ -3,10 +3,11 @@
 //! It says whose work a start or a row is, and whether a start is a distinct job's first. It
 //! forgets a job when nothing of it can be heard any more, and refuses to judge.
 
-use super::jobs::{Job, Jobs};
+use super::jobs::{Job, Jobs, Vanished};
+use super::lives::Lives;
 use crate::choices::LifeId;
 use crate::clock::{Instant, Span};
-use crate::event::{Event, JobId, JobList, JobState, QueueEvent, QueueId, Stamp};
+use crate::event::{Event, JobId, JobList, JobState, Plan, QueueEvent, QueueId, Stamp};
 use crate::scenario::{Scenario, Schedule};
 
 /// How long after a process's death what it had sent may still take effect.
@@ -21,6 +22,15 @@ pub enum Fact {
         schedule: usize,
         /// If it is the job's first, a firing: the instant whose window it belongs to.
         firing: Option<Instant>,
+        /// Which start of this job it is, from 1.
+        nth: u64,
+    },
+    /// An iteration of a registration was removed before it ever started.
+    Dropped {
+        /// The schedule whose work it does, if it does one's.
+        schedule: Option<usize>,
+        /// The instant that it stands for.
+        tick: Instant,
     },
     /// A job that does the schedule's work committed rows.
     Rows {
@@ -49,6 +59,9 @@ pub struct Ledger {
     works: Vec<(QueueId, Box<str>)>,
     queues: Vec<Jobs>,
     executions: Vec<Execution>,
+    lives: Lives,
+    /// The length of each queue, and of all.
+    lengths: Vec<u64>,
     length: u64,
 }
 
@@ -61,6 +74,8 @@ impl Ledger {
             works: scenario.schedules.iter().map(work).collect(),
             queues: scenario.queues.iter().map(|_| Jobs::default()).collect(),
             executions: Vec::new(),
+            lives: Lives::default(),
+            lengths: vec![0; scenario.queues.len()],
             length: 0,
         }
     }
@@ -82,14 +97,47 @@ impl Ledger {
         self.length
     }
 
+    /// That of one queue.
+    #[must_use]
+    pub fn length_of(&self, queue: QueueId) -> u64 {
+        self.lengths[usize::from(queue.0)]
+    }
+
+    /// How many executions of a schedule's work are under way.
+    #[must_use]
+    pub fn running(&self, schedule: usize) -> u64 {
+        let runs = |run: &&Execution| run.schedule == schedule && run.cut.is_none();
+        self.executions.iter().filter(runs).count() as u64
+    }
+
+    /// How many distinct jobs a queue ever got.
+    #[must_use]
+    pub fn added(&self, queue: QueueId) -> u64 {
+        self.jobs_of(queue).added
+    }
+
+    /// The jobs of a queue that vanished before anybody had them in hand.
+    #[must_use]
+    pub fn vanished(&self, queue: QueueId) -> &Vanished {
+        &self.jobs_of(queue).vanished
+    }
+
+    /// Who lives.
+    #[must_use]
+    pub fn lives(&self) -> &Lives {
+        &self.lives
+    }
+
     /// Takes in one event, and says what it means for a schedule.
     pub fn fold(&mut self, stamp: &Stamp, event: &Event) -> Option<Fact> {
+        self.lives.fold(stamp, event);
         match event {
             Event::Queue(queue, _, QueueEvent::Started { job }) => self.started(stamp, *queue, job),
             Event::Queue(queue, _, QueueEvent::Ended { job, .. }) => {
                 self.ended(stamp.life, *queue, job);
                 None
             }
+            Event::Queue(queue, _, QueueEvent::Removed { job }) => self.removed(*queue, job),
             Event::Queue(queue, _, event) => {
                 self.moved(stamp, *queue, event);
                 None
@@ -101,6 +149,10 @@ impl Ledger {
             }
             Event::Exited { .. } | Event::Killed => {
                 self.died(stamp);
+                None
+            }
+            Event::Plan(Plan::RedisFlushed) => {
+                self.flush();
                 None
             }
             _ => None,
@@ -130,8 +182,28 @@ impl Ledger {
             schedule,
             cut: None,
         });
-        let firing = start.first.then(|| start.tick.unwrap_or(stamp.at));
-        Some(Fact::Execution { schedule, firing })
+        let firing = (start.nth == 1).then(|| start.tick.unwrap_or(stamp.at));
+        Some(Fact::Execution { schedule, firing, nth: start.nth })
+    }
+
+    fn removed(&mut self, queue: QueueId, id: &JobId) -> Option<Fact> {
+        let jobs = self.jobs_of_mut(queue);
+        let dropped = jobs.unstarted_iteration(id);
+        let dropped = dropped.and_then(|job| {
+            let schedule = job.schedule;
+            job.tick.map(|tick| Fact::Dropped { schedule, tick })
+        });
+        jobs.remove(id);
+        dropped
+    }
+
+    /// Every job is gone; what is in hand goes on, and its end will be refused.
+    fn flush(&mut self) {
+        for jobs in &mut self.queues {
+            jobs.flush(&self.lives);
+        }
+        self.lengths.fill(0);
+        self.length = 0;
     }
 
     fn ended(&mut self, life: LifeId, queue: QueueId, id: &JobId) {
@@ -170,35 +242,37 @@ impl Ledger {
         match event {
             QueueEvent::Added(added) => {
                 let schedule = self.schedule_of(queue, &added.name);
-                self.count(entered(added.state));
+                self.count(queue, entered(added.state));
                 self.jobs_of_mut(queue).add(added, schedule);
             }
             QueueEvent::Promoted { job } => {
-                self.count(1);
+                self.count(queue, 1);
                 self.jobs_of_mut(queue).promote(job);
             }
             QueueEvent::Fetched { job } => self.jobs_of_mut(queue).fetch(job, life),
             QueueEvent::Finished { job, kept, .. } => {
-                self.count(-1);
+                self.count(queue, -1);
                 self.jobs_of_mut(queue).finish(job, life, *kept);
             }
             QueueEvent::Retried { job, state } => {
-                self.count(entered(*state) - 1);
+                self.count(queue, entered(*state) - 1);
                 self.jobs_of_mut(queue).retry(job, life, *state);
             }
             QueueEvent::Reprocessed { job } => {
-                self.count(1);
+                self.count(queue, 1);
                 self.jobs_of_mut(queue).reprocess(job);
             }
             QueueEvent::Stalled { job } => self.jobs_of_mut(queue).stall(job),
-            QueueEvent::Removed { job } => self.jobs_of_mut(queue).remove(job),
-            QueueEvent::Dropped { from, .. } => self.count(-listed(*from)),
+            QueueEvent::Dropped { from, .. } => self.count(queue, -listed(*from)),
             _ => {}
         }
     }
 
-    fn count(&mut self, entries: i64) {
-        self.length = self.length.saturating_add_signed(entries);
+    fn count(&mut self, queue: QueueId, entries: i64) {
+        let length = &mut self.lengths[usize::from(queue.0)];
+        let before = *length;
+        *length = before.saturating_add_signed(entries);
+        self.length = self.length - before + *length;
     }
 }
 

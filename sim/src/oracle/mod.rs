@@ -5,11 +5,20 @@
 //! folds them into. They say what they found in values, never in sentences, and they refuse to
 //! stop a run or to say whether a violation was declared: that is for whoever asked for it.
 
+mod deploys;
+mod executions;
 mod figures;
+mod heal;
 mod jobs;
+mod judgement;
+mod lateness;
 mod ledger;
+mod length;
+mod lives;
+mod lost;
 mod most;
 mod owed;
+mod probes;
 #[cfg(test)]
 mod recount;
 mod registrations;
@@ -19,22 +28,26 @@ mod total;
 mod windows;
 
 pub use figures::{Figures, Work};
-pub use jobs::{Job, Place};
+pub use jobs::{Job, Place, Vanished};
+pub use judgement::{Breach, Broke, Healer, Judgement};
 pub use ledger::{Fact, Ledger};
+pub use lives::{Life, Lives};
 pub use windows::Window;
 
-use crate::clock::{Instant, Span};
-use crate::event::{Event, Sink, Stamp};
-use crate::scenario::{Property, Scenario};
+use crate::clock::Instant;
+use crate::event::{Event, QueueId, Sink, Stamp};
+use crate::scenario::{Measure, Mode, Probe, Property, Relation, Scenario, Subject};
 
-/// A named property over events that holds or points at the event that broke it.
+/// A property over events that holds or points at the event that broke it.
 pub trait Oracle {
-    /// What the property is called.
-    fn name(&self) -> &'static str;
-
     /// Takes in one event. Commands and replies are not shown: they are many, and say nothing that
     /// a queue's own events do not say.
     fn observe(&mut self, seen: &Seen<'_>);
+
+    /// What broke the property, if that is sure before the run ends.
+    fn broke(&self) -> Option<&Broke> {
+        None
+    }
 
     /// Judges a run that ended at `end`, whatever its planned length was. Called once, last.
     fn finish(&mut self, end: Instant, ledger: &Ledger) -> Judgement;
@@ -49,85 +62,8 @@ pub struct Seen<'a> {
     pub event: &'a Event,
     /// What it means for a schedule.
     pub fact: Option<Fact>,
-    /// What is known of the jobs after it.
+    /// What is known of the jobs, and of who lives, after it.
     pub ledger: &'a Ledger,
-}
-
-/// What an oracle says about a run.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Judgement {
-    /// Whether the property held. It does where nothing was judged.
-    pub held: bool,
-    /// How many windows or instants were judged; 0: its premise was never met.
-    pub judged: u64,
-    /// The worst measured value: the most firings or rows in a window, the fewest firings in a
-    /// window that is owed one, the number of live registrations. None if nothing was judged.
-    pub figure: Option<u64>,
-    /// What broke it first.
-    pub broke: Option<Broke>,
-}
-
-/// The event that broke a property.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Broke {
-    /// When it happened; for a window that stayed empty, its end; for a state that never was as it
-    /// must be, the end of the run.
-    pub at: Instant,
-    /// The window in which it broke.
-    pub window: Option<Window>,
-    /// How.
-    pub what: Breach,
-}
-
-/// How a property was broken.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Breach {
-    /// Too many firings in one window.
-    Firings {
-        /// How many there were with this one.
-        found: u64,
-        /// How many there may be.
-        most: u64,
-    },
-    /// Two firings of a period too close to each other.
-    Apart {
-        /// The time between their starts.
-        apart: Span,
-        /// The least that it may be.
-        least: Span,
-    },
-    /// Too few firings in a window that is owed one.
-    TooFew {
-        /// How many there were.
-        found: u64,
-        /// How many there must be.
-        least: u64,
-    },
-    /// Too many executions or rows in the measured part.
-    InAll {
-        /// How many there were with this one, or these.
-        found: u64,
-        /// How many there may be.
-        most: u64,
-    },
-    /// Too many rows in one window.
-    Rows {
-        /// How many there were with these.
-        found: u64,
-        /// How many there may be.
-        most: u64,
-    },
-    /// Registrations that do not stand as they must at the end of the run.
-    Registrations {
-        /// How many are live.
-        live: u64,
-        /// How many must be.
-        exactly: u64,
-        /// How many are listed without the iteration that carries them on.
-        dead: u64,
-        /// How many of the live ones have more than one iteration to come.
-        crowded: u64,
-    },
 }
 
 /// What is said about a run when it is over.
@@ -158,6 +94,13 @@ impl Judge {
                 .map(|expectation| oracle(scenario, expectation.property))
                 .collect(),
         }
+    }
+
+    /// The expectations that are broken already, whatever comes, by their places in the scenario.
+    /// Not all that break are among them: some properties are judged at the end alone.
+    pub fn broken(&self) -> impl Iterator<Item = usize> {
+        let oracles = self.oracles.iter().enumerate();
+        oracles.filter(|(_, oracle)| oracle.broke().is_some()).map(|(place, _)| place)
     }
 
     /// The verdict on a run that ended at `end`. It is over: windows that end later are cut.
@@ -193,24 +136,88 @@ impl Sink for Judge {
 }
 
 fn oracle(scenario: &Scenario, property: Property) -> Box<dyn Oracle> {
-    match property {
-        Property::FiringsAtMost { schedule, most } => {
-            Box::new(most::FiringsAtMost::new(scenario, schedule, most))
+    match (property.measure, property.subject) {
+        (Measure::Seen(probe), subject) => probed(scenario, subject, probe),
+        (_, Subject::Schedule(schedule)) => of_schedule(scenario, property, schedule),
+        (_, Subject::Queue(queue)) => of_queue(scenario, property, probes::queue_id(queue)),
+        (_, Subject::World) => unreachable!("only probes are about nothing in particular"),
+    }
+}
+
+fn of_schedule(scenario: &Scenario, property: Property, of: usize) -> Box<dyn Oracle> {
+    let Property { mode, relation, bound, .. } = property;
+    match property.measure {
+        Measure::FiringsPerWindow => match (relation, mode) {
+            (Relation::AtLeast, Mode::Eventually) => {
+                Box::new(owed::FiringsAtLeast::eventually(scenario, of, bound))
+            }
+            (Relation::AtLeast, _) => Box::new(owed::FiringsAtLeast::always(scenario, of, bound)),
+            _ => Box::new(most::FiringsAtMost::new(scenario, of, bound)),
+        },
+        Measure::RowsPerWindow => Box::new(most::RowsAtMost::new(scenario, of, bound)),
+        Measure::ExecutionsInAll => Box::new(total::InAll::executions(scenario, of, bound)),
+        Measure::RowsInAll => Box::new(total::InAll::rows(scenario, of, bound)),
+        Measure::ExecutionsPerFiring => {
+            Box::new(executions::Executions::per_firing(scenario, of, bound))
         }
-        Property::FiringsAtLeast { schedule, least } => {
-            Box::new(owed::FiringsAtLeast::new(scenario, schedule, least))
+        Measure::Overlap => Box::new(executions::Executions::overlap(scenario, of, bound)),
+        Measure::ExtraFiringsPerDeploy => Box::new(deploys::ExtraFirings::new(scenario, of, bound)),
+        Measure::Lateness => Box::new(lateness::Lateness::new(scenario, of, bound)),
+        Measure::LiveRegistrations => {
+            Box::new(registrations::LiveRegistrations::new(scenario, of, bound))
         }
-        Property::RowsAtMost { schedule, most } => {
-            Box::new(most::RowsAtMost::new(scenario, schedule, most))
+        Measure::TimeToHeal => Box::new(heal::TimeToHeal::new(scenario, of, bound)),
+        Measure::QueueLength | Measure::LostJobs | Measure::Seen(_) => {
+            unreachable!("the table gives it another subject")
         }
-        Property::ExecutionsInAll { schedule, most } => {
-            Box::new(total::InAll::executions(scenario, schedule, most))
+    }
+}
+
+fn of_queue(scenario: &Scenario, property: Property, queue: QueueId) -> Box<dyn Oracle> {
+    let Property { mode, bound, .. } = property;
+    match property.measure {
+        Measure::LostJobs => Box::new(lost::LostJobs::new(queue, bound)),
+        Measure::QueueLength => {
+            let at_end = mode == Mode::Eventually;
+            Box::new(length::QueueLength::new(scenario, queue, bound, at_end))
         }
-        Property::RowsInAll { schedule, most } => {
-            Box::new(total::InAll::rows(scenario, schedule, most))
+        _ => unreachable!("the table gives it another subject"),
+    }
+}
+
+fn probed(scenario: &Scenario, subject: Subject, probe: Probe) -> Box<dyn Oracle> {
+    match probe {
+        Probe::TickInDeploy => Box::new(probes::TicksWithin::deploys(scenario, subject)),
+        Probe::TickWithoutWorker => {
+            Box::new(probes::TicksWithin::without_worker(scenario, subject))
         }
-        Property::LiveRegistrations { schedule, exactly } => {
-            Box::new(registrations::LiveRegistrations::new(scenario, schedule, exactly))
-        }
+        _ => Box::new(probes::Sightings::new(scenario, subject, probe)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::{Story, at_most, firings_at_least};
+    use crate::scenario::Measure;
+
+    #[test]
+    fn the_judge_says_what_is_broken_before_the_run_ends() {
+        let properties = [
+            at_most(Measure::FiringsPerWindow, 1),
+            at_most(Measure::Overlap, 1),
+            firings_at_least(1),
+            at_most(Measure::RowsInAll, 4),
+        ];
+        let broken = |story: &Story| story.judged(&properties).broken().collect::<Vec<_>>();
+        let mut story = Story::hourly();
+        story.at(0).worker_up().at(1).job("a", None).rows("a", 4).done("a");
+        assert_eq!(broken(&story), [0_usize; 0]);
+        story.at(2).job("b", None);
+        assert_eq!(broken(&story), [0]);
+        story.at(3).job("c", None).rows("c", 1);
+        assert_eq!(broken(&story), [0, 1, 3], "an empty window is sure at the end alone");
+        let held: Vec<bool> =
+            story.verdict(&properties).judgements.iter().map(|judgement| judgement.held).collect();
+        assert_eq!(held, [false; 4]);
     }
 }

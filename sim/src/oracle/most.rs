@@ -1,10 +1,11 @@
 //! At most so many in a window: firings of a schedule, or rows that its jobs write.
 //!
-//! Windows that are not judged are not even counted.
+//! Windows that are not judged are not even counted, and one that got nothing says nothing.
 
+use super::judgement::{Breach, Broke, Cause, Judgement, Most};
 use super::ledger::{Fact, Ledger};
 use super::windows::{Tally, Window};
-use super::{Breach, Broke, Judgement, Oracle, Seen};
+use super::{Oracle, Seen};
 use crate::clock::{Instant, Span};
 use crate::scenario::{Recurrence, Scenario};
 
@@ -12,55 +13,32 @@ use crate::scenario::{Recurrence, Scenario};
 #[derive(Debug)]
 struct Bound {
     tally: Tally,
-    most: u64,
-    worst: u64,
-    broke: Option<Broke>,
+    most: Most,
 }
 
 impl Bound {
     fn new(scenario: &Scenario, schedule: usize, most: u64) -> Bound {
-        Bound {
-            tally: Tally::new(scenario, &scenario.schedules[schedule]),
-            most,
-            worst: 0,
-            broke: None,
-        }
+        let tally = Tally::new(scenario, &scenario.schedules[schedule]);
+        Bound { tally, most: Most::new(most) }
     }
 
-    /// Adds to the window of the instant `of`, for an event at `at`. Returns the window if it is
-    /// judged.
-    fn add(&mut self, at: Instant, of: Instant, amount: u64, what: Measure) -> Option<Window> {
+    /// Adds to the window of an instant. Returns the window if it is judged.
+    fn add(&mut self, seen: &Seen<'_>, of: Instant, amount: u64) -> Option<Window> {
         let (window, found) = self.tally.add(of, amount)?;
-        self.worst = self.worst.max(found);
-        if found > self.most {
-            let most = self.most;
-            self.breaks(at, window, what(found, most));
-        }
+        self.most.see(seen, Some(window), found);
         Some(window)
     }
 
-    fn breaks(&mut self, at: Instant, window: Window, what: Breach) {
-        let window = Some(window);
-        self.broke.get_or_insert(Broke { at, window, what });
-    }
-
+    /// Only windows that got something met the premise.
     fn judgement(&self, end: Instant) -> Judgement {
-        let mut judged = self.tally.windows.count_judged(end);
-        if let Some(Broke { window, .. }) = self.broke {
+        let mut judged = self.tally.over(end);
+        if let Some(Broke { window, .. }) = self.most.broke {
             // A run that ended early did not see the window's end, but saw enough of it.
             judged += u64::from(window.is_some_and(|window| end < window.1));
         }
-        Judgement {
-            held: self.broke.is_none(),
-            judged,
-            figure: (judged > 0).then_some(self.worst),
-            broke: self.broke,
-        }
+        self.most.judgement(judged)
     }
 }
-
-/// What it is when `found` is above `most`.
-type Measure = fn(found: u64, most: u64) -> Breach;
 
 /// At most so many firings of a schedule in each window. At most one in windows of a period also
 /// means that no two start within half a period, on whichever sides of a tick.
@@ -84,32 +62,33 @@ impl FiringsAtMost {
         FiringsAtMost { schedule, bound: Bound::new(scenario, schedule, most), apart, last: None }
     }
 
-    fn fired(&mut self, at: Instant, tick: Instant) {
-        let firings = |found, most| Breach::Firings { found, most };
-        let Some(window) = self.bound.add(at, tick, 1, firings) else {
+    fn fired(&mut self, seen: &Seen<'_>, tick: Instant) {
+        let Some(window) = self.bound.add(seen, tick, 1) else {
             return;
         };
+        let at = seen.stamp.at;
         let last = self.last.replace(at);
         if let (Some(least), Some(last)) = (self.apart, last)
             && at.since(last) < least
         {
-            let apart = at.since(last);
-            self.bound.breaks(at, window, Breach::Apart { apart, least });
+            let what = Breach::Apart { apart: at.since(last), least };
+            let broke = &mut self.bound.most.broke;
+            broke.get_or_insert_with(|| Cause::of(seen).breaks(Some(window), what));
         }
     }
 }
 
 impl Oracle for FiringsAtMost {
-    fn name(&self) -> &'static str {
-        "firings at most"
-    }
-
     fn observe(&mut self, seen: &Seen<'_>) {
-        if let Some(Fact::Execution { schedule, firing: Some(tick) }) = seen.fact
+        if let Some(Fact::Execution { schedule, firing: Some(tick), .. }) = seen.fact
             && schedule == self.schedule
         {
-            self.fired(seen.stamp.at, tick);
+            self.fired(seen, tick);
         }
+    }
+
+    fn broke(&self) -> Option<&Broke> {
+        self.bound.most.broke.as_ref()
     }
 
     fn finish(&mut self, end: Instant, _: &Ledger) -> Judgement {
@@ -132,18 +111,16 @@ impl RowsAtMost {
 }
 
 impl Oracle for RowsAtMost {
-    fn name(&self) -> &'static str {
-        "rows at most"
-    }
-
     fn observe(&mut self, seen: &Seen<'_>) {
         if let Some(Fact::Rows { schedule, rows }) = seen.fact
             && schedule == self.schedule
         {
-            let at = seen.stamp.at;
-            let breach = |found, most| Breach::Rows { found, most };
-            self.bound.add(at, at, rows, breach);
+            self.bound.add(seen, seen.stamp.at, rows);
         }
+    }
+
+    fn broke(&self) -> Option<&Broke> {
+        self.bound.most.broke.as_ref()
     }
 
     fn finish(&mut self, end: Instant, _: &Ledger) -> Judgement {
@@ -153,15 +130,15 @@ impl Oracle for RowsAtMost {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Story, minute};
+    use super::super::testing::{Story, at_most, minute};
     use super::*;
     use crate::bullmq::cron::Cron;
     use crate::choices::LifeId;
     use crate::civil::Zone;
-    use crate::scenario::Property;
+    use crate::scenario::{Measure, Property};
 
-    const ONE_FIRING: Property = Property::FiringsAtMost { schedule: 0, most: 1 };
-    const TEN_ROWS: Property = Property::RowsAtMost { schedule: 0, most: 10 };
+    const ONE_FIRING: Property = at_most(Measure::FiringsPerWindow, 1);
+    const TEN_ROWS: Property = at_most(Measure::RowsPerWindow, 10);
 
     /// Hourly by a pattern, which does not mind how far apart firings are.
     fn pattern() -> Story {
@@ -173,7 +150,7 @@ mod tests {
 
     fn broke(judgement: &Judgement) -> Broke {
         assert!(!judgement.held);
-        judgement.broke.expect("what broke it")
+        judgement.broke.clone().expect("what broke it")
     }
 
     #[test]
@@ -195,9 +172,14 @@ mod tests {
         story.at(65).job("boot", None).at(66).done("boot");
         let judgement = story.judge(ONE_FIRING);
         assert_eq!(judgement.figure, Some(2));
-        let what = Breach::Firings { found: 2, most: 1 };
-        let window = Some((minute(60), minute(120)));
-        assert_eq!(broke(&judgement), Broke { at: minute(65), window, what });
+        let expected = Broke {
+            at: minute(65),
+            life: LifeId(1),
+            job: Some("boot".into()),
+            window: Some((minute(60), minute(120))),
+            what: Breach::Above { found: 2, most: 1 },
+        };
+        assert_eq!(broke(&judgement), expected);
     }
 
     #[test]
@@ -272,7 +254,7 @@ mod tests {
         story.at(245).job("b", None).done("b").job("b", None).done("b");
         let judgement = story.judge(ONE_FIRING);
         assert!(judgement.held);
-        assert_eq!((judgement.judged, judgement.figure), (3, Some(0)));
+        assert_eq!((judgement.judged, judgement.figure), (0, None));
     }
 
     #[test]
@@ -301,10 +283,10 @@ mod tests {
         let what =
             Breach::Apart { apart: Span::from_secs(2 * 60), least: Span::from_secs(30 * 60) };
         let window = Some((minute(120), minute(180)));
-        let at = minute(121);
-        assert_eq!(broke(&judgement), Broke { at, window, what });
+        let (at, life, job) = (minute(121), LifeId(1), Some("b".into()));
+        assert_eq!(broke(&judgement), Broke { at, life, job, window, what });
         assert_eq!(judgement.figure, Some(1));
-        let two = Property::FiringsAtMost { schedule: 0, most: 2 };
+        let two = at_most(Measure::FiringsPerWindow, 2);
         assert!(story.judge(two).held);
     }
 
@@ -326,9 +308,10 @@ mod tests {
         assert_eq!(judgement.figure, Some(10));
         let mut story = pattern();
         story.at(60).job("a", Some(60)).at(119).rows("a", 10).rows("a", 1);
-        let what = Breach::Rows { found: 11, most: 10 };
+        let what = Breach::Above { found: 11, most: 10 };
         let window = Some((minute(60), minute(120)));
-        let expected = Broke { at: minute(119), window, what };
+        let (at, life, job) = (minute(119), LifeId(1), Some("a".into()));
+        let expected = Broke { at, life, job, window, what };
         assert_eq!(broke(&story.judge(TEN_ROWS)), expected);
     }
 

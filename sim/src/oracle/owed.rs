@@ -7,9 +7,10 @@
 use std::collections::BTreeMap;
 use std::mem;
 
+use super::judgement::{Breach, Cause, Judgement};
 use super::ledger::{Fact, Ledger};
 use super::windows::{Tally, Window};
-use super::{Breach, Broke, Judgement, Oracle, Seen};
+use super::{Oracle, Seen};
 use crate::choices::LifeId;
 use crate::clock::{Instant, Span};
 use crate::event::{Event, QueueEvent, QueueId, Stamp};
@@ -24,6 +25,8 @@ pub(super) struct FiringsAtLeast {
     max_lateness: Span,
     tally: Tally,
     presence: Presence,
+    /// Windows that begin before are not judged.
+    from: Instant,
     /// The last window in which a worker was up, and for how long.
     current: Option<(Window, Span)>,
     /// The windows that are owed, in order.
@@ -31,7 +34,17 @@ pub(super) struct FiringsAtLeast {
 }
 
 impl FiringsAtLeast {
-    pub(super) fn new(scenario: &Scenario, schedule: usize, least: u64) -> FiringsAtLeast {
+    pub(super) fn always(scenario: &Scenario, schedule: usize, least: u64) -> FiringsAtLeast {
+        FiringsAtLeast::new(scenario, schedule, least, scenario.start)
+    }
+
+    /// In the windows that lie in the calm tail.
+    pub(super) fn eventually(scenario: &Scenario, schedule: usize, least: u64) -> FiringsAtLeast {
+        let calm = scenario.start + scenario.length - scenario.calm;
+        FiringsAtLeast::new(scenario, schedule, least, calm)
+    }
+
+    fn new(scenario: &Scenario, schedule: usize, least: u64, from: Instant) -> FiringsAtLeast {
         let of = &scenario.schedules[schedule];
         FiringsAtLeast {
             schedule,
@@ -39,6 +52,7 @@ impl FiringsAtLeast {
             max_lateness: of.max_lateness,
             tally: Tally::new(scenario, of),
             presence: Presence::new(of.queue, scenario.start),
+            from,
             current: None,
             owed: Vec::new(),
         }
@@ -67,7 +81,7 @@ impl FiringsAtLeast {
         self.current = Some((window, after));
         let enough = self.max_lateness <= after;
         let already = before.is_some_and(|before| self.max_lateness <= before);
-        if enough && !already && self.tally.windows.judged(window) {
+        if enough && !already && self.from <= window.0 && self.tally.windows.judged(window) {
             self.owed.push(window);
         }
     }
@@ -77,10 +91,8 @@ impl FiringsAtLeast {
         let counts = || owed.clone().map(|&window| (window, self.tally.count(window)));
         let broke = counts().find(|(_, found)| *found < self.least);
         let least = self.least;
-        let broke = broke.map(|(window, found)| Broke {
-            at: window.1,
-            window: Some(window),
-            what: Breach::TooFew { found, least },
+        let broke = broke.map(|(window, found)| {
+            Cause::time(window.1).breaks(Some(window), Breach::Below { found, least })
         });
         Judgement {
             held: broke.is_none(),
@@ -92,12 +104,8 @@ impl FiringsAtLeast {
 }
 
 impl Oracle for FiringsAtLeast {
-    fn name(&self) -> &'static str {
-        "firings at least"
-    }
-
     fn observe(&mut self, seen: &Seen<'_>) {
-        if let Some(Fact::Execution { schedule, firing: Some(tick) }) = seen.fact
+        if let Some(Fact::Execution { schedule, firing: Some(tick), .. }) = seen.fact
             && schedule == self.schedule
         {
             self.tally.add(tick, 1);
@@ -177,11 +185,12 @@ impl Presence {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::testing::{Story, minute};
+    use super::super::Broke;
+    use super::super::testing::{Story, firings_at_least, minute};
     use super::*;
-    use crate::scenario::Property;
+    use crate::scenario::{Mode, Property};
 
-    const ONE_FIRING: Property = Property::FiringsAtLeast { schedule: 0, least: 1 };
+    const ONE_FIRING: Property = firings_at_least(1);
 
     /// Four windows of an hour, each owed a firing after six minutes.
     fn fired(hours: &[i64]) -> Story {
@@ -207,8 +216,10 @@ mod tests {
         assert_eq!((judgement.judged, judgement.figure), (4, Some(0)));
         let expected = Broke {
             at: minute(180),
+            life: LifeId::WORLD,
+            job: None,
             window: Some((minute(120), minute(180))),
-            what: Breach::TooFew { found: 0, least: 1 },
+            what: Breach::Below { found: 0, least: 1 },
         };
         assert_eq!(judgement.broke, Some(expected));
     }
@@ -220,6 +231,23 @@ mod tests {
         assert!(judgement.held);
         assert_eq!(judgement.judged, 3);
         assert!(!story.judge(ONE_FIRING).held);
+    }
+
+    #[test]
+    fn eventually_only_the_windows_of_the_calm_tail_are_owed() {
+        let eventually = Property { mode: Mode::Eventually, ..ONE_FIRING };
+        let mut story = fired(&[2, 3]);
+        // The tail begins within the second hour, whose window does not lie in it.
+        story.scenario.calm = Span::from_secs(150 * 60);
+        let judgement = story.judge(eventually);
+        assert!(judgement.held);
+        assert_eq!((judgement.judged, judgement.figure), (2, Some(1)));
+        assert!(!story.judge(ONE_FIRING).held);
+        story.scenario.calm = Span::from_secs(180 * 60);
+        let broke = story.judge(eventually).broke.expect("it broke");
+        assert_eq!(broke.window, Some((minute(60), minute(120))));
+        story.scenario.calm = Span::from_secs(59 * 60);
+        assert_eq!(story.judge(eventually).judged, 0, "too short for a window");
     }
 
     #[test]

@@ -1,48 +1,74 @@
-//! Live registrations: how many entries of the library carry a schedule on, and whether each is
-//! sound. It is judged at the end of the run; what it points at is the event since which it fails.
+//! Registrations, and how they stand: how many entries of the library carry a schedule on, and
+//! whether each is sound. [`LiveRegistrations`] judges it at the end of the run; what it points at is
+//! the event since which it fails.
 
 use std::collections::BTreeMap;
 
 use super::jobs::{Job, Place};
+use super::judgement::{Breach, Cause, Judgement};
 use super::ledger::Ledger;
-use super::{Breach, Broke, Judgement, Oracle, Seen};
+use super::{Oracle, Seen};
 use crate::clock::Instant;
-use crate::event::{Event, QueueEvent, QueueId, RegistrationKey};
+use crate::event::{Event, Plan, QueueEvent, QueueId, RegistrationKey};
 use crate::scenario::Scenario;
 
-/// So many live registrations of a schedule, each with one iteration to come, and none that is
-/// listed but dead.
+/// The registrations of a schedule's work.
 #[derive(Debug)]
-pub(super) struct LiveRegistrations {
+pub(super) struct Registry {
     queue: QueueId,
     job: Box<str>,
-    exactly: u64,
     /// The next iteration of each registration that is listed.
     listed: BTreeMap<RegistrationKey, Instant>,
-    holds: bool,
-    /// The event since which it does not hold, if it ever did.
-    since: Option<Instant>,
 }
 
 /// How the registrations stand.
 #[derive(Clone, Copy, Default)]
-struct Standing {
+pub(super) struct Standing {
     live: u64,
     dead: u64,
     crowded: u64,
 }
 
-impl LiveRegistrations {
-    pub(super) fn new(scenario: &Scenario, schedule: usize, exactly: u64) -> LiveRegistrations {
+impl Standing {
+    /// Whether there are so many that are live, each with one iteration to come, and no other.
+    pub(super) fn sound(self, exactly: u64) -> bool {
+        self.live == exactly && self.dead == 0 && self.crowded == 0
+    }
+}
+
+impl Registry {
+    pub(super) fn new(scenario: &Scenario, schedule: usize) -> Registry {
         let schedule = &scenario.schedules[schedule];
-        LiveRegistrations {
-            queue: schedule.queue,
-            job: schedule.job.clone(),
-            exactly,
-            listed: BTreeMap::new(),
-            holds: exactly == 0,
-            since: None,
+        let (queue, job) = (schedule.queue, schedule.job.clone());
+        Registry { queue, job, listed: BTreeMap::new() }
+    }
+
+    /// Takes in an event. Returns whether something may stand otherwise after it.
+    pub(super) fn observe(&mut self, event: &Event) -> bool {
+        match event {
+            Event::Plan(Plan::RedisFlushed) => {
+                self.listed.clear();
+                true
+            }
+            Event::Queue(queue, _, event) if *queue == self.queue => {
+                self.list(event);
+                // These move no iteration, or not in a way that matters.
+                !matches!(
+                    event,
+                    QueueEvent::WorkerUp
+                        | QueueEvent::Duplicated { .. }
+                        | QueueEvent::Promoted { .. }
+                        | QueueEvent::Ended { .. }
+                        | QueueEvent::Refused { .. }
+                )
+            }
+            _ => false,
         }
+    }
+
+    /// Whether any is listed.
+    pub(super) fn any(&self) -> bool {
+        !self.listed.is_empty()
     }
 
     fn list(&mut self, event: &QueueEvent) {
@@ -61,7 +87,7 @@ impl LiveRegistrations {
         }
     }
 
-    fn standing(&self, ledger: &Ledger) -> Standing {
+    pub(super) fn standing(&self, ledger: &Ledger) -> Standing {
         let mut standing = Standing::default();
         for (key, next) in &self.listed {
             let of = |job: &&Job| job.registration.as_ref() == Some(key);
@@ -75,10 +101,6 @@ impl LiveRegistrations {
             }
         }
         standing
-    }
-
-    fn sound(&self, standing: Standing) -> bool {
-        standing.live == self.exactly && standing.dead == 0 && standing.crowded == 0
     }
 }
 
@@ -94,45 +116,55 @@ fn to_come<'a>(iterations: impl Iterator<Item = &'a Job>, next: Instant) -> Opti
         live |= is_next;
         match job.place {
             Place::Active(_) => in_hand += u64::from(is_next),
-            _ => pending += u64::from(is_next || !job.started),
+            _ => pending += u64::from(is_next || !job.started()),
         }
     }
     live.then_some(if pending > 0 { pending } else { in_hand })
 }
 
-impl Oracle for LiveRegistrations {
-    fn name(&self) -> &'static str {
-        "live registrations"
-    }
+/// So many live registrations of a schedule, each with one iteration to come, and none that is
+/// listed but dead.
+#[derive(Debug)]
+pub(super) struct LiveRegistrations {
+    registry: Registry,
+    exactly: u64,
+    holds: bool,
+    /// The event since which it does not hold, if it ever did.
+    since: Option<Cause>,
+}
 
+impl LiveRegistrations {
+    pub(super) fn new(scenario: &Scenario, schedule: usize, exactly: u64) -> LiveRegistrations {
+        let registry = Registry::new(scenario, schedule);
+        LiveRegistrations { registry, exactly, holds: exactly == 0, since: None }
+    }
+}
+
+impl Oracle for LiveRegistrations {
     fn observe(&mut self, seen: &Seen<'_>) {
-        let Event::Queue(queue, _, event) = seen.event else {
-            return;
-        };
-        if *queue != self.queue {
+        if !self.registry.observe(seen.event) {
             return;
         }
-        self.list(event);
-        let sound = self.sound(self.standing(seen.ledger));
+        let sound = self.registry.standing(seen.ledger).sound(self.exactly);
         if self.holds && !sound {
-            self.since = Some(seen.stamp.at);
+            self.since = Some(Cause::of(seen));
         }
         self.holds = sound;
     }
 
     fn finish(&mut self, end: Instant, ledger: &Ledger) -> Judgement {
-        let standing = self.standing(ledger);
-        let held = self.sound(standing);
-        let broke = Broke {
-            at: self.since.unwrap_or(end),
-            window: None,
-            what: Breach::Registrations {
+        let standing = self.registry.standing(ledger);
+        let held = standing.sound(self.exactly);
+        let since = self.since.take().unwrap_or_else(|| Cause::time(end));
+        let broke = since.breaks(
+            None,
+            Breach::Registrations {
                 live: standing.live,
                 exactly: self.exactly,
                 dead: standing.dead,
                 crowded: standing.crowded,
             },
-        };
+        );
         Judgement { held, judged: 1, figure: Some(standing.live), broke: (!held).then_some(broke) }
     }
 }
@@ -141,9 +173,15 @@ impl Oracle for LiveRegistrations {
 mod tests {
     use super::super::testing::{Story, minute};
     use super::*;
-    use crate::scenario::Property;
+    use crate::scenario::{Measure, Mode, Property, Relation, Subject};
 
-    const ONE: Property = Property::LiveRegistrations { schedule: 0, exactly: 1 };
+    const ONE: Property = Property {
+        mode: Mode::Eventually,
+        measure: Measure::LiveRegistrations,
+        subject: Subject::Schedule(0),
+        relation: Relation::Exactly,
+        bound: 1,
+    };
 
     fn broke(story: &Story) -> (Instant, [u64; 3]) {
         let judgement = story.judge(ONE);
@@ -184,7 +222,7 @@ mod tests {
     fn none_at_all_is_none() {
         let story = Story::hourly();
         assert_eq!(broke(&story), (minute(240), [0, 0, 0]));
-        let none = Property::LiveRegistrations { schedule: 0, exactly: 0 };
+        let none = Property { bound: 0, ..ONE };
         assert!(story.judge(none).held);
         assert!(!registered().judge(none).held);
     }
@@ -263,6 +301,15 @@ mod tests {
         assert!(story.judge(ONE).held);
         story.at(62).finish("k:60", false).remove("k:60");
         assert_eq!(broke(&story), (minute(62), [0, 1, 0]));
+    }
+
+    #[test]
+    fn a_redis_that_loses_everything_has_no_registration() {
+        let mut story = registered();
+        story.at(30).flush();
+        assert_eq!(broke(&story), (minute(30), [0, 0, 0]));
+        story.at(40).register("k", 60).iteration("k", 60);
+        assert!(story.judge(ONE).held);
     }
 
     #[test]

@@ -2,16 +2,34 @@
 
 use super::{Judge, Judgement, Verdict};
 use crate::choices::{Label, LifeId};
+use crate::civil::Zone;
 use crate::clock::{Instant, Span};
 use crate::event::{
-    Added, By, Event, Finish, JobId, JobList, JobState, QueueEvent, QueueId, Registered,
-    RegistrationKey, ReleaseId, ServerId, Sink, Stamp,
+    Added, By, Event, Finish, JobId, JobList, JobState, Plan, QueueEvent, QueueId, Registered,
+    RegistrationKey, ReleaseId, ServerId, ServiceId, Sink, Stamp,
 };
 use crate::redis::Bytes;
 use crate::scenario::{
-    Declared, Expectation, Faults, JobOptions, Property, Queue, Range, Recurrence, Scenario,
-    Schedule,
+    Declared, Expectation, Faults, JobOptions, Measure, Mode, Probe, Property, Queue, Range,
+    Recurrence, Relation, Release, Restart, Rollout, Scenario, Schedule, Service, Subject, Version,
 };
+
+/// Always at most so many, or so long in nanoseconds, of the schedule.
+pub(super) const fn at_most(measure: Measure, bound: u64) -> Property {
+    let (mode, subject, relation) = (Mode::Always, Subject::Schedule(0), Relation::AtMost);
+    Property { mode, measure, subject, relation, bound }
+}
+
+/// Always at least so many firings in a window of the schedule.
+pub(super) const fn firings_at_least(bound: u64) -> Property {
+    Property { relation: Relation::AtLeast, ..at_most(Measure::FiringsPerWindow, bound) }
+}
+
+/// A probe of something.
+pub(super) const fn sometimes(probe: Probe, subject: Subject) -> Property {
+    let (measure, relation) = (Measure::Seen(probe), Relation::Happens);
+    Property { mode: Mode::Sometimes, measure, subject, relation, bound: 0 }
+}
 
 /// The instant so many minutes after the epoch, where [`hourly`] starts.
 pub(super) fn minute(minute: i64) -> Instant {
@@ -56,12 +74,36 @@ pub(super) struct Story {
     pub(super) scenario: Scenario,
     pub(super) events: Vec<(Stamp, Event)>,
     now: Stamp,
+    by: By,
 }
 
 impl Story {
     pub(super) fn hourly() -> Story {
         let now = Stamp { at: minute(0), life: LifeId(1) };
-        Story { scenario: hourly(), events: Vec::new(), now }
+        Story { scenario: hourly(), events: Vec::new(), now, by: By::Worker }
+    }
+
+    /// A release of no steps, which a person may run by hand.
+    pub(super) fn release(by_hand: bool) -> Release {
+        let (name, steps) = ("one".into(), Vec::new().into());
+        Release { name, library: Version::V5_34_10, steps, by_hand }
+    }
+
+    /// A service of one container.
+    pub(super) fn service(release: u16) -> Service {
+        let nothing = Range { least: Span::ZERO, most: Span::ZERO, draw: 0 };
+        Service {
+            name: "web".into(),
+            release: ReleaseId(release),
+            replicas: 1,
+            boot: nothing,
+            restart: Restart::Always,
+            grace: Span::ZERO,
+            rollout: Rollout::Recreate,
+            zone: Zone::utc(),
+            env: Vec::new(),
+            round_trip: None,
+        }
     }
 
     pub(super) fn judge(&self, property: Property) -> Judgement {
@@ -69,7 +111,7 @@ impl Story {
     }
 
     pub(super) fn judge_until(&self, property: Property, end: Instant) -> Judgement {
-        self.verdict_at(&[property], end).judgements[0]
+        self.verdict_at(&[property], end).judgements.remove(0)
     }
 
     pub(super) fn verdict(&self, properties: &[Property]) -> Verdict {
@@ -77,6 +119,11 @@ impl Story {
     }
 
     fn verdict_at(&self, properties: &[Property], end: Instant) -> Verdict {
+        self.judged(properties).finish(end)
+    }
+
+    /// The judge after all events, before the end.
+    pub(super) fn judged(&self, properties: &[Property]) -> Judge {
         let mut scenario = self.scenario.clone();
         let expectation = |property: &Property| Expectation {
             property: *property,
@@ -88,7 +135,7 @@ impl Story {
         for (stamp, event) in &self.events {
             judge.event(stamp, event);
         }
-        judge.finish(end)
+        judge
     }
 
     pub(super) fn at(&mut self, at: i64) -> &mut Story {
@@ -107,16 +154,50 @@ impl Story {
     }
 
     pub(super) fn queue_event(&mut self, queue: QueueId, event: QueueEvent) -> &mut Story {
-        self.event(Event::Queue(queue, By::Worker, event))
+        self.event(Event::Queue(queue, self.by, event))
     }
 
     fn queue(&mut self, event: QueueEvent) -> &mut Story {
         self.queue_event(QueueId(0), event)
     }
 
+    /// What asks for everything from here on.
+    pub(super) fn by(&mut self, by: By) -> &mut Story {
+        self.by = by;
+        self
+    }
+
     pub(super) fn boot(&mut self) -> &mut Story {
-        let release = ReleaseId(0);
-        self.event(Event::Booted { release })
+        self.boots(0, false)
+    }
+
+    pub(super) fn boots(&mut self, release: u16, again: bool) -> &mut Story {
+        let release = ReleaseId(release);
+        self.event(Event::Booted { release, again })
+    }
+
+    pub(super) fn started_up(&mut self) -> &mut Story {
+        self.event(Event::StartedUp)
+    }
+
+    /// A person, Kubernetes or fate does something.
+    pub(super) fn plan(&mut self, plan: Plan) -> &mut Story {
+        let at = self.now.at;
+        self.events.push((Stamp { at, life: LifeId::WORLD }, Event::Plan(plan)));
+        self
+    }
+
+    pub(super) fn deploy(&mut self, service: u16) -> &mut Story {
+        let (service, release) = (ServiceId(service), ReleaseId(0));
+        self.plan(Plan::Deploy { service, release })
+    }
+
+    pub(super) fn deployed(&mut self, service: u16) -> &mut Story {
+        self.plan(Plan::Deployed { service: ServiceId(service) })
+    }
+
+    pub(super) fn flush(&mut self) -> &mut Story {
+        self.plan(Plan::RedisFlushed)
     }
 
     pub(super) fn command(&mut self) -> &mut Story {
@@ -212,6 +293,16 @@ impl Story {
         self.queue(QueueEvent::Finished { job: job(id), how, kept })
     }
 
+    /// Failed for good and kept.
+    pub(super) fn fail(&mut self, id: &str) -> &mut Story {
+        let how = Finish::Failed;
+        self.queue(QueueEvent::Finished { job: job(id), how, kept: true })
+    }
+
+    pub(super) fn refuse(&mut self, id: &str, code: i8) -> &mut Story {
+        self.queue(QueueEvent::Refused { job: job(id), code })
+    }
+
     /// Ended, completed and removed.
     pub(super) fn done(&mut self, id: &str) -> &mut Story {
         self.end(id, true).finish(id, false).remove(id)
@@ -264,7 +355,7 @@ impl Story {
     }
 }
 
-fn job(id: &str) -> JobId {
+pub(super) fn job(id: &str) -> JobId {
     JobId(Bytes::from(id))
 }
 

@@ -61,23 +61,6 @@ impl Windows {
         whole && measured
     }
 
-    /// How many windows are judged in a run that ended at `end`.
-    pub(super) fn count_judged(&self, end: Instant) -> u64 {
-        let until = end.min(self.run.1);
-        let first = self.run.0.max(self.measured.0).ms();
-        let mut tick = self.ticks.at_or_before(first).or_else(|| self.ticks.after(first));
-        let mut count = 0;
-        while let Some(ms) = tick {
-            let window = self.starting(ms);
-            if window.0 >= self.measured.1 || window.1 > until {
-                break;
-            }
-            count += u64::from(self.judged(window));
-            tick = Some(window.1.ms());
-        }
-        count
-    }
-
     fn starting(&self, tick: i64) -> Window {
         let from = Instant::from_ms(tick);
         (from, self.tick_after(from).unwrap_or(Instant::MAX))
@@ -111,6 +94,18 @@ impl Tally {
         self.counts.get(&window.0).copied().unwrap_or(0)
     }
 
+    /// How many windows that got something were over at `end`.
+    pub(super) fn over(&self, end: Instant) -> u64 {
+        // A window is over if there is a tick after its own, up to that instant.
+        let last = self.windows.ticks.at_or_before(end.ms()).map(Instant::from_ms);
+        last.map_or(0, |last| self.counts.range(..last).count() as u64)
+    }
+
+    /// Whether some window got something whose tick is one of `first` to `last`, both included.
+    pub(super) fn any(&self, first: Instant, last: Instant) -> bool {
+        first <= last && self.counts.range(first..=last).next().is_some()
+    }
+
     #[cfg(test)]
     pub(super) fn counts(&self) -> &BTreeMap<Instant, u64> {
         &self.counts
@@ -128,6 +123,11 @@ mod tests {
 
     fn windows(scenario: &Scenario) -> Windows {
         Windows::new(scenario, &scenario.schedules[0])
+    }
+
+    /// How many of the hours from one to another are judged.
+    fn hours(windows: &Windows, hours: std::ops::Range<i64>) -> usize {
+        hours.filter(|hour| windows.judged((minute(hour * 60), minute(hour * 60 + 60)))).count()
     }
 
     #[test]
@@ -152,7 +152,6 @@ mod tests {
         for at in (0..300).step_by(7).map(minute) {
             assert_eq!(pattern.containing(at), every.containing(at));
         }
-        assert_eq!(pattern.count_judged(minute(240)), 4);
     }
 
     #[test]
@@ -162,7 +161,6 @@ mod tests {
         scenario.schedules[0].recurrence = Recurrence::Pattern(cron, Zone::utc());
         let mut windows = windows(&scenario);
         assert_eq!(windows.containing(minute(10)), None);
-        assert_eq!(windows.count_judged(minute(240)), 0);
     }
 
     #[test]
@@ -175,18 +173,29 @@ mod tests {
         assert!(windows.judged((minute(60), minute(120))));
         assert!(windows.judged((minute(180), minute(240))));
         assert!(!windows.judged((minute(240), minute(300))));
-        assert_eq!(windows.count_judged(minute(270)), 3);
-        assert_eq!(windows.count_judged(minute(239)), 2, "the run ended early");
+        assert_eq!(hours(&windows, 0..6), 3);
     }
 
     #[test]
     fn windows_that_meet_the_measured_part_are_judged_whole() {
         let mut scenario = hourly();
         scenario.measure = (Span::from_secs(90 * 60), Span::from_secs(180 * 60));
-        assert_eq!(windows(&scenario).count_judged(minute(240)), 2);
+        assert_eq!(hours(&windows(&scenario), 0..4), 2);
         scenario.measure.1 = Span::from_secs(180 * 60 + 1);
-        assert_eq!(windows(&scenario).count_judged(minute(240)), 3);
+        assert_eq!(hours(&windows(&scenario), 0..4), 3);
         scenario.measure.1 = scenario.measure.0;
-        assert_eq!(windows(&scenario).count_judged(minute(240)), 0);
+        assert_eq!(hours(&windows(&scenario), 0..4), 0);
+    }
+
+    #[test]
+    fn a_window_is_over_at_the_tick_after_it() {
+        let scenario = hourly();
+        let mut tally = Tally::new(&scenario, &scenario.schedules[0]);
+        tally.add(minute(5), 1);
+        tally.add(minute(130), 2);
+        let over = [59, 60, 179, 180].map(|end| tally.over(minute(end)));
+        assert_eq!(over, [0, 1, 1, 2]);
+        assert!(tally.any(minute(120), minute(120)) && tally.any(minute(0), minute(59)));
+        assert!(!tally.any(minute(60), minute(119)) && !tally.any(minute(121), minute(120)));
     }
 }

@@ -10,6 +10,7 @@ mod lint;
 mod parse;
 mod place;
 mod print;
+mod property;
 mod steps;
 
 pub use diagnostic::{CODES, Diagnostic, Severity, Span as TextSpan};
@@ -18,6 +19,9 @@ use parse::merged;
 pub use parse::{Base, cannot_extend, extends, parse, parse_over, schema};
 pub use place::{Part, Path, Places};
 pub use print::{Line, Value, Whose, lines, print};
+pub use property::{
+    About, Described, Measure, Mode, PROPERTIES, Probe, Property, Relation, Subject, Unit,
+};
 pub use steps::*;
 
 use crate::bullmq::cron::Cron;
@@ -322,68 +326,6 @@ pub struct Expectation {
     pub declared: Declared,
     /// Where it stands in the file, as a byte offset.
     pub at: usize,
-}
-
-/// A property over the events of one run. Schedules are indices into [`Scenario::schedules`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Property {
-    /// Always: at most `most` firings of a schedule in any of its windows.
-    FiringsAtMost {
-        /// The schedule.
-        schedule: usize,
-        /// The bound.
-        most: u64,
-    },
-    /// Always: at least `least` firings in each of its windows that is owed one.
-    FiringsAtLeast {
-        /// The schedule.
-        schedule: usize,
-        /// The bound.
-        least: u64,
-    },
-    /// Always: at most `most` rows written by the schedule's jobs in any of its windows.
-    RowsAtMost {
-        /// The schedule.
-        schedule: usize,
-        /// The bound.
-        most: u64,
-    },
-    /// Always: at most `most` executions of the schedule's jobs in the measured part.
-    ExecutionsInAll {
-        /// The schedule.
-        schedule: usize,
-        /// The bound.
-        most: u64,
-    },
-    /// Always: at most `most` rows written by the schedule's jobs in the measured part.
-    RowsInAll {
-        /// The schedule.
-        schedule: usize,
-        /// The bound.
-        most: u64,
-    },
-    /// Eventually: so many live registrations of the schedule, each with one pending iteration,
-    /// and no registration that is listed but dead.
-    LiveRegistrations {
-        /// The schedule.
-        schedule: usize,
-        /// The number.
-        exactly: u64,
-    },
-}
-
-impl Property {
-    /// The schedule that it is about.
-    pub fn schedule(&self) -> usize {
-        match *self {
-            Property::FiringsAtMost { schedule, .. }
-            | Property::FiringsAtLeast { schedule, .. }
-            | Property::RowsAtMost { schedule, .. }
-            | Property::ExecutionsInAll { schedule, .. }
-            | Property::RowsInAll { schedule, .. }
-            | Property::LiveRegistrations { schedule, .. } => schedule,
-        }
-    }
 }
 
 /// What an expectation says about the seeds of an invocation.

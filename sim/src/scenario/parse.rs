@@ -28,7 +28,7 @@ use std::collections::BTreeMap;
 use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Diagnostic, Span as TextSpan, code};
-use super::{Action, Add, Change, Faults, Happens, JobStep, Release, Scenario, Step};
+use super::{Action, Add, Change, Faults, Happens, JobStep, Mode, Release, Scenario, Step};
 use crate::event::QueueId;
 
 pub(super) use extends::merged;
@@ -275,7 +275,9 @@ fn containers(cx: &mut Context<'_>, scenario: &Scenario) {
 /// What is sure to have no effect.
 fn warnings(cx: &mut Context<'_>, scenario: &Scenario) {
     for expectation in &scenario.expectations {
-        let Some(schedule) = scenario.schedules.get(expectation.property.schedule()) else {
+        let property = expectation.property;
+        let schedule = property.schedule().and_then(|schedule| scenario.schedules.get(schedule));
+        let Some(schedule) = schedule.filter(|_| property.mode != Mode::Sometimes) else {
             continue;
         };
         if adds(scenario, schedule.queue, &schedule.job) {
@@ -341,8 +343,8 @@ fn any_adds(steps: &[Step], queue: QueueId, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::{
-        Action, Backoff, Change, Declared, Happens, JobStep, Keep, Outcome, Property, Range,
-        Recurrence, Scenario,
+        Action, Backoff, Change, Declared, Happens, JobStep, Keep, Measure, Mode, Outcome,
+        Property, Range, Recurrence, Relation, Scenario, Subject,
     };
     use super::parse;
     use crate::clock::Span;
@@ -446,7 +448,13 @@ violated = ">=60%"
         assert_eq!(declared, [Declared::EverySeed, Declared::EverySeed, Declared::Holds]);
         assert_eq!(
             scenario.expectations[2].property,
-            Property::LiveRegistrations { schedule: 0, exactly: 1 }
+            Property {
+                mode: Mode::Eventually,
+                measure: Measure::LiveRegistrations,
+                subject: Subject::Schedule(0),
+                relation: Relation::Exactly,
+                bound: 1,
+            }
         );
         assert!(BEFORE[scenario.expectations[0].at..].starts_with("[[expect]]"));
         let draws: Vec<&str> = scenario.draws.iter().map(|word| &**word).collect();
@@ -474,7 +482,13 @@ violated = ">=60%"
         assert_eq!(scenario.expectations[0].declared, Declared::AtLeast(60));
         assert_eq!(
             scenario.expectations[0].property,
-            Property::FiringsAtMost { schedule: 0, most: 16 }
+            Property {
+                mode: Mode::Always,
+                measure: Measure::FiringsPerWindow,
+                subject: Subject::Schedule(0),
+                relation: Relation::AtMost,
+                bound: 16,
+            }
         );
         assert_eq!(scenario.schedules[0].recurrence, Recurrence::Every(Span::from_secs(3600)));
         let Action::UpsertJobScheduler { name, repeat, .. } = &scenario.releases[0].steps[2].action

@@ -10,8 +10,8 @@ use jiff::Timestamp;
 
 use super::place::{Part, Path};
 use super::{
-    Change, Declared, Expectation, Happens, Kills, Mishap, PlannedEvent, Property, Queue, Quota,
-    Range, Recurrence, Release, Restart, Rollout, Scenario, Schedule, Service, Version,
+    Change, Declared, Expectation, Happens, Kills, Mishap, PlannedEvent, Queue, Quota, Range,
+    Recurrence, Release, Restart, Rollout, Scenario, Schedule, Service, Subject, Unit, Version,
 };
 use crate::clock::{Instant, Span};
 
@@ -276,11 +276,27 @@ impl<'s> Printer<'s> {
     }
 
     fn expectation(&mut self, expectation: &Expectation) {
-        let (key, words, bound, number) = property(&expectation.property);
-        self.say(&[key], quoted(words));
-        let schedule = &self.scenario.schedules[expectation.property.schedule()];
-        self.say_or(Whose::Bootrace, &["schedule"], quoted(&schedule.name));
-        self.say(&[bound], number.to_string());
+        let property = &expectation.property;
+        let described = property.described();
+        self.say(&[property.mode.key()], quoted(described.text));
+        match property.subject {
+            Subject::Schedule(schedule) => {
+                let schedule = &self.scenario.schedules[schedule];
+                self.say_or(Whose::Bootrace, &["schedule"], quoted(&schedule.name));
+            }
+            Subject::Queue(queue) => {
+                let queue = &self.scenario.queues[queue];
+                self.say_or(Whose::Bootrace, &["queue"], quoted(&queue.name));
+            }
+            Subject::World => {}
+        }
+        if let Some(key) = property.relation.key() {
+            let bound = match described.unit {
+                Unit::Number => property.bound.to_string(),
+                Unit::Time => span(Span::from_nanos(property.bound.cast_signed().max(0))),
+            };
+            self.say(&[key], bound);
+        }
         match expectation.declared {
             Declared::Holds => {}
             Declared::EverySeed => self.say(&["violated"], "\"every seed\""),
@@ -291,22 +307,6 @@ impl<'s> Printer<'s> {
 
     fn queue_name(&self, queue: crate::event::QueueId) -> String {
         quoted(&self.scenario.queues[usize::from(queue.0)].name)
-    }
-}
-
-/// The key and the words of a property, the key of its bound and the bound.
-fn property(property: &Property) -> (&'static str, &'static str, &'static str, u64) {
-    match *property {
-        Property::FiringsAtMost { most, .. } => ("always", "firings per window", "at_most", most),
-        Property::FiringsAtLeast { least, .. } => {
-            ("always", "firings per window", "at_least", least)
-        }
-        Property::RowsAtMost { most, .. } => ("always", "rows per window", "at_most", most),
-        Property::ExecutionsInAll { most, .. } => ("always", "executions in all", "at_most", most),
-        Property::RowsInAll { most, .. } => ("always", "rows in all", "at_most", most),
-        Property::LiveRegistrations { exactly, .. } => {
-            ("eventually", "live registrations", "exactly", exactly)
-        }
     }
 }
 

@@ -481,7 +481,7 @@ impl Sink for Seen {
             self.pass(now);
         }
         match event {
-            Event::Booted { release } if release.0 == 0 => {
+            Event::Booted { release, .. } if release.0 == 0 => {
                 self.of_first.insert(stamp.life);
                 self.first_gone = None;
             }

@@ -263,7 +263,7 @@ mod tests {
     use super::super::super::keys::Keys;
     use super::super::super::options::RepeatOptions;
     use super::*;
-    use crate::choices::{Choices, LifeId, LifeName, Odds, Policy, Question};
+    use crate::choices::{Choices, LifeName, Odds, Policy, Question};
     use crate::civil::Zone;
     use crate::clock::{Clock, Instant, Span};
     use crate::event::{Event, QueueId, ReleaseId};
@@ -287,12 +287,14 @@ mod tests {
         F: Future<Output = ()>,
     {
         let words: Vec<_> = servers::labels().collect();
-        let choices = Choices::new(Box::new(Plain), words.clone());
+        let mut choices = Choices::new(Box::new(Plain), words.clone());
+        let name = LifeName { service: "worker".into(), ordinal: 1, life: 1 };
+        let life = choices.enter(name);
         let link = Link::new(Span::from_ms(1), Span::from_ms(1));
         let networks = vec![vec![link]];
         let mut kernel = Kernel::<Servers>::new(Instant::from_ms(0), networks, choices);
         let boot = Boot {
-            life: LifeId(1),
+            life,
             release: ReleaseId(0),
             clock: Clock::default(),
             zone: Zone::utc(),

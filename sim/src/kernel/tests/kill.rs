@@ -49,7 +49,7 @@ fn a_context_is_inert_in_destructors() {
     let told: Vec<&Event> = world.events.iter().map(|(_, _, event)| event).collect();
     let (hold, server) = (Label(2), SERVER);
     let expected = [
-        &Event::Booted { release: ReleaseId(0) },
+        &Event::Booted { release: ReleaseId(0), again: false },
         &Event::Command { server, label: hold, changed: false },
         &Event::Killed,
         &Event::Closed { server },

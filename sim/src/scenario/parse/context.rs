@@ -24,6 +24,8 @@ pub(super) struct Context<'t> {
     pub(super) start: Instant,
     /// The run's length, if it is known.
     pub(super) length: Option<Span>,
+    /// The run's calm tail, if it is known; zero if there is none.
+    pub(super) calm: Option<Span>,
     /// The queue and the job of each schedule, as the file has them.
     pub(super) works: Vec<(Option<&'t str>, Option<&'t str>)>,
     /// What people run by hand: releases after those that have a name.
@@ -40,6 +42,7 @@ impl<'t> Context<'t> {
             names: Names::default(),
             start,
             length: None,
+            calm: None,
             works: Vec::new(),
             by_hand: Vec::new(),
             draws: Vec::new(),

@@ -4,16 +4,21 @@
 //! break, properties that do not exist.
 
 use super::super::diagnostic::{Diagnostic, code};
-use super::super::{Declared, Expectation, Property, Recurrence, Schedule};
+use super::super::{
+    About, Declared, Described, Expectation, Measure, Mode, PROPERTIES, Property, Recurrence,
+    Relation, Schedule, Subject, Unit,
+};
 use super::context::Context;
 use super::names::{Kind, shown};
 use super::options::{maybe, queue_of};
 use super::read::Grain;
 use super::service::the_only;
-use super::shape::{self, Shape};
+use super::shape;
 use super::table::{Known, Node, Table};
 use crate::civil::Zone;
 use crate::clock::Span;
+
+const MODES: [Mode; 3] = [Mode::Always, Mode::Eventually, Mode::Sometimes];
 
 /// The most windows of a schedule in a run; each is judged and reported.
 const WINDOWS_MAX: i64 = 1_000_000;
@@ -82,92 +87,165 @@ fn every<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Span> {
 
 /// Reads one `[[expect]]`.
 pub(super) fn expectation<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Expectation> {
-    let mut table = Table::open_any(cx, node, &shape::EXPECTATIONS, "an expectation")?;
-    let which = table.exactly_one(cx, "an expectation", &["always", "eventually"])?;
-    let kind = property(cx, which);
-    let schedule = match table.get("schedule") {
-        Some(node) => cx.resolve(Kind::Schedule, node),
-        None => the_only(cx, &table, Kind::Schedule, "an expectation"),
-    };
+    let table = Table::open(cx, node, &shape::EXPECTATION)?;
+    let modes = MODES.map(Mode::key);
+    let which = table.exactly_one(cx, "an expectation", &modes)?;
+    let described = described(cx, which);
     let declared = maybe(cx, &table, "violated", violated);
-    let shape = kind?;
-    table.narrow(cx, shape);
-    let property = bound(cx, &table, shape, schedule);
+    let (described, mode) = described?;
+    let strange = refuse_others(cx, &table, described, mode) || table.strange();
+    let subject = subject(cx, &table, described.about);
+    needs_calm(cx, which, described, mode);
+    let (relation, bound) = bound(cx, &table, described, mode, strange)?;
+    let property =
+        Property { mode, measure: described.measure, subject: subject?, relation, bound };
     let declared = declared?.unwrap_or(Declared::Holds);
-    Some(Expectation { property: property?, declared, at: node.span.start })
+    Some(Expectation { property, declared, at: node.span.start })
 }
 
-/// The shape of the property that a text names.
-fn property<'t>(cx: &mut Context<'t>, which: Known<'t>) -> Option<&'static Shape> {
-    const WORDS: [(&str, usize); 5] = [
-        ("firings per window", 0),
-        ("rows per window", 1),
-        ("executions in all", 2),
-        ("rows in all", 3),
-        ("live registrations", 4),
-    ];
-    let shape = shape::EXPECTATIONS.get(cx.word(which.node, &WORDS)?)?;
-    let key = *shape.required.first()?;
-    if key == which.key {
-        return Some(shape);
+/// The property that a text names, and the mode in which it is asked for.
+fn described<'t>(cx: &mut Context<'t>, which: Known<'t>) -> Option<(&'static Described, Mode)> {
+    let mode = MODES.into_iter().find(|mode| mode.key() == which.key)?;
+    let text = cx.string(which.node)?;
+    let Some(described) = PROPERTIES.iter().find(|described| described.text == text) else {
+        let of_mode = PROPERTIES.iter().filter(|one| one.relations(mode).next().is_some());
+        let words: Vec<_> = of_mode.map(|one| (one.text, ())).collect();
+        cx.word(which.node, &words);
+        return None;
+    };
+    if described.relations(mode).next().is_some() {
+        return Some((described, mode));
     }
-    let message = format!("{} is a property that holds `{key}`, not `{}`", shape.noun, which.key);
-    let problem = Diagnostic::error(code::MISPLACED_KEY, which.at, message);
-    cx.fail(problem.help("rename the key").rename(key))
+    let modes = MODES.into_iter().filter(|mode| described.relations(*mode).next().is_some());
+    let keys: Vec<&str> = modes.map(Mode::key).collect();
+    let message = format!("\"{text}\" is a property of {}, not of `{}`", listed(&keys), which.key);
+    let problem = Diagnostic::error(code::MISPLACED_KEY, which.at, message).help("rename the key");
+    cx.fail(match keys[..] {
+        [only] => problem.rename(only),
+        _ => problem,
+    })
 }
 
+/// Refuses the keys of other properties. Returns whether there were any: what seems to be missing
+/// may be what they were meant to be.
+fn refuse_others<'t>(
+    cx: &mut Context<'t>,
+    table: &Table<'t>,
+    described: &'static Described,
+    mode: Mode,
+) -> bool {
+    let about = match described.about {
+        About::Schedule | About::AnySchedule => Some("schedule"),
+        About::Queue | About::AnyQueue => Some("queue"),
+        About::Nothing => None,
+    };
+    let declared = (mode != Mode::Sometimes).then_some("violated");
+    let bounds = described.relations(mode).filter_map(Relation::key);
+    let takes: Vec<&str> = about.into_iter().chain(bounds).chain(declared).collect();
+    let mut any = false;
+    for key in ["schedule", "queue", "at_most", "at_least", "exactly", "violated"] {
+        let Some(known) = table.known(key).filter(|_| !takes.contains(&key)) else { continue };
+        let message = format!("\"{}\" with `{}` has no key `{key}`", described.text, mode.key());
+        let help = match takes[..] {
+            [] => "it takes no other key".to_owned(),
+            _ => format!("it takes {}", listed(&takes)),
+        };
+        cx.push(Diagnostic::error(code::MISPLACED_KEY, known.at, message).help(help));
+        any = true;
+    }
+    any
+}
+
+fn listed(keys: &[&str]) -> String {
+    let keys: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
+    keys.join(", ")
+}
+
+fn subject<'t>(cx: &mut Context<'t>, table: &Table<'t>, about: About) -> Option<Subject> {
+    let (kind, needed) = match about {
+        About::Schedule => (Kind::Schedule, true),
+        About::AnySchedule => (Kind::Schedule, false),
+        About::Queue => (Kind::Queue, true),
+        About::AnyQueue => (Kind::Queue, false),
+        About::Nothing => return Some(Subject::World),
+    };
+    let number = match table.get(kind.word()) {
+        Some(node) => cx.resolve(kind, node)?,
+        None if needed => the_only(cx, table, kind, "an expectation")?,
+        None => return Some(Subject::World),
+    };
+    Some(match kind {
+        Kind::Queue => Subject::Queue(number),
+        _ => Subject::Schedule(number),
+    })
+}
+
+/// Liveness is judged where nothing fails any more: without such a time there is nothing to judge.
+fn needs_calm(cx: &mut Context<'_>, which: Known<'_>, described: &Described, mode: Mode) {
+    let judges_tail = mode == Mode::Eventually && described.measure == Measure::FiringsPerWindow;
+    if judges_tail && cx.calm == Some(Span::ZERO) {
+        let message =
+            format!("\"{}\" holds `eventually` in a calm tail: it needs `calm`", described.text);
+        let help = "say at the top of the file how long before its end nothing fails any more, \
+                    as in `calm = \"2h\"`";
+        cx.push(Diagnostic::error(code::MISSING_KEY, which.at, message).help(help));
+    }
+}
+
+/// How the bound binds, and the bound.
 fn bound<'t>(
     cx: &mut Context<'t>,
     table: &Table<'t>,
-    shape: &'static Shape,
-    schedule: Option<usize>,
-) -> Option<Property> {
-    let [firings, rows, executions_in_all, rows_in_all, _] = &shape::EXPECTATIONS;
-    if shape.noun == firings.noun {
-        let bound = table.exactly_one(cx, shape.noun, &["at_most", "at_least"])?;
-        let number = count(cx, bound.node)?;
-        return match bound.key {
-            "at_most" => {
-                let most = breakable(cx, bound.node, number, number <= FIRINGS_MAX);
-                Some(Property::FiringsAtMost { schedule: schedule?, most: most? })
-            }
-            _ => {
-                let least = breakable(cx, bound.node, number, number > 0);
-                Some(Property::FiringsAtLeast { schedule: schedule?, least: least? })
-            }
-        };
+    described: &'static Described,
+    mode: Mode,
+    strange: bool,
+) -> Option<(Relation, u64)> {
+    let relations: Vec<Relation> = described.relations(mode).collect();
+    let keys: Vec<&'static str> = relations.iter().filter_map(|one| one.key()).collect();
+    if keys.is_empty() {
+        return Some((Relation::Happens, 0));
     }
-    let mut most = |greatest| {
-        let node = table.get("at_most")?;
-        let number = count(cx, node)?;
-        breakable(cx, node, number, number <= greatest)
+    let noun = format!("\"{}\"", described.text);
+    let missing = keys.iter().all(|key| table.known(key).is_none());
+    let known = match keys[..] {
+        _ if missing && strange => return None,
+        [only] if missing => {
+            let message = format!("{noun} needs `{only}`");
+            let problem = Diagnostic::error(code::MISSING_KEY, table.at, message);
+            return cx.fail(problem.label("missing here"));
+        }
+        _ => table.exactly_one(cx, &noun, &keys)?,
     };
-    if shape.noun == rows.noun {
-        let most = most(ROWS_MAX);
-        return Some(Property::RowsAtMost { schedule: schedule?, most: most? });
-    }
-    if shape.noun == executions_in_all.noun {
-        let most = most(FIRINGS_MAX);
-        return Some(Property::ExecutionsInAll { schedule: schedule?, most: most? });
-    }
-    if shape.noun == rows_in_all.noun {
-        let most = most(ROWS_MAX);
-        return Some(Property::RowsInAll { schedule: schedule?, most: most? });
-    }
-    let exactly = table.get("exactly").and_then(|node| count(cx, node));
-    Some(Property::LiveRegistrations { schedule: schedule?, exactly: exactly? })
+    let relation = relations.into_iter().find(|one| one.key() == Some(known.key))?;
+    let bound = match described.unit {
+        Unit::Number => cx.integer(known.node, 0..=i64::MAX)?.unsigned_abs(),
+        Unit::Time => cx.span(known.node, Grain::Any)?.nanos().unsigned_abs(),
+    };
+    let can = match relation {
+        Relation::AtMost => bound <= greatest(cx, described),
+        Relation::AtLeast => bound > 0,
+        Relation::Exactly | Relation::Happens => true,
+    };
+    breakable(cx, known.node, can).map(|()| (relation, bound))
 }
 
-fn count<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<u64> {
-    cx.integer(node, 0..=i64::MAX).and_then(|number| u64::try_from(number).ok())
+/// The greatest bound that some run could go beyond.
+fn greatest(cx: &Context<'_>, described: &Described) -> u64 {
+    match (described.unit, described.measure) {
+        (Unit::Time, _) => {
+            cx.length.map_or(u64::MAX, |length| length.nanos().unsigned_abs().saturating_sub(1))
+        }
+        (_, Measure::RowsPerWindow | Measure::RowsInAll) => ROWS_MAX,
+        _ => FIRINGS_MAX,
+    }
 }
 
-/// The bound, if some run could break it.
-fn breakable<'t>(cx: &mut Context<'t>, node: Node<'t>, bound: u64, can: bool) -> Option<u64> {
+/// Refuses a bound that no run could break.
+fn breakable(cx: &mut Context<'_>, node: Node<'_>, can: bool) -> Option<()> {
     if can {
-        return Some(bound);
+        return Some(());
     }
-    let message = format!("an expectation with `{} = {bound}` cannot fail", node.name);
+    let message = format!("an expectation with this `{}` cannot fail", node.name);
     let help =
         "an expectation that holds whatever happens says nothing: leave it out, or bound something";
     cx.fail(Diagnostic::error(code::CANNOT_FAIL, node.span, message).help(help))

@@ -14,8 +14,6 @@ pub(super) enum Kind {
     Id,
     /// An id, or a name of a row, that may name the tick's window.
     Template,
-    /// Exactly this text.
-    Exactly(&'static str),
     /// One of these words.
     Words(&'static [&'static str]),
     /// True or false.
@@ -44,6 +42,8 @@ pub(super) enum Kind {
     Named(&'static Shape),
     /// A table that has one of several shapes.
     Either(&'static [Shape]),
+    /// A table that asks for a property.
+    Expectation,
     /// A table of texts.
     Texts,
     /// A list.
@@ -81,14 +81,6 @@ pub(super) fn named() -> impl Iterator<Item = (&'static str, &'static Kind)> {
     })
 }
 
-/// The word that an expectation's first key must be.
-pub(super) fn property(shape: &'static Shape, name: &str) -> Option<&'static str> {
-    let is_first = shape.required.first() == Some(&name);
-    let all = shape::EXPECTATIONS.iter();
-    let mut nouns = all.filter(|other| std::ptr::eq(*other, shape)).map(|other| other.noun);
-    nouns.next().filter(|_| is_first).map(|noun| noun.trim_matches('"'))
-}
-
 /// Of some keys of a shape exactly one is given.
 pub(super) fn exactly_one(shape: &Shape) -> &'static [&'static str] {
     match shape.noun {
@@ -101,7 +93,6 @@ pub(super) fn exactly_one(shape: &Shape) -> &'static [&'static str] {
         ],
         "an outcome" => &["fail", "exit"],
         "what befalls Redis" => &["slow"],
-        "\"firings per window\"" => &["at_most", "at_least"],
         _ => &[],
     }
 }
@@ -149,6 +140,11 @@ const QUOTA: Kind = Kind::Any(&[Kind::Number(0, REPLICAS_MAX as u64), Kind::Whol
 const ENDING: Kind =
     Kind::Any(&[Kind::Words(&["ok", "fail", "exit"]), Kind::Table(&shape::OUTCOME)]);
 
+const EXPECTATION: &[&str] = &["an expectation"];
+
+/// A number, or a length of time: the property says which.
+const BOUND: Kind = Kind::Any(&[Kind::Number(0, MOST), Kind::Span]);
+
 const REPEATED: &[&str] =
     &["the `repeat` of an `add` step", "the `repeat` of an `upsert_job_scheduler` step"];
 
@@ -171,7 +167,7 @@ static KEYS: &[Key] = &[
     key_of(TOP, "service", Kind::Named(&shape::SERVICE), "Deployments: so many containers of a release."),
     key_of(TOP, "event", Kind::Each("event", &Kind::Table(&shape::EVENT)), "What happens to the fleet by plan."),
     key_of(TOP, "faults", Kind::Table(&shape::FAULTS), "What happens by chance; each is off unless named."),
-    key_of(TOP, "expect", Kind::Each("expectation", &Kind::Either(&shape::EXPECTATIONS)), "What must hold, or is declared not to."),
+    key_of(TOP, "expect", Kind::Each("expectation", &Kind::Expectation), "What must hold, or is declared not to."),
     anywhere("round_trip", Kind::Range, "How long a message and its reply take together."),
     // Schedules, queues and jobs' options.
     key_of(SCHEDULE, "queue", Kind::Name, "The queue that does its work."),
@@ -304,11 +300,13 @@ static KEYS: &[Key] = &[
     anywhere("points", Kind::Number(1, 4096), "Among how many points of a life, counted from its boot."),
     // Expectations.
     anywhere("always", Kind::Text, "A property that holds at every moment."),
-    anywhere("eventually", Kind::Text, "A property that holds at the end."),
+    anywhere("eventually", Kind::Text, "A property that holds in the end."),
+    anywhere("sometimes", Kind::Text, "Something that happens in some run."),
+    key_of(EXPECTATION, "queue", Kind::Name, "The queue; it can be left out if there is one."),
     anywhere("schedule", Kind::Name, "The schedule; it can be left out if there is one."),
-    anywhere("at_most", Kind::Number(0, MOST), "The greatest number that is allowed."),
-    anywhere("at_least", Kind::Number(1, MOST), "The smallest number that is allowed."),
-    anywhere("exactly", Kind::Number(0, MOST), "The only number that is allowed."),
+    anywhere("at_most", BOUND, "The greatest number that is allowed."),
+    anywhere("at_least", BOUND, "The smallest number that is allowed."),
+    anywhere("exactly", BOUND, "The only number that is allowed."),
     anywhere("violated", Kind::Any(&[Kind::Words(&["every seed", "some seed"]), Kind::Share]), "Declares that it does not hold, and in which seeds."),
 ];
 

@@ -3,8 +3,11 @@
 //! It is of draft 7 and uses only what those editors know. It sees shapes: keys, kinds of values,
 //! words, spellings. What names resolve to, and what values mean together, only `parse` sees.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
+use super::super::{About, Described, Mode, PROPERTIES, Relation, Unit};
 use super::keys::{self, Kind};
 use super::shape::{self, Shape};
 
@@ -65,10 +68,7 @@ fn table(shape: &'static Shape, of: Of) -> Map<String, Value> {
 /// The value of a key, with what it says.
 fn property(shape: &'static Shape, name: &str, of: Of) -> Value {
     let Some(key) = keys::key(shape, name) else { return json!({}) };
-    let mut schema = match keys::property(shape, name) {
-        Some(word) => value(&Kind::Exactly(word), of),
-        None => value(&key.kind, of),
-    };
+    let mut schema = value(&key.kind, of);
     if let Value::Object(schema) = &mut schema {
         schema.insert("description".into(), key.doc.into());
     }
@@ -81,7 +81,6 @@ fn value(kind: &Kind, of: Of) -> Value {
         Kind::Name => text("[A-Za-z0-9._-]{1,100}"),
         Kind::Id => text("[A-Za-z0-9._:-]{1,100}"),
         Kind::Template => text("([A-Za-z0-9._:-]|\\{window\\})+"),
-        Kind::Exactly(word) => json!({ "type": "string", "enum": [word] }),
         Kind::Words(words) => json!({ "type": "string", "enum": words }),
         Kind::Boolean => json!({ "type": "boolean" }),
         Kind::True => json!({ "type": "boolean", "enum": [true] }),
@@ -103,6 +102,7 @@ fn value(kind: &Kind, of: Of) -> Value {
             let shapes: Vec<Value> = shapes.iter().map(|shape| table(shape, of).into()).collect();
             json!({ "anyOf": shapes })
         }
+        Kind::Expectation => json!({ "anyOf": expectations() }),
         Kind::Texts => json!({ "type": "object", "additionalProperties": { "type": "string" } }),
         Kind::Each(name, _) => {
             let name = format!("#/definitions/{name}");
@@ -117,6 +117,53 @@ fn value(kind: &Kind, of: Of) -> Value {
             json!({ "anyOf": kinds.iter().map(|kind| value(kind, of)).collect::<Vec<_>>() })
         }
     }
+}
+
+/// A table for each property and each mode that it has.
+fn expectations() -> Vec<Value> {
+    let modes = [Mode::Always, Mode::Eventually, Mode::Sometimes];
+    let forms = PROPERTIES.iter().flat_map(|described| modes.map(|mode| (described, mode)));
+    let has = |(described, mode): &(&Described, Mode)| described.relations(*mode).next().is_some();
+    forms.filter(has).map(|(described, mode)| expectation(described, mode)).collect()
+}
+
+/// The table that asks for a property in a mode.
+fn expectation(described: &Described, mode: Mode) -> Value {
+    let about = match described.about {
+        About::Schedule | About::AnySchedule => Some("schedule"),
+        About::Queue | About::AnyQueue => Some("queue"),
+        About::Nothing => None,
+    };
+    let declared = (mode != Mode::Sometimes).then_some("violated");
+    let kept = about.into_iter().chain(declared);
+    let whole = |key| (key, property(&shape::EXPECTATION, key, Of::Whole));
+    let mut properties: BTreeMap<&str, Value> = kept.map(whole).collect();
+    let bounds: Vec<&str> = described.relations(mode).filter_map(Relation::key).collect();
+    for key in &bounds {
+        let least = u64::from(*key == "at_least");
+        let bound = match described.unit {
+            Unit::Number => json!({ "type": "integer", "minimum": least }),
+            Unit::Time => text(SPAN),
+        };
+        properties.insert(key, bound);
+    }
+    let named = json!({ "type": "string", "enum": [described.text], "description": described.doc });
+    properties.insert(mode.key(), named);
+    let required: Vec<&str> = match bounds[..] {
+        [only] => vec![mode.key(), only],
+        _ => vec![mode.key()],
+    };
+    let mut table = json!({
+        "title": described.text,
+        "type": "object",
+        "additionalProperties": false,
+        "properties": properties,
+        "required": required,
+    });
+    if bounds.len() > 1 {
+        table["oneOf"] = bounds.iter().map(|key| json!({ "required": [key] })).collect();
+    }
+    table
 }
 
 /// A text that is all of a pattern.

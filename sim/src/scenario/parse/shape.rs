@@ -355,42 +355,20 @@ pub(super) static KILL: Shape = Shape {
     later: &[],
 };
 
-pub(super) static EXPECTATIONS: [Shape; 5] = [
-    Shape {
-        noun: "\"firings per window\"",
-        required: &["always"],
-        optional: &[&["schedule", "at_most", "at_least", "violated"]],
-        later: &["sometimes"],
-    },
-    Shape {
-        noun: "\"rows per window\"",
-        required: &["always", "at_most"],
-        optional: &[&["schedule", "violated"]],
-        later: &["sometimes"],
-    },
-    Shape {
-        noun: "\"executions in all\"",
-        required: &["always", "at_most"],
-        optional: &[&["schedule", "violated"]],
-        later: &["sometimes"],
-    },
-    Shape {
-        noun: "\"rows in all\"",
-        required: &["always", "at_most"],
-        optional: &[&["schedule", "violated"]],
-        later: &["sometimes"],
-    },
-    Shape {
-        noun: "\"live registrations\"",
-        required: &["eventually", "exactly"],
-        optional: &[&["schedule", "violated"]],
-        later: &["sometimes"],
-    },
-];
+/// Which of these an expectation has goes by its property.
+pub(super) static EXPECTATION: Shape = Shape {
+    noun: "an expectation",
+    required: &[],
+    optional: &[
+        &["always", "eventually", "sometimes"],
+        &["schedule", "queue", "at_most", "at_least", "exactly", "violated"],
+    ],
+    later: &[],
+};
 
 /// Every table of the format, in the order in which they are offered for a misplaced key.
 pub(super) fn all() -> impl Iterator<Item = &'static Shape> {
-    let named = [&SCHEDULE, &QUEUE, &JOB, &RELEASE, &SERVICE, &EVENT, &FAULTS];
+    let named = [&SCHEDULE, &QUEUE, &JOB, &RELEASE, &SERVICE, &EVENT, &FAULTS, &EXPECTATION];
     let nested = [
         &DEFAULTS,
         &BACKOFF,
@@ -410,11 +388,5 @@ pub(super) fn all() -> impl Iterator<Item = &'static Shape> {
         &REDIS,
         &TOP,
     ];
-    named
-        .into_iter()
-        .chain(&STEPS)
-        .chain(&JOB_STEPS)
-        .chain(&STATEMENTS)
-        .chain(&EXPECTATIONS)
-        .chain(nested)
+    named.into_iter().chain(&STEPS).chain(&JOB_STEPS).chain(&STATEMENTS).chain(nested)
 }

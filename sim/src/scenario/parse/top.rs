@@ -41,7 +41,7 @@ pub(super) struct Top {
     pub(super) round_trip: Range,
 }
 
-/// Reads the top; leaves start and length in the context.
+/// Reads the top; leaves start, length and calm in the context.
 pub(super) fn top<'t>(cx: &mut Context<'t>, table: &Table<'t>) -> Option<Top> {
     let format = table.get("format").and_then(|node| format(cx, node));
     // What it names was put under this table before.
@@ -55,7 +55,7 @@ pub(super) fn top<'t>(cx: &mut Context<'t>, table: &Table<'t>) -> Option<Top> {
         Some(node) => measure(cx, node),
         None => cx.length.map(|length| (Span::ZERO, length)),
     };
-    let calm = match table.get("calm") {
+    cx.calm = match table.get("calm") {
         Some(node) => calm(cx, node),
         None => Some(Span::ZERO),
     };
@@ -66,7 +66,7 @@ pub(super) fn top<'t>(cx: &mut Context<'t>, table: &Table<'t>) -> Option<Top> {
         name: name?,
         length: cx.length?,
         measure: measure?,
-        calm: calm?,
+        calm: cx.calm?,
         round_trip: round_trip?,
     })
 }
