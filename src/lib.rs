@@ -135,6 +135,7 @@ pub mod load;
 pub mod pool;
 pub mod report;
 mod scenario;
+mod tape;
 pub mod testing;
 
 pub use bootrace_sim as sim;

@@ -278,3 +278,29 @@ fn an_error_has_its_file_line_column_and_caret() {
     assert!(seen.contains(&format!("--> bad.toml:{}:1\n", line + 1)), "{seen}");
     assert!(seen.contains("^^^^^^^"), "{seen}");
 }
+
+#[test]
+fn a_tape_plays_its_run_again_and_no_other() {
+    let story = "scenarios/free-tier-usage/killed-mid-add.toml";
+    let recorded = command(root(), &["replay", story, "--seed", "11", "--record"]).output();
+    let recorded = recorded.expect("it runs");
+    assert!(recorded.status.success());
+    let folder = folder("tape", "run.tape", &recorded.stdout);
+    let tape = folder.join("run.tape").display().to_string();
+    let told = |arguments: &[&str]| {
+        let output = command(root(), arguments).output().expect("it runs");
+        let text = String::from_utf8(output.stdout).expect("it is text");
+        let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        (output.status.code(), lines)
+    };
+    let (code, mut by_tape) = told(&["replay", story, "--tape", &tape]);
+    let (_, mut by_seed) = told(&["replay", story, "--seed", "11"]);
+    assert_eq!(code, Some(0));
+    let hash =
+        |line: Option<String>| line.and_then(|line| Some(line.rsplit_once(' ')?.1.to_owned()));
+    assert_eq!(hash(by_tape.pop()), hash(by_seed.pop()));
+    assert_eq!(by_tape, by_seed);
+    assert_eq!(told(&["replay", BEFORE, "--tape", &tape]), (Some(6), Vec::new()));
+    assert_eq!(told(&["replay", story, "--tape", BEFORE]), (Some(6), Vec::new()));
+    assert_eq!(told(&["replay", story, "--tape", "nothing.tape"]), (Some(2), Vec::new()));
+}

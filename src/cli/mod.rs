@@ -20,7 +20,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// How an invocation ends. Of several, the first of: 101, 4, 5, 130, 2, 1, 7, 3.
+/// How an invocation ends. Of several, the first of: 101, 4, 5, 130, 2, 6, 1, 7, 3.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum Exit {
@@ -36,6 +36,8 @@ pub enum Exit {
     Nondeterminism = 4,
     /// The result could not be written.
     Io = 5,
+    /// A tape does not apply to the scenario any more.
+    Diverged = 6,
     /// A bound was reached.
     Inconclusive = 7,
     /// A run panicked, which is a bug in bootrace. A panic anywhere else ends so, too.
@@ -47,12 +49,13 @@ pub enum Exit {
 impl Exit {
     /// The one of two that counts.
     fn or(self, other: Exit) -> Exit {
-        const ORDER: [Exit; 8] = [
+        const ORDER: [Exit; 9] = [
             Exit::Bug,
             Exit::Nondeterminism,
             Exit::Io,
             Exit::Interrupted,
             Exit::BadInput,
+            Exit::Diverged,
             Exit::NotAsDeclared,
             Exit::Inconclusive,
             Exit::Vacuous,
@@ -97,19 +100,12 @@ enum Command {
         #[command(flatten)]
         how: How,
     },
-    /// Play one seed to its end and tell it
+    /// Play one run to its end and tell it
     Replay {
         /// The scenario
         file: PathBuf,
-        /// Which seed
-        #[arg(long, default_value_t = 1)]
-        seed: u64,
-        /// Print every event, not only what changed something
-        #[arg(long)]
-        events: bool,
-        /// Print Chrome trace-event JSON, which ui.perfetto.dev opens, instead of text
-        #[arg(long, conflicts_with = "events")]
-        trace: bool,
+        #[command(flatten)]
+        how: replay::How,
     },
     /// Print a scenario as it is understood, every value written out
     Show {
@@ -186,9 +182,7 @@ pub fn main() -> Exit {
     match &arguments.command {
         Command::Run { file, how } => run::run(file, how),
         Command::Compare { files, how } => run::compare(files, how),
-        Command::Replay { file, seed, events, trace } => {
-            replay::replay(file, *seed, *events, *trace)
-        }
+        Command::Replay { file, how } => replay::replay(file, how),
         Command::Show { file, effective } => show::show(file, *effective),
         Command::Explain { code } => explain::explain(code),
         Command::Schema { which } => schema::schema(*which),

@@ -1,37 +1,97 @@
-//! `replay`: one seed played to its end and told. It judges nothing.
+//! `replay`: one run played to its end and told: a seed's, or the one that a tape repeats. It judges
+//! nothing.
 
-use super::{Exit, json, load_all, write};
+use super::{Exit, json, load_all, tell, write};
 use crate::load::Loaded;
 use crate::report::events::Names;
 use crate::report::trace;
+use crate::tape;
+use bootrace_sim::choices::Policy;
 use bootrace_sim::event::{Event, Stamp, StepResult};
-use bootrace_sim::policy::Random;
+use bootrace_sim::policy::{Random, Replay};
+use bootrace_sim::scenario::Scenario;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-pub(super) fn replay(file: &Path, seed: u64, all: bool, as_trace: bool) -> Exit {
+/// Which run, and in which form it is printed.
+#[derive(clap::Args, Debug)]
+pub(super) struct How {
+    /// Which seed
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// The run of a tape instead of a seed's
+    #[arg(long, conflicts_with = "seed")]
+    tape: Option<PathBuf>,
+    /// Print every event, not only what changed something
+    #[arg(long)]
+    events: bool,
+    /// Print Chrome trace-event JSON, which ui.perfetto.dev opens, instead of text
+    #[arg(long, conflicts_with = "events")]
+    trace: bool,
+    /// Print the run's tape, which --tape plays again, instead of text
+    #[arg(long, conflicts_with_all = ["events", "trace"])]
+    record: bool,
+}
+
+pub(super) fn replay(file: &Path, how: &How) -> Exit {
     let Some(loaded) = load_all(std::slice::from_ref(&file.to_owned())) else {
         return Exit::BadInput;
     };
     let [Loaded { scenario, source, .. }] = &loaded[..] else { return Exit::BadInput };
-    let path = &source.path;
+    let policy = match policy(scenario, how) {
+        Ok(policy) => policy,
+        Err(exit) => return exit,
+    };
     let mut seen: Vec<(Stamp, Event)> = Vec::new();
-    let outcome = bootrace_sim::run(scenario, Box::new(Random::new(seed)), false, &mut seen);
+    let outcome = bootrace_sim::run(scenario, policy, how.record, &mut seen);
+    if let Some(place) = &outcome.diverged {
+        tell(&format!("error: the tape does not apply to this run: {place}\n"));
+        return Exit::Diverged;
+    }
     let names = Names::new(scenario, &outcome);
-    let mut printed = if as_trace {
+    let printed = if how.record {
+        tape::text(scenario, &outcome.tape)
+    } else if how.trace {
         json(&trace::trace(&names, scenario.start, &seen))
     } else {
-        seen.retain(|(_, event)| all || tells(event));
-        seen.iter().map(|(stamp, event)| names.line(stamp, event) + "\n").collect()
+        seen.retain(|(_, event)| how.events || tells(event));
+        let mut text: String =
+            seen.iter().map(|(stamp, event)| names.line(stamp, event) + "\n").collect();
+        let run = match &how.tape {
+            Some(tape) => format!("tape {}", tape.display()),
+            None => format!("seed {}", how.seed),
+        };
+        let _ = writeln!(text, "{run} of {}: hash {:016x}", source.path.display(), outcome.hash);
+        text
     };
-    if !as_trace {
-        let _ = writeln!(printed, "seed {seed} of {}: hash {:016x}", path.display(), outcome.hash);
-    }
     write(&printed).unwrap_or(if outcome.out_of_steps {
         Exit::Inconclusive
     } else {
         Exit::AsDeclared
     })
+}
+
+/// What answers the questions of the run.
+fn policy(scenario: &Scenario, how: &How) -> Result<Box<dyn Policy>, Exit> {
+    let Some(path) = &how.tape else { return Ok(Box::new(Random::new(how.seed))) };
+    let tape = tape::load(path, scenario).map_err(|error| {
+        let path = path.display();
+        match error {
+            tape::Error::Io(error) => {
+                tell(&format!("error: cannot read {path}: {error}\n"));
+                Exit::BadInput
+            }
+            tape::Error::NoTape(why) => {
+                tell(&format!("error: {path} is no tape: {why}\n"));
+                Exit::Diverged
+            }
+            tape::Error::Other(why) => {
+                tell(&format!("error: the tape {path} does not apply: {why}\n"));
+                Exit::Diverged
+            }
+        }
+    })?;
+    Ok(Box::new(Replay::new(tape)))
 }
 
 /// Whether an event changes something that a person would ask about.
