@@ -129,8 +129,10 @@
 #![warn(clippy::unwrap_used)]
 
 pub mod cli;
+mod create;
 pub mod explore;
 pub mod fleet;
+mod init;
 pub mod load;
 pub mod pool;
 pub mod report;

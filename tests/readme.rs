@@ -1,11 +1,13 @@
-//! The README shows what the tool really prints, and its scenario really runs. To renew the block
+//! The README shows what the tool really prints, and its scenario really runs. To renew the blocks
 //! after a change of the output: `BOOTRACE_RENEW_README=1 cargo test --test readme`.
 
 use assert_cmd::Command;
 use std::fs;
 use std::path::Path;
+use std::sync::Mutex;
 
 const MARK: &str = "<!-- compare: checked by tests/readme.rs -->\n```text\n";
+const RUN: &str = "<!-- run: checked by tests/readme.rs -->\n```text\n";
 
 fn readme() -> String {
     fs::read_to_string(root().join("README.md")).unwrap()
@@ -22,10 +24,10 @@ fn block<'a>(text: &'a str, open: &str) -> (usize, &'a str) {
     (start, &text[start..start + length])
 }
 
-fn bootrace(arguments: &[&str]) -> String {
+fn bootrace(folder: &Path, arguments: &[&str]) -> String {
     let mut command = Command::cargo_bin("bootrace").unwrap();
     // There it prints annotations besides.
-    command.env_remove("GITHUB_ACTIONS").current_dir(root()).args(arguments);
+    command.env_remove("GITHUB_ACTIONS").current_dir(folder).args(arguments);
     String::from_utf8(command.output().unwrap().stdout).unwrap()
 }
 
@@ -35,8 +37,43 @@ fn the_first_command_prints_what_the_readme_shows() {
     let command =
         readme.lines().find_map(|line| line.trim().strip_prefix("cargo run --release -- "));
     let arguments: Vec<&str> = command.expect("the README has the command").split(' ').collect();
-    let printed = bootrace(&arguments);
-    let (start, shown) = block(&readme, MARK);
+    shows(MARK, &bootrace(root(), &arguments));
+}
+
+#[test]
+fn the_commands_for_a_queue_of_ones_own_print_what_the_readme_shows() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("readme");
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    let readme = readme();
+    let line = |start: &str| {
+        let line = readme.lines().find_map(|line| line.trim().strip_prefix(start));
+        arguments(line.expect("the README has the command"))
+    };
+    let (init, run) = (line("bootrace init "), line("bootrace run "));
+    let said = bootrace(&folder, &[&["init"], &init[..]].concat());
+    assert!(said.ends_with(&format!("next:  bootrace run {}\n", run.join(" "))), "{said}");
+    shows(RUN, &bootrace(&folder, &[&["run"], &run[..]].concat()));
+}
+
+/// The arguments of a line of a shell, in which some stand between quotes.
+fn arguments(line: &str) -> Vec<&str> {
+    let parts = line.split('"').enumerate();
+    parts
+        .flat_map(|(number, part)| match number % 2 {
+            0 => part.split_whitespace().collect(),
+            _ => vec![part],
+        })
+        .collect()
+}
+
+/// Checks the block behind a mark, or renews it.
+fn shows(mark: &str, printed: &str) {
+    // The blocks are renewed one after the other.
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock();
+    let readme = readme();
+    let (start, shown) = block(&readme, mark);
     if std::env::var_os("BOOTRACE_RENEW_README").is_some() {
         let renewed = format!("{}{printed}{}", &readme[..start], &readme[start + shown.len()..]);
         fs::write(root().join("README.md"), renewed).unwrap();

@@ -3,7 +3,10 @@
 //! invocation prints the same bytes.
 
 mod actions;
+mod ask;
+mod examples;
 mod explain;
+mod init;
 mod live;
 mod replay;
 mod run;
@@ -93,6 +96,8 @@ struct Arguments {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    /// Write a first scenario for your queue, from flags or from questions
+    Init(Box<init::Init>),
     /// Play a scenario on many seeds and judge it by its expectations
     Run {
         /// The scenario
@@ -180,6 +185,7 @@ pub fn main() -> Exit {
         }
     };
     match &arguments.command {
+        Command::Init(given) => init::init(given),
         Command::Run { file, how } => run::run(file, how),
         Command::Compare { files, how } => run::compare(files, how),
         Command::Replay { file, how } => replay::replay(file, how),

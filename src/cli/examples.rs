@@ -1,0 +1,81 @@
+//! The stories that come with bootrace, as they stand under `scenarios/`.
+
+use clap::builder::PossibleValue;
+
+/// A story, by the name of its file.
+pub(super) struct Example {
+    pub(super) name: &'static str,
+    pub(super) text: &'static str,
+}
+
+/// A story of the folder `scenarios`.
+macro_rules! example {
+    ($folder:literal, $name:literal) => {
+        Example {
+            name: $name,
+            text: include_str!(concat!("../../scenarios/", $folder, "/", $name, ".toml")),
+        }
+    };
+}
+
+/// All of them.
+pub(super) const EXAMPLES: &[Example] = &[
+    example!("free-tier-usage", "before-rolling"),
+    example!("free-tier-usage", "before"),
+    example!("free-tier-usage", "boot-after-tick"),
+    example!("free-tier-usage", "job-ids-slow-deploy"),
+    example!("free-tier-usage", "job-ids-upgrade"),
+    example!("free-tier-usage", "job-ids"),
+    example!("free-tier-usage", "killed-mid-add"),
+    example!("free-tier-usage", "no-bootstrap"),
+    example!("free-tier-usage", "scheduler-cleaned-up"),
+    example!("free-tier-usage", "scheduler"),
+    example!("free-tier-usage", "upsert-across-tick"),
+    example!("free-tier-usage", "window-id"),
+];
+
+impl Example {
+    /// The line that names the story.
+    fn title(&self) -> &'static str {
+        let value = |line: &'static str| line.strip_prefix("name")?.trim_start().strip_prefix('=');
+        self.text.lines().find_map(value).map_or("", |value| value.trim().trim_matches('"'))
+    }
+}
+
+/// The names, for clap to list.
+pub(super) fn names() -> Vec<PossibleValue> {
+    EXAMPLES.iter().map(|one| PossibleValue::new(one.name).help(one.title())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    fn files(folder: &Path) -> Vec<PathBuf> {
+        let entries = fs::read_dir(folder).expect("the folder can be read");
+        let paths = entries.map(|entry| entry.expect("it can be read").path());
+        paths.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+    }
+
+    #[test]
+    fn every_story_is_an_example() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+        let read = |path: &PathBuf| fs::read_to_string(path).expect("it is text");
+        let stories: BTreeSet<String> = files(&root).iter().map(read).collect();
+        let examples: BTreeSet<String> = EXAMPLES.iter().map(|one| one.text.to_owned()).collect();
+        assert_eq!(examples, stories);
+        let names: BTreeSet<&str> = EXAMPLES.iter().map(|one| one.name).collect();
+        assert_eq!(names.len(), EXAMPLES.len(), "two of one name");
+    }
+
+    #[test]
+    fn titles_are_the_names_of_the_stories() {
+        for example in EXAMPLES {
+            let (scenario, _) = bootrace_sim::scenario::parse(example.text).expect("it is sound");
+            assert_eq!(example.title(), &*scenario.name);
+        }
+    }
+}
