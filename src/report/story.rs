@@ -82,7 +82,10 @@ pub fn tell(scenario: &Arc<Scenario>, seed: u64, expectation: usize) -> Option<S
         property: scenario.expectations.get(expectation)?.property,
         broke,
     };
-    let (chosen, cause) = run.select();
+    let (mut chosen, cause) = run.select();
+    let all: Vec<usize> = (0..run.events.len()).collect();
+    // With a job to know it by, the event that broke it is one of the run's.
+    chosen.extend(run.broke.job.as_ref().and_then(|_| run.breaking(&all)));
     let lines = run.lines(chosen);
     (!lines.is_empty() || cause.is_some()).then_some(Story { seed, expectation, lines, cause })
 }

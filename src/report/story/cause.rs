@@ -92,12 +92,32 @@ impl Run<'_> {
             groups.iter().map(|(source, jobs)| self.source(source, jobs)).collect();
         let starts: usize = fired.iter().map(|job| job.starts.len()).sum();
         if starts > fired.len() {
-            facts.push(match starts - fired.len() {
-                1 => "1 start is a further execution of one of these jobs".to_owned(),
-                n => format!("{n} starts are further executions of these jobs"),
-            });
+            let again = fired.iter().filter(|job| job.starts.len() > 1);
+            let why: Vec<String> = again.flat_map(|job| self.why_again(job)).take(3).collect();
+            facts.push(format!(
+                "{} more of the same: {}",
+                counted(starts - fired.len(), "execution"),
+                why.join(", ")
+            ));
         }
         (!facts.is_empty()).then(|| facts.join("; "))
+    }
+
+    /// Why a job was started again, in words.
+    fn why_again(&self, job: &Job) -> Vec<String> {
+        let mut again = self.again(job);
+        again.sort_unstable();
+        let why = |place: usize| {
+            let (stamp, event) = &self.events[place];
+            let what = match event {
+                Event::Queue(_, _, QueueEvent::Stalled { .. }) => "found stalled".to_owned(),
+                Event::Queue(_, _, QueueEvent::Retried { .. }) => "tried again".to_owned(),
+                Event::Queue(_, _, QueueEvent::Reprocessed { .. }) => "put back by hand".to_owned(),
+                _ => format!("{} dies with it", self.names.life(stamp.life)),
+            };
+            format!("{what} at {}", self.time(place))
+        };
+        again.into_iter().map(why).collect()
     }
 
     fn source(&self, source: &Source, jobs: &[&Job]) -> String {
@@ -315,19 +335,8 @@ impl Run<'_> {
         let id = self.label(&job.id);
         match self.property.measure {
             Measure::ExecutionsPerFiring => {
-                let why = |place: &usize| match &self.events[*place].1 {
-                    Event::Queue(_, _, QueueEvent::Stalled { .. }) => Some("found stalled"),
-                    Event::Queue(_, _, QueueEvent::Retried { .. }) => Some("tried again"),
-                    Event::Queue(_, _, QueueEvent::Reprocessed { .. }) => Some("put back by hand"),
-                    _ => None,
-                };
+                let why = self.why_again(job);
                 let until = |place: &&usize| self.events[**place].0.at <= self.broke.at;
-                let why: Vec<String> = job
-                    .events
-                    .iter()
-                    .filter(until)
-                    .filter_map(|place| Some(format!("{} at {}", why(place)?, self.time(*place))))
-                    .collect();
                 let starts = job.starts.iter().filter(until).count();
                 let why =
                     if why.is_empty() { String::new() } else { format!(": {}", why.join(", ")) };

@@ -76,9 +76,49 @@ impl Run<'_> {
         for job in &fired {
             chosen.extend(self.boot_before(job));
             chosen.push(job.added);
-            chosen.extend(job.starts.first());
+            chosen.extend(&job.starts);
+            if job.starts.len() > 1 {
+                chosen.extend(self.again(job));
+            }
         }
         (chosen, self.sources(&fired))
+    }
+
+    /// Why a job was started again: who died with it, and how it was put back.
+    pub(super) fn again(&self, job: &Job) -> Vec<usize> {
+        let back = |place: &usize| {
+            matches!(
+                self.events[*place].1,
+                Event::Queue(
+                    _,
+                    _,
+                    QueueEvent::Stalled { .. }
+                        | QueueEvent::Retried { .. }
+                        | QueueEvent::Reprocessed { .. }
+                )
+            )
+        };
+        let mut again: Vec<usize> = job.events.iter().copied().filter(back).collect();
+        again.extend(job.starts.iter().filter_map(|start| self.death_with(job, *start)));
+        again
+    }
+
+    /// The death of who started a job, if it came before the job's end there.
+    fn death_with(&self, job: &Job, start: usize) -> Option<usize> {
+        let life = self.events[start].0.life;
+        let over = |place: &usize| {
+            let (stamp, event) = &self.events[*place];
+            stamp.life == life
+                && match event {
+                    Event::Killed | Event::Exited { .. } => true,
+                    Event::Queue(queue, _, QueueEvent::Ended { job: id, .. }) => {
+                        *queue == job.queue && *id == job.id
+                    }
+                    _ => false,
+                }
+        };
+        let over = (start..self.events.len()).find(over)?;
+        (!matches!(self.events[over].1, Event::Queue(..))).then_some(over)
     }
 
     /// The boot of the container whose start-up code added a job.

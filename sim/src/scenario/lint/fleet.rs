@@ -104,7 +104,7 @@ impl<'s> Lint<'s, '_> {
             .filter_map(|(at, event)| Some((at, self.cut_off(service, event, mine(event)?)?)))
             .collect();
         let (_, job) = cut.first()?;
-        let most = takes(job).1;
+        let most = takes(job).1.rounded();
         let message = format!(
             "{} may take {most}, and containers of {} are killed {} after SIGTERM: what they were \
              at is found stalled and run again",
