@@ -7,6 +7,8 @@ use std::path::Path;
 use std::sync::Mutex;
 
 const MARK: &str = "<!-- compare: checked by tests/readme.rs -->\n```text\n";
+/// A list ends where the next heading begins.
+const PROPERTIES: &str = "<!-- properties: checked by tests/readme.rs -->\n";
 const RUN: &str = "<!-- run: checked by tests/readme.rs -->\n```text\n";
 
 fn readme() -> String {
@@ -17,10 +19,11 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// What stands between `open` and the end of its fence, and where.
+/// What stands between `open` and the end of its fence, or of its part if it has no fence, and where.
 fn block<'a>(text: &'a str, open: &str) -> (usize, &'a str) {
     let start = text.find(open).expect("the README has the block") + open.len();
-    let length = text[start..].find("```").expect("a fence ends");
+    let end = if open.contains("```") { "```" } else { "\n## " };
+    let length = text[start..].find(end).expect("it ends");
     (start, &text[start..start + length])
 }
 
@@ -54,6 +57,21 @@ fn the_commands_for_a_queue_of_ones_own_print_what_the_readme_shows() {
     let said = bootrace(&folder, &[&["init"], &init[..]].concat());
     assert!(said.ends_with(&format!("next:  bootrace run {}\n", run.join(" "))), "{said}");
     shows(RUN, &bootrace(&folder, &[&["run"], &run[..]].concat()));
+}
+
+#[test]
+fn every_property_is_listed_as_its_table_has_it() {
+    let mut list = String::new();
+    for described in bootrace::sim::scenario::PROPERTIES {
+        let mut forms: Vec<String> = Vec::new();
+        for (mode, relation) in described.forms {
+            let bound = relation.key().map_or(String::new(), |key| format!(" {key}"));
+            forms.push(format!("`{}`{bound}", mode.key()));
+        }
+        let doc = described.doc;
+        list += &format!("- **{}** ({}): {doc}\n", described.text, forms.join(", "));
+    }
+    shows(PROPERTIES, &list);
 }
 
 /// The arguments of a line of a shell, in which some stand between quotes.
