@@ -76,7 +76,8 @@ fn faults(text: &str, tree: &DeTable<'_>, mut errors: Vec<toml::de::Error>) -> V
     faults
 }
 
-fn too_big(text: &str) -> Option<Diagnostic> {
+/// The problem that a text is too large for the parser, which is to be asked first.
+pub(super) fn too_big(text: &str) -> Option<Diagnostic> {
     if text.len() > TEXT_MAX {
         let message =
             format!("the file has {} bytes, and a scenario has at most {TEXT_MAX}", text.len());
@@ -86,7 +87,8 @@ fn too_big(text: &str) -> Option<Diagnostic> {
     let mut pieces = 0_usize;
     for byte in text.bytes() {
         let blank = byte == b' ' || byte == b'\t';
-        let mark = b"[]{}=,.+-\"'\r\n".contains(&byte);
+        // Each control is a fault of its own to the parser.
+        let mark = b"[]{}=,.+-\"'".contains(&byte) || (byte.is_ascii_control() && !blank);
         pieces += usize::from(mark || (!blank && !in_word));
         in_word = !blank && !mark;
     }
@@ -124,6 +126,11 @@ fn fault(
         return (open, unquoted(text, at));
     }
     let problem = Diagnostic::error(code::SYNTAX, at, format!("this is not TOML: {message}"));
+    let behind_quote = text.get(..at.start).is_some_and(|text| text.ends_with(['"', '\'']));
+    let problem = match message.starts_with("missing comma") && behind_quote {
+        true => problem.help("is there a quote too many or too few before this?"),
+        false => problem,
+    };
     match innermost(text, tree, at.start, at.start).filter(|_| open) {
         Some(start) => (open, problem.and(TextSpan::new(start, start + 1), "opened here")),
         None => (open, problem),
