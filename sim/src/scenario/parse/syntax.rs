@@ -42,8 +42,9 @@ pub(super) fn read(text: &str) -> Result<(DeTable<'_>, Vec<Diagnostic>), Vec<Dia
     let twice: Vec<Bytes<usize>> =
         twice.iter().take(LISTED_MAX).filter_map(toml::de::Error::span).collect();
     let sound = sound && faults.is_empty() && twice.iter().all(|at| same_kind(text, at));
+    let causes = twice.iter().filter(|at| !follows(text, at, &twice));
     let mut problems: Vec<Diagnostic> =
-        twice.into_iter().map(|at| duplicate(text, &tree, at)).collect();
+        causes.map(|at| duplicate(text, &tree, at.clone())).collect();
     if sound {
         return Ok((tree, problems));
     }
@@ -247,6 +248,17 @@ fn same_kind(text: &str, at: &Bytes<usize>) -> bool {
         Some(header) => first_header(text, at.start, &header).is_some(),
         None => true,
     }
+}
+
+/// Whether a duplicate is a key of a table that is one itself: called otherwise, it has none.
+fn follows(text: &str, at: &Bytes<usize>, twice: &[Bytes<usize>]) -> bool {
+    let is_table = |at: &Bytes<usize>| headed(text, at).is_some();
+    let mut before = twice.iter().filter(|other| other.start < at.start);
+    let Some(table) = before.rfind(|other| is_table(other)).filter(|_| !is_table(at)) else {
+        return false;
+    };
+    let between = text.get(table.start..at.start).unwrap_or_default();
+    !between.split('\n').skip(1).any(|line| line.trim_start().starts_with('['))
 }
 
 /// The first line before a place that is this very header.
