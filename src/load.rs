@@ -155,7 +155,7 @@ fn base(source: &Source, named: &str) -> Result<(PathBuf, Base), String> {
     if !target.starts_with(root) {
         let whose = match root.file_name() {
             Some(name) if name == ROOT => "of the scenarios",
-            _ => "of this file",
+            _ => "of this file, and no folder around it is called `scenarios`",
         };
         return Err(format!("it lies outside the folder {whose}"));
     }

@@ -2,8 +2,10 @@
 //! `snapshots/`; `INSTA_UPDATE=always cargo test --test cli` renews it, for somebody to read.
 
 mod command;
+mod folder;
 
-use command::{command, folder, root};
+use command::{command, root};
+use folder::folder;
 use insta::assert_snapshot;
 use std::fs;
 use std::path::Path;

@@ -3,9 +3,11 @@
 //! the types: `BOOTRACE_RENEW_SCHEMAS=1 cargo test --test formats`.
 
 mod command;
+mod folder;
 
 use assert_cmd::Command;
-use command::{command, folder, root};
+use command::{command, root};
+use folder::folder;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;

@@ -4,8 +4,10 @@
 #![cfg(target_os = "linux")]
 
 mod command;
+mod folder;
 
-use command::{command, folder, root};
+use command::{command, root};
+use folder::folder;
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};

@@ -206,6 +206,16 @@ impl Zone {
         Some(Zone(Arc::new(Table { name, starts_ms, offsets_s })))
     }
 
+    /// The names of the IANA data that Node.js takes, in the order of the alphabet.
+    #[must_use]
+    pub fn names() -> Vec<String> {
+        let database = TimeZoneDatabase::bundled();
+        let mut names: Vec<_> = database.available().map(|name| name.to_string()).collect();
+        names.retain(|name| !["Etc/Unknown", "Factory"].contains(&&**name));
+        names.sort();
+        names
+    }
+
     /// Coordinated Universal Time, which is the zone of every process unless its environment
     /// says otherwise.
     #[must_use]

@@ -30,7 +30,7 @@ pub fn render(source: &Source, diagnostics: &[Diagnostic], color: bool) -> Strin
 }
 
 /// The parts of one diagnostic: the problem, and the replacement if there is a certain one.
-fn groups<'a>(files: &'a [Shown], diagnostic: &'a Diagnostic) -> Vec<Group<'a>> {
+fn groups<'a>(files: &'a [Shown<'_>], diagnostic: &'a Diagnostic) -> Vec<Group<'a>> {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -71,7 +71,7 @@ fn groups<'a>(files: &'a [Shown], diagnostic: &'a Diagnostic) -> Vec<Group<'a>> 
 }
 
 /// The file that a place lies in.
-fn file_of(files: &[Shown], at: TextSpan) -> &Shown {
+fn file_of<'a, 's>(files: &'a [Shown<'s>], at: TextSpan) -> &'a Shown<'s> {
     let begun = files.iter().rev().find(|file| file.begins <= at.start);
     begun.unwrap_or(&files[0])
 }
@@ -81,7 +81,7 @@ fn message<'a>(help: &str) -> Message<'a> {
 }
 
 fn annotation<'a>(
-    file: &Shown,
+    file: &Shown<'_>,
     kind: AnnotationKind,
     (at, label): &'a (TextSpan, String),
 ) -> Annotation<'a> {
@@ -90,38 +90,41 @@ fn annotation<'a>(
 }
 
 /// The text of a file as it can be shown, and where each place of the file is in it.
-struct Shown {
+struct Shown<'s> {
     path: String,
     /// Where its text begins among all places.
     begins: usize,
+    /// What the file says.
+    said: &'s str,
     text: String,
-    /// Places behind which everything moved, in the file, and by how much in all.
+    /// Places of the file and how far everything behind them moved. Not each place has its own,
+    /// since a file can be of nothing else: between two of them it is counted anew.
     moved: Vec<(usize, usize)>,
-    /// How long the file is.
-    len: usize,
     /// The byte order mark, which is not shown.
     mark: usize,
 }
 
-impl Shown {
-    fn new(path: &Path, text: &str, begins: usize) -> Shown {
+impl Shown<'_> {
+    fn new<'s>(path: &Path, text: &'s str, begins: usize) -> Shown<'s> {
         let shown = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mark = text.len() - shown.len();
         let (mut escaped_text, mut moved, mut by) =
             (String::with_capacity(shown.len()), Vec::new(), 0);
         for (at, c) in shown.char_indices() {
-            let line_end = c == '\n' || (c == '\r' && shown[at..].starts_with("\r\n"));
-            if line_end || c == '\t' || !is_unseen(c) {
-                escaped_text.push(c);
-                continue;
+            let place = mark + at;
+            if moved.last().map_or(0, |&(last, _)| last) + COUNTED <= place {
+                moved.push((place, by));
             }
-            let before = escaped_text.len();
-            escaped_text.extend(c.escape_unicode());
-            by += escaped_text.len() - before - c.len_utf8();
-            moved.push((mark + at + c.len_utf8(), by));
+            match longer(c, &shown[at..]) {
+                Some(longer) => {
+                    escaped_text.extend(c.escape_unicode());
+                    by += longer;
+                }
+                None => escaped_text.push(c),
+            }
         }
         let path = escaped(&path.display().to_string());
-        Shown { path, begins, text: escaped_text, moved, len: text.len(), mark }
+        Shown { path, begins, said: text, text: escaped_text, moved, mark }
     }
 
     /// Where a place of the file is in the shown text, never more than one line of it: a caret
@@ -134,15 +137,29 @@ impl Shown {
     }
 
     fn offset(&self, at: usize) -> usize {
-        let at = at.saturating_sub(self.begins).min(self.len).max(self.mark);
+        let at = at.saturating_sub(self.begins).min(self.said.len()).max(self.mark);
         let passed = self.moved.partition_point(|&(place, _)| place <= at);
-        let by = passed.checked_sub(1).map_or(0, |last| self.moved[last].1);
+        let (from, by) = passed.checked_sub(1).map_or((self.mark, 0), |last| self.moved[last]);
+        let rest = &self.said[from..];
+        let before = rest.char_indices().take_while(|(place, c)| from + place + c.len_utf8() <= at);
+        let by: usize =
+            by + before.filter_map(|(place, c)| longer(c, &rest[place..])).sum::<usize>();
         let mut offset = (at - self.mark + by).min(self.text.len());
         while !self.text.is_char_boundary(offset) {
             offset -= 1;
         }
         offset
     }
+}
+
+/// How many bytes of a file are counted anew, at most, to find where a place of it is.
+const COUNTED: usize = 4096;
+
+/// By how much a character is longer if it is shown in an escape; none if it is shown as it is.
+fn longer(c: char, rest: &str) -> Option<usize> {
+    let line_end = c == '\n' || (c == '\r' && rest.starts_with("\r\n"));
+    let escape = !line_end && c != '\t' && is_unseen(c);
+    escape.then(|| c.escape_unicode().len() - c.len_utf8())
 }
 
 /// A text in which every character can be seen, on one line.

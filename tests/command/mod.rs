@@ -1,8 +1,7 @@
-//! The built command and folders to run it in, for the tests that do.
+//! The built command, for the tests that run it.
 
 use assert_cmd::Command;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// What of the environment changes what is printed.
 const ENVIRONMENT: [&str; 9] = [
@@ -30,12 +29,4 @@ pub(crate) fn command(folder: &Path, arguments: &[&str]) -> Command {
     }
     command.current_dir(folder).args(arguments);
     command
-}
-
-/// A folder of a test with one file in it.
-pub(crate) fn folder(test: &str, file: &str, text: impl AsRef<[u8]>) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
-    fs::create_dir_all(&folder).expect("cargo's own folder can be written to");
-    fs::write(folder.join(file), text).expect("cargo's own folder can be written to");
-    folder
 }

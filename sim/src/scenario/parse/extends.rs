@@ -47,9 +47,13 @@ impl Base {
     }
 }
 
-/// What a text extends, and where it says so; nothing if it says nothing that could be a path.
+/// What a text extends, and where it says so; nothing if it says nothing that could be a path, or
+/// is too large to be read.
 #[must_use]
 pub fn extends(text: &str) -> Option<(String, TextSpan)> {
+    if syntax::too_big(text).is_some() {
+        return None;
+    }
     let (tree, _) = DeTable::parse_recoverable(text);
     let value = tree.get_ref().get(KEY)?;
     match value.get_ref() {

@@ -158,6 +158,30 @@ pub(super) const ALIASES: &[Alias] = &[
     alias("the usual", "rtt", "round_trip"),
 ];
 
+/// Keys of other tools that nothing here is called like: the table's noun, or all of them, and what
+/// to write instead.
+const FOREIGN: &[(&str, &str, &str)] = &[
+    ("opts", "", "what BullMQ has in `opts` stands beside `add` here, in the same braces"),
+    ("queue_scheduler", "", "BullMQ has none since version 2: leave this out"),
+    ("queueScheduler", "", "BullMQ has none since version 2: leave this out"),
+    (
+        "type",
+        "a `rollout`",
+        "`rollout = \"recreate\"`, or a table with `max_surge` and `max_unavailable`",
+    ),
+    (
+        "rollingUpdate",
+        "a `rollout`",
+        "what Kubernetes has in `rollingUpdate` stands in `rollout` itself",
+    ),
+];
+
+/// What to write instead of a key of another tool that has no name here.
+pub(super) fn foreign(key: &str, noun: &str) -> Option<&'static str> {
+    let found = FOREIGN.iter().find(|(theirs, of, _)| *theirs == key && [noun, ""].contains(of));
+    found.map(|(_, _, help)| *help)
+}
+
 /// The kinds of things that have names.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Kind {

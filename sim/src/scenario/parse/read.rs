@@ -20,6 +20,18 @@ use crate::clock::{NANOS_PER_MS, Span};
 const CRON_HELP: &str = "five fields: minute, hour, day of month, month, day of week; \
                          a sixth before them is the second";
 
+/// How zones are called.
+const ZONE_HELP: &str = "a zone is a name of the IANA list, such as \"Europe/Berlin\", or \"UTC\"";
+
+/// What cron-parser says, or what it means where it does not tell.
+fn cron_fault(message: &str) -> &str {
+    match message {
+        "Invalid cron expression" => "a pattern has at most six fields",
+        "Invalid explicit day of month definition" => "none of its months has this day",
+        other => other,
+    }
+}
+
 /// What a length of time must be for its use.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Grain {
@@ -199,7 +211,7 @@ impl<'t> Context<'t> {
             Err(error) => {
                 let at = self.within(node, text, error.span());
                 let message = format!("{} is no cron pattern", shown(text));
-                let label = shown(error.message()).replace('`', "");
+                let label = shown(cron_fault(error.message())).replace('`', "");
                 self.fail(Diagnostic::error(code::CRON, at, message).label(label).help(CRON_HELP))
             }
         }
@@ -211,8 +223,14 @@ impl<'t> Context<'t> {
         let zone = Zone::get(text);
         if zone.is_none() {
             let message = format!("there is no time zone {}", shown(text));
-            let help = "a zone is a name of the IANA list, such as \"Europe/Berlin\", or \"UTC\"";
-            self.push(Diagnostic::error(code::ZONE, node.span, message).help(help));
+            let problem = Diagnostic::error(code::ZONE, node.span, message);
+            // Nobody reads suggestions for problems that are not listed.
+            let names = if self.is_full() { Vec::new() } else { Zone::names() };
+            let help = match nearest(text, names.iter().map(String::as_str)) {
+                Some(guess) => format!("did you mean \"{}\"?", guess.name),
+                None => ZONE_HELP.to_owned(),
+            };
+            self.push(problem.help(help));
         }
         zone
     }

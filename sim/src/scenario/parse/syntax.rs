@@ -42,8 +42,9 @@ pub(super) fn read(text: &str) -> Result<(DeTable<'_>, Vec<Diagnostic>), Vec<Dia
     let twice: Vec<Bytes<usize>> =
         twice.iter().take(LISTED_MAX).filter_map(toml::de::Error::span).collect();
     let sound = sound && faults.is_empty() && twice.iter().all(|at| same_kind(text, at));
+    let causes = twice.iter().filter(|at| !follows(text, at, &twice));
     let mut problems: Vec<Diagnostic> =
-        twice.into_iter().map(|at| duplicate(text, &tree, at)).collect();
+        causes.map(|at| duplicate(text, &tree, at.clone())).collect();
     if sound {
         return Ok((tree, problems));
     }
@@ -76,7 +77,8 @@ fn faults(text: &str, tree: &DeTable<'_>, mut errors: Vec<toml::de::Error>) -> V
     faults
 }
 
-fn too_big(text: &str) -> Option<Diagnostic> {
+/// The problem that a text is too large for the parser, which is to be asked first.
+pub(super) fn too_big(text: &str) -> Option<Diagnostic> {
     if text.len() > TEXT_MAX {
         let message =
             format!("the file has {} bytes, and a scenario has at most {TEXT_MAX}", text.len());
@@ -86,7 +88,8 @@ fn too_big(text: &str) -> Option<Diagnostic> {
     let mut pieces = 0_usize;
     for byte in text.bytes() {
         let blank = byte == b' ' || byte == b'\t';
-        let mark = b"[]{}=,.+-\"'\r\n".contains(&byte);
+        // Each control is a fault of its own to the parser.
+        let mark = b"[]{}=,.+-\"'".contains(&byte) || (byte.is_ascii_control() && !blank);
         pieces += usize::from(mark || (!blank && !in_word));
         in_word = !blank && !mark;
     }
@@ -124,6 +127,11 @@ fn fault(
         return (open, unquoted(text, at));
     }
     let problem = Diagnostic::error(code::SYNTAX, at, format!("this is not TOML: {message}"));
+    let behind_quote = text.get(..at.start).is_some_and(|text| text.ends_with(['"', '\'']));
+    let problem = match message.starts_with("missing comma") && behind_quote {
+        true => problem.help("is there a quote too many or too few before this?"),
+        false => problem,
+    };
     match innermost(text, tree, at.start, at.start).filter(|_| open) {
         Some(start) => (open, problem.and(TextSpan::new(start, start + 1), "opened here")),
         None => (open, problem),
@@ -240,6 +248,17 @@ fn same_kind(text: &str, at: &Bytes<usize>) -> bool {
         Some(header) => first_header(text, at.start, &header).is_some(),
         None => true,
     }
+}
+
+/// Whether a duplicate is a key of a table that is one itself: called otherwise, it has none.
+fn follows(text: &str, at: &Bytes<usize>, twice: &[Bytes<usize>]) -> bool {
+    let is_table = |at: &Bytes<usize>| headed(text, at).is_some();
+    let mut before = twice.iter().filter(|other| other.start < at.start);
+    let Some(table) = before.rfind(|other| is_table(other)).filter(|_| !is_table(at)) else {
+        return false;
+    };
+    let between = text.get(table.start..at.start).unwrap_or_default();
+    !between.split('\n').skip(1).any(|line| line.trim_start().starts_with('['))
 }
 
 /// The first line before a place that is this very header.

@@ -7,7 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::super::diagnostic::{Diagnostic, Span as TextSpan, code};
 use super::context::Context;
-use super::names::{ALIASES, Alias, nearest, shown};
+use super::names::{ALIASES, Alias, foreign, nearest, shown};
 use super::shape::{self, Shape};
 
 /// A value and where it stands.
@@ -282,6 +282,10 @@ fn judge<'t>(
     if shapes.iter().any(|shape| shape.later.contains(&key)) {
         return cx.fail(not_yet(key, at));
     }
+    if let Some(help) = foreign(key, noun) {
+        let message = format!("{noun} has no key {}", shown(key));
+        return cx.fail(Diagnostic::error(code::UNKNOWN_KEY, at, message).help(help));
+    }
     let free = || keys().filter(|key| !given.contains(key));
     let aliases = || ALIASES.iter().filter(|alias| alias.theirs == key);
     if let Some((alias, ours)) =
@@ -312,7 +316,7 @@ fn judge<'t>(
         Some(guess) => {
             cx.fail(problem.help(format!("did you mean `{}`, which is given already?", guess.name)))
         }
-        None => cx.fail(problem.help(takes(noun, keys()))),
+        None => cx.fail(problem.help(takes(noun, shapes, given))),
     }
 }
 
@@ -367,14 +371,24 @@ fn misplaced(key: &str, ours: &str, at: TextSpan, noun: &str) -> Diagnostic {
         .help(format!("`{ours}` belongs in {places}"))
 }
 
-fn takes(noun: &str, keys: impl Iterator<Item = &'static str>) -> String {
-    let mut keys: Vec<&str> = keys.collect();
+/// What a table takes. Of several shapes it is the one whose action is given; if none is, an action
+/// is what is missing.
+fn takes(noun: &str, shapes: &[Shape], given: &[&str]) -> String {
+    let action = |shape: &&Shape| shape.required.first().is_some_and(|key| given.contains(key));
+    let (noun, mut keys): (&str, Vec<&str>) = match shapes {
+        [shape] => (noun, shape.keys().collect()),
+        // The step that only opens a queue has a key that others have, too.
+        _ => match shapes.iter().filter(action).max_by_key(|shape| shape.keys().count()) {
+            Some(shape) => (shape.noun, shape.keys().collect()),
+            None => {
+                (noun, shapes.iter().filter_map(|shape| shape.required.first().copied()).collect())
+            }
+        },
+    };
     keys.sort_unstable();
-    keys.dedup();
     let keys: Vec<String> = keys.into_iter().map(|key| format!("`{key}`")).collect();
-    if keys.is_empty() {
-        format!("{noun} takes no keys")
-    } else {
-        format!("{noun} takes {}", keys.join(", "))
+    match &keys[..] {
+        [] => format!("{noun} takes no keys"),
+        keys => format!("{noun} takes {}", keys.join(", ")),
     }
 }
