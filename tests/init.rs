@@ -155,6 +155,13 @@ fn no_file_is_written_over() {
 }
 
 #[test]
+fn a_name_is_not_taken_for_a_path() {
+    let folder = fresh("name");
+    assert_snapshot!(said(&folder, &["init", "reports", "--pattern", "0 6 * * *"]).1);
+    assert_eq!(files(&folder), ["before.txt"]);
+}
+
+#[test]
 fn a_path_that_must_be_quoted_is() {
     let folder = fresh("quoted");
     let (code, said) = said(&folder, &[&REPORTS[..], &["scenarios/my first/it's.toml"]].concat());
