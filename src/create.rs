@@ -73,6 +73,7 @@ mod tests {
         create(&folder.join("c.toml"), "text\n").expect("it is made");
         assert_eq!(fs::read_to_string(folder.join("c.toml")).expect("it is there"), "text\n");
         assert_eq!(files(&folder), ["c.toml"]);
+        fs::remove_dir_all(folder.join("../..")).expect("it can be removed");
     }
 
     #[test]
@@ -90,5 +91,6 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).expect("it is there"), "first");
         let folder_itself = create(&folder, "fourth").expect_err("a folder is something, too");
         assert_eq!(folder_itself.kind(), io::ErrorKind::AlreadyExists);
+        fs::remove_dir_all(&folder).expect("it can be removed");
     }
 }

@@ -2,8 +2,10 @@
 //! is kept in `snapshots/`; `INSTA_UPDATE=always cargo test --test init` renews it.
 
 mod command;
+mod folder;
 
-use command::{command, folder, root};
+use command::{command, root};
+use folder::folder;
 use insta::assert_snapshot;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -152,6 +154,13 @@ fn no_file_is_written_over() {
     assert_eq!(said(&folder, &["init", "before.txt"]).0, 2);
     assert_eq!(said(&folder, &[&REPORTS[..], &["scenarios"]].concat()).0, 2);
     assert_eq!(files(&folder.join("scenarios")), ["reports.toml"]);
+}
+
+#[test]
+fn a_name_is_not_taken_for_a_path() {
+    let folder = fresh("name");
+    assert_snapshot!(said(&folder, &["init", "reports", "--pattern", "0 6 * * *"]).1);
+    assert_eq!(files(&folder), ["before.txt"]);
 }
 
 #[test]

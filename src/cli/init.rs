@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 /// The arguments. Where a flag is missing that has no default, all that are missing are asked for.
 #[derive(clap::Args, Debug)]
 pub(super) struct Init {
-    /// The file, which must not exist yet [default: scenarios/QUEUE.toml]
+    /// The file, a new one that ends in .toml [default: scenarios/QUEUE.toml]
     pub(super) path: Option<PathBuf>,
     /// The queue's name
     #[arg(long, value_name = "NAME")]
@@ -23,8 +23,8 @@ pub(super) struct Init {
     /// The name of its jobs [default: the queue's]
     #[arg(long, value_name = "NAME")]
     pub(super) job: Option<String>,
-    /// When a job is due: a cron pattern, such as "0 6 * * *"
-    #[arg(long, value_name = "CRON")]
+    /// When a job is due: a cron pattern in quotes, such as "0 6 * * *"
+    #[arg(long, value_name = "CRON", alias = "cron")]
     pub(super) pattern: Option<String>,
     /// Or how often: a length of time, such as 15m
     #[arg(long, value_name = "PERIOD", conflicts_with_all = ["pattern", "tz"])]
@@ -70,9 +70,19 @@ pub(super) struct Init {
 }
 
 pub(super) fn init(given: &Init) -> Exit {
-    if let Some(path) = given.path.as_deref().filter(|path| path.symlink_metadata().is_ok()) {
-        // Before anybody answers questions.
-        return taken(path);
+    // Before anybody answers questions.
+    if let Some(path) = &given.path {
+        if path.symlink_metadata().is_ok() {
+            return taken(path);
+        }
+        if path.extension().is_none_or(|extension| extension != "toml") {
+            tell(&format!(
+                "error: {} is no path of a scenario, which ends in .toml\n  \
+                 help: a queue's name is given with --queue\n",
+                shown(path)
+            ));
+            return Exit::BadInput;
+        }
     }
     if let Some(name) = &given.example {
         let example = EXAMPLES.iter().find(|example| example.name == name);

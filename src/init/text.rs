@@ -1,6 +1,7 @@
-//! The text of the scenario: tables, their lines, a comment at each that somebody would change.
+//! The words of a first scenario. It decides nothing: the wish and the run do.
 
-use super::{Api, DAY, Deploy, HOUR, MINUTE, Run, SECOND, When, Wish};
+use super::run::{DAY, Deploy, HOUR, MINUTE, Run, SECOND};
+use super::{Api, When, Wish};
 use bootrace_sim::civil::Date;
 use std::fmt::Write as _;
 
