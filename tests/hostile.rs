@@ -38,7 +38,7 @@
 //! | 31 | cycles                          | only `extends` could make one: BR036; a step, BR014       |
 //! | 32 | names that nothing has          | BR014                                                     |
 //! | 33 | no cron pattern                 | BR022                                                     |
-//! | 34 | a pattern that never comes      | BR022 or BR023; exit 3 in a registration, as BullMQ waits |
+//! | 34 | a pattern that never comes      | BR022 or BR023; in a registration alone perhaps exit 3    |
 //! | 35 | zones                           | BR024; their data is in the program                       |
 //! | 36 | dates                           | BR025, BR026; BR001 if TOML has no such year              |
 //! | 37 | leap second                     | BR025                                                     |
@@ -421,6 +421,15 @@ fn no_containers_are_nothing_to_judge() {
     let (code, _, said) = run(&folder, "a");
     assert_eq!(code, 3, "{said}");
     assert!(codes(&said).contains(&"BR102"), "{said}");
+}
+
+#[test]
+fn a_registration_that_never_fires_does_not_hang() {
+    let folder = folder("never");
+    let text = with("every = \"1h\" }", "pattern = \"0 0 31 2,4 *\" }");
+    fs::write(folder.join("a"), text).expect("it can be written");
+    let (code, _, said) = run(&folder, "a");
+    assert_eq!((code, &codes(&said)[..]), (3, &["BR116"][..]), "{said}");
 }
 
 /// Class | codes | a part of the good file | what is put in its place. `\n` stands for a line's
