@@ -43,6 +43,11 @@ fn groups<'a>(files: &'a [Shown<'_>], diagnostic: &'a Diagnostic) -> Vec<Group<'
     for file in std::iter::once(primary).chain(others) {
         let labels = diagnostic.labels.iter().enumerate();
         let labels = labels.filter(|(_, (at, _))| std::ptr::eq(file_of(files, *at), file));
+        if let Some((_, (at, _))) = labels.clone().find(|(_, (at, _))| file.is_long(*at)) {
+            let (line, column) = file.line_column(*at);
+            problem = problem.element(Origin::path(&file.path).line(line).char_column(column));
+            continue;
+        }
         let annotations: Vec<_> = labels
             .map(|(number, label)| match number {
                 0 => annotation(file, AnnotationKind::Primary, label),
@@ -60,7 +65,8 @@ fn groups<'a>(files: &'a [Shown<'_>], diagnostic: &'a Diagnostic) -> Vec<Group<'
             problem = problem.element(snippet.annotations(annotations));
         }
     }
-    let Some(replacement) = &diagnostic.rename else {
+    let replacement = diagnostic.rename.as_ref().filter(|_| !primary.is_long(diagnostic.at()));
+    let Some(replacement) = replacement else {
         return vec![problem.elements(diagnostic.help.iter().map(|help| message(help)))];
     };
     let help = diagnostic.help.as_deref().unwrap_or("write it so");
@@ -136,6 +142,25 @@ impl Shown<'_> {
         start..line.min(end)
     }
 
+    /// The bounds of the line in which a place lies.
+    fn line(&self, at: TextSpan) -> std::ops::Range<usize> {
+        let at = self.offset(at.start);
+        let start = self.text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+        let end = self.text[at..].find('\n').map_or(self.text.len(), |newline| at + newline);
+        start..end
+    }
+
+    /// Whether the line in which a place lies is too long to be shown.
+    fn is_long(&self, at: TextSpan) -> bool {
+        self.line(at).len() > LINE_MAX
+    }
+
+    fn line_column(&self, at: TextSpan) -> (usize, usize) {
+        let line = self.line(at).start;
+        let lines = self.text[..line].bytes().filter(|&byte| byte == b'\n').count();
+        (lines + 1, self.text[line..self.offset(at.start)].chars().count() + 1)
+    }
+
     fn offset(&self, at: usize) -> usize {
         let at = at.saturating_sub(self.begins).min(self.said.len()).max(self.mark);
         let passed = self.moved.partition_point(|&(place, _)| place <= at);
@@ -151,6 +176,10 @@ impl Shown<'_> {
         offset
     }
 }
+
+/// The longest line that is shown, in bytes: of a longer one nobody reads more than where it is,
+/// and to cut it takes the time of all of it for each of its problems.
+const LINE_MAX: usize = 4096;
 
 /// How many bytes of a file are counted anew, at most, to find where a place of it is.
 const COUNTED: usize = 4096;
@@ -234,6 +263,14 @@ help: rename it
         let shown = rendered(text);
         let expected = " --> a.toml:3:8\n  |\n3 | name = 5\n  |        ^ this is a whole number\n";
         assert!(shown.contains(expected), "{shown}");
+    }
+
+    #[test]
+    fn of_a_long_line_only_the_place_is_shown() {
+        let text = format!("\n[service.a]\nx = \"{}\"\n", "y".repeat(LINE_MAX));
+        let shown = rendered(&text);
+        assert!(shown.contains("\n--> a.toml:3:1\n") && shown.len() < 2000, "{shown}");
+        assert!(!shown.contains("yyy"), "{shown}");
     }
 
     #[test]
