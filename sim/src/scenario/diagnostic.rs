@@ -193,6 +193,7 @@ pub const CODES: &[(&str, &str)] = &[
     (code::LEFT_BEHIND, "A release leaves the registration of the one before it behind."),
     (code::SHORT_GRACE, "A container may be killed in the middle of a job."),
     (code::NOT_INTENDED, "A schedule's jobs are registered for other times than it is due."),
+    (code::NO_WINDOW, "A window of a schedule is judged, and none lies whole in the run."),
 ];
 
 /// The codes by name. Errors are below 100, warnings from 100.
@@ -250,6 +251,7 @@ pub(super) mod code {
     pub(crate) const LEFT_BEHIND: &str = "BR114";
     pub(crate) const SHORT_GRACE: &str = "BR115";
     pub(crate) const NOT_INTENDED: &str = "BR116";
+    pub(crate) const NO_WINDOW: &str = "BR117";
 }
 
 #[cfg(test)]

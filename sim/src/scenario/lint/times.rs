@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 
 use super::super::diagnostic::{Diagnostic, code};
 use super::super::place::{Part, Path};
-use super::super::{Action, Recurrence, RepeatWhen};
+use super::super::{Action, Measure, Mode, Property, Recurrence, RepeatWhen, Subject};
 use super::{Added, How, Lint, shown};
 use crate::bullmq::cron::Cron;
 use crate::civil::{DAY_MS, Date, HOUR_MS, MINUTE_MS, Zone, weekday};
+use crate::clock::Span;
 use crate::ticks::Ticks;
 
 /// How far a schedule is looked at: what goes wrong once a year goes wrong.
@@ -49,6 +50,44 @@ impl<'s> Lint<'s, '_> {
         }
         self.zones(found);
         self.intentions(found);
+        self.windows(found);
+    }
+
+    /// Expectations on the windows of a schedule of which none lies whole in the run.
+    fn windows(&self, found: &mut Vec<Diagnostic>) {
+        let (start, length) = (self.scenario.start, self.scenario.length);
+        let mut told = BTreeSet::new();
+        for (place, expectation) in self.scenario.expectations.iter().enumerate() {
+            let Property { measure, subject, mode, .. } = expectation.property;
+            let (Subject::Schedule(of), Mode::Always) = (subject, mode) else { continue };
+            if !matches!(measure, Measure::FiringsPerWindow | Measure::RowsPerWindow) {
+                continue;
+            }
+            let ticks = self.scenario.schedules[of].recurrence.ticks();
+            let Some(first) = ticks.after(start.ms() - 1) else { continue };
+            let end = ticks.after(first);
+            let whole = end.is_some_and(|end| end <= (start + length).ms());
+            // That it never comes at all is said already.
+            if whole || first > (start + length).ms() || !told.insert(of) {
+                continue;
+            }
+            let at = self.at(&[Part::key("expect"), Part::Index(place)], &["always"]);
+            let name = shown(&self.scenario.schedules[of].name);
+            let message = format!(
+                "no window of {name} lies whole in the run, which is {length} long: this judges nothing"
+            );
+            let mut problem = Diagnostic::warning(code::NO_WINDOW, at, message);
+            problem.help = end.map(|end| {
+                let needed = end - start.ms();
+                // A round number that is enough reads better than the exact one.
+                let unit = if needed > 2 * HOUR_MS { HOUR_MS } else { 1 };
+                let needed = Span::from_ms((needed + unit - 1) / unit * unit);
+                format!(
+                    "a window is the time from one tick to the next: `length` of {needed} or more"
+                )
+            });
+            found.push(problem);
+        }
     }
 
     /// Every pattern of what runs, with the zone in which it is read.
@@ -301,7 +340,7 @@ mod tests {
     /// What is said of a pattern in the year after an instant.
     fn said(pattern: &str, zone: &str, start: &str) -> Vec<String> {
         let text = format!(
-            "format = 1\nname = 'a'\nlength = '1d'\nstart = {start}\n[queue.q]\n[job.j]\n\
+            "format = 1\nname = 'a'\nlength = '3d'\nstart = {start}\n[queue.q]\n[job.j]\n\
              [schedule.s]\npattern = '{pattern}'\ntz = '{zone}'\nqueue = 'q'\njob = 'j'\n\
              [release.r]\nlibrary = 'bullmq@5.34.10'\nsteps = [ {{ worker = 'q' }},\n\
              {{ add = 'j', queue = 'q', repeat = {{ pattern = '{pattern}', tz = '{zone}' }} }} ]\n\

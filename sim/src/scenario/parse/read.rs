@@ -91,8 +91,11 @@ impl<'t> Context<'t> {
         let message = format!("{} cannot be {}", node.title(), shown(text));
         let problem = Diagnostic::error(code::WORD, node.span, message)
             .help(format!("it is one of {}", names.join(", ")));
-        match nearest(text, words.iter().map(|(word, _)| *word)).filter(|guess| guess.certain) {
-            Some(guess) => self.fail(problem.rename(format!("\"{}\"", guess.name))),
+        match nearest(text, words.iter().map(|(word, _)| *word)) {
+            Some(guess) if guess.certain => {
+                self.fail(problem.rename(format!("\"{}\"", guess.name)))
+            }
+            Some(guess) => self.fail(problem.label(format!("did you mean \"{}\"?", guess.name))),
             None => self.fail(problem),
         }
     }
@@ -107,7 +110,7 @@ impl<'t> Context<'t> {
     /// A whole number within bounds.
     pub(super) fn integer(&mut self, node: Node<'t>, bounds: RangeInclusive<i64>) -> Option<i64> {
         let DeValue::Integer(integer) = node.value else {
-            return self.fail(node.wrong("a whole number"));
+            return self.fail(no_number(node));
         };
         let value = number(integer);
         if let Some(value) = value.filter(|value| bounds.contains(value)) {
@@ -259,6 +262,15 @@ impl<'t> Context<'t> {
         let problem = Diagnostic::error(code::EXACTLY_ONE, key.at, message);
         self.push(problem.and(other.at, "because of this"));
     }
+}
+
+/// That a value is no whole number, and which one it looks like.
+fn no_number(node: Node<'_>) -> Diagnostic {
+    let problem = node.wrong("a whole number");
+    let DeValue::String(text) = node.value else { return problem };
+    let plain: String = text.chars().filter(|c| !matches!(c, ',' | ' ' | '_')).collect();
+    let digits = !plain.is_empty() && plain.len() < 19 && plain.bytes().all(|c| c.is_ascii_digit());
+    if digits { problem.help("without quotes").rename(plain) } else { problem }
 }
 
 /// The value of an integer, if it fits.

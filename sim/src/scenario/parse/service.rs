@@ -153,7 +153,8 @@ pub(super) fn event<'t>(
         };
         let message =
             format!("the event may come at {}, when the run is over: it is {length} long", at.most);
-        cx.fail(Diagnostic::error(code::OUTSIDE, node.span, message))
+        let help = "an earlier `at`, or a longer `length` at the top of the file";
+        cx.fail(Diagnostic::error(code::OUTSIDE, node.span, message).help(help))
     });
     let what = table.exactly_one(cx, "an event", &WHAT)?;
     let of_job = matches!(what.key, "remove" | "promote" | "retry");
