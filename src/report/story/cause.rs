@@ -22,6 +22,9 @@ enum Source {
 impl Run<'_> {
     /// An event of the run, as a story says it.
     pub(super) fn what(&self, event: &Event) -> String {
+        if let Event::Rows { job, rows, .. } = event {
+            return format!("{rows} rows committed by {}", self.label(job));
+        }
         let Event::Queue(_, by, changed) = event else {
             return self.names.what(event).trim_start().to_owned();
         };
