@@ -240,6 +240,7 @@ BR113 18:74 | repeat = { every = "1h" } | repeat = { pattern = "0 * * * *", tz =
 BR114 31:52 | deploy = "one" | deploy = "two"\n\n[release.two]\nlibrary = "bullmq@5.34.10"\nsteps = [ { add = "tick", queue = "work", repeat = { every = "2h" } } ]
 BR115 22:1 | "1s..2s" | "1s..1m"
 BR116 6:9 | every = "1h"\nqueue | every = "30m"\nqueue
+BR116 6:9, BR117 33:11 | every = "1h"\nqueue | every = "150m"\nqueue
 "#;
 
 /// The cases, taken apart: what is changed, the changed file, what it must get.
