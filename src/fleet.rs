@@ -4,7 +4,7 @@
 
 use crate::report::Verdict;
 use crate::report::events::Names;
-use crate::scenario::{Explorable, tells, told};
+use crate::scenario::{Explorable, told};
 use bootrace_sim::container::{Fleet, Played};
 use bootrace_sim::event::{Event, Stamp};
 use bootrace_sim::policy::Random;
@@ -275,6 +275,14 @@ impl fmt::Display for Judged {
             None => write!(f, "held in {of}, put to the test in {met}"),
         }
     }
+}
+
+/// Whether a person would ask about an event: what changed nothing is much and says little.
+fn tells(event: &Event) -> bool {
+    !matches!(
+        event,
+        Event::Command { changed: false, .. } | Event::Answered { .. } | Event::Closed { .. }
+    )
 }
 
 /// A line of a story without its columns.

@@ -5,7 +5,7 @@
 
 use crate::explore::explore;
 use crate::load::{self, Loaded};
-use crate::report::events::Names;
+use crate::report::events::{Names, changes};
 use crate::report::{Report, Verdict, diagnostic, text};
 use bootrace_sim::event::{Event, Stamp};
 use bootrace_sim::policy::Random;
@@ -147,18 +147,8 @@ impl Explorable for Scenario {
         let mut seen = Vec::new();
         let policy = Box::new(Random::new(seed));
         let outcome = bootrace_sim::run(self.meaning(), policy, false, &mut seen);
-        // What BullMQ sends says less than what it changes in its queues.
-        let tells = |event: &Event| !matches!(event, Event::Command { .. }) && tells(event);
-        told(&Names::new(self.meaning(), &outcome), &seen, tells)
+        told(&Names::new(self.meaning(), &outcome), &seen, changes)
     }
-}
-
-/// Whether a person would ask about an event: what changed nothing is much and says little.
-pub(crate) fn tells(event: &Event) -> bool {
-    !matches!(
-        event,
-        Event::Command { changed: false, .. } | Event::Answered { .. } | Event::Closed { .. }
-    )
 }
 
 /// Events one a line, those that `tells` says.

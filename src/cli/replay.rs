@@ -3,11 +3,12 @@
 
 use super::{Exit, json, load_all, tell, write};
 use crate::load::Loaded;
-use crate::report::events::Names;
+use crate::report::events::{Names, changes};
 use crate::report::trace;
+use crate::scenario::told;
 use crate::tape;
 use bootrace_sim::choices::Policy;
-use bootrace_sim::event::{Event, Stamp, StepResult};
+use bootrace_sim::event::{Event, Stamp};
 use bootrace_sim::policy::{Random, Replay};
 use bootrace_sim::scenario::Scenario;
 use std::fmt::Write as _;
@@ -54,9 +55,7 @@ pub(super) fn replay(file: &Path, how: &How) -> Exit {
     } else if how.trace {
         json(&trace::trace(&names, scenario.start, &seen))
     } else {
-        seen.retain(|(_, event)| how.events || tells(event));
-        let mut text: String =
-            seen.iter().map(|(stamp, event)| names.line(stamp, event) + "\n").collect();
+        let mut text = told(&names, &seen, |event| how.events || changes(event));
         let run = match &how.tape {
             Some(tape) => format!("tape {}", tape.display()),
             None => format!("seed {}", how.seed),
@@ -92,15 +91,4 @@ fn policy(scenario: &Scenario, how: &How) -> Result<Box<dyn Policy>, Exit> {
         }
     })?;
     Ok(Box::new(Replay::new(tape)))
-}
-
-/// Whether an event changes something that a person would ask about.
-fn tells(event: &Event) -> bool {
-    !matches!(
-        event,
-        Event::Command { .. }
-            | Event::Answered { .. }
-            | Event::Closed { .. }
-            | Event::StepEnded(_, StepResult::Done)
-    )
 }

@@ -130,6 +130,18 @@ impl<'a> Names<'a> {
     }
 }
 
+/// Whether an event changes something that a person would ask about: what a server was sent says less
+/// than what that changed.
+pub(crate) fn changes(event: &Event) -> bool {
+    !matches!(
+        event,
+        Event::Command { .. }
+            | Event::Answered { .. }
+            | Event::Closed { .. }
+            | Event::StepEnded(_, StepResult::Done)
+    )
+}
+
 /// What a change of a queue says.
 pub(super) fn queued(event: &QueueEvent) -> String {
     match event {

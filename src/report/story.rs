@@ -8,7 +8,7 @@ mod cause;
 mod jobs;
 mod select;
 
-use super::events::{Names, clock};
+use super::events::{Names, changes, clock};
 use bootrace_sim::event::{Event, Sink, Stamp};
 use bootrace_sim::oracle::Broke;
 use bootrace_sim::policy::Random;
@@ -53,7 +53,7 @@ struct Telling(Vec<(Stamp, Event)>);
 
 impl Sink for Telling {
     fn event(&mut self, stamp: &Stamp, event: &Event) {
-        if !matches!(event, Event::Command { .. } | Event::Answered { .. } | Event::Closed { .. }) {
+        if changes(event) {
             self.0.push((*stamp, event.clone()));
         }
     }

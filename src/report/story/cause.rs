@@ -5,7 +5,7 @@ use super::super::events::{clock, queued, state};
 use super::Run;
 use super::jobs::Job;
 use bootrace_sim::clock::{Instant, Span};
-use bootrace_sim::event::{By, Event, JobId, QueueEvent, RegistrationKey, StepId};
+use bootrace_sim::event::{By, Event, JobId, Plan, QueueEvent, RegistrationKey, StepId};
 use bootrace_sim::oracle::{Breach, Healer};
 use bootrace_sim::scenario::{Action, JobOptions, Measure};
 use std::collections::{BTreeMap, BTreeSet};
@@ -128,7 +128,7 @@ impl Run<'_> {
         match source {
             Source::Step(step) => {
                 let boots: BTreeSet<_> = jobs.iter().map(|job| job.added_by).collect();
-                let id = self.added_options(*step).map_or("", how_named);
+                let id = self.added_options(*step).map_or("", |own| how_named(own, jobs.len() > 1));
                 let name = String::from_utf8_lossy(&jobs[0].name);
                 let boots = counted(boots.len(), "boot");
                 format!("{} adds {name}{id}: {boots}, {firings}", self.step(*step))
@@ -211,9 +211,12 @@ impl Run<'_> {
                         listed.insert(registered.key.clone(), place);
                     }
                 }
-                Event::Queue(_, _, QueueEvent::Unregistered { key }) => {
+                Event::Queue(queue, _, QueueEvent::Unregistered { key })
+                    if Some(*queue) == self.queue() =>
+                {
                     listed.remove(key);
                 }
+                Event::Plan(Plan::RedisFlushed) => listed.clear(),
                 _ => {}
             }
         }
@@ -360,12 +363,15 @@ impl Run<'_> {
     }
 }
 
-/// How an add's job is identified, in words after its name.
-fn how_named(options: &JobOptions) -> &'static str {
+/// How an add's job is identified, in words after its name. What was stored more than once under one
+/// id found it free again.
+fn how_named(options: &JobOptions, again: bool) -> &'static str {
     match (&options.job_id, &options.deduplication) {
         (Some(id), _) if id.pieces.len() > 1 => " with a job id for each window",
-        (Some(_), _) => " with a job id that was free again",
-        (None, Some(_)) => " with a deduplication id that was free again",
+        (Some(_), _) if again => " with a job id that was free again",
+        (Some(_), _) => " with a job id",
+        (None, Some(_)) if again => " with a deduplication id that was free again",
+        (None, Some(_)) => " with a deduplication id",
         (None, None) => " without a job id",
     }
 }

@@ -105,20 +105,24 @@ impl Run<'_> {
 
     /// The death of who started a job, if it came before the job's end there.
     fn death_with(&self, job: &Job, start: usize) -> Option<usize> {
+        let over = self.over(job, start)?;
+        (!matches!(self.events[over].1, Event::Queue(..))).then_some(over)
+    }
+
+    /// Where an execution is over: its processor ended, or its process died.
+    fn over(&self, job: &Job, start: usize) -> Option<usize> {
         let life = self.events[start].0.life;
         let over = |place: &usize| {
             let (stamp, event) = &self.events[*place];
             stamp.life == life
                 && match event {
-                    Event::Killed | Event::Exited { .. } => true,
                     Event::Queue(queue, _, QueueEvent::Ended { job: id, .. }) => {
                         *queue == job.queue && *id == job.id
                     }
-                    _ => false,
+                    event => dies(event),
                 }
         };
-        let over = (start..self.events.len()).find(over)?;
-        (!matches!(self.events[over].1, Event::Queue(..))).then_some(over)
+        (start..self.events.len()).find(over)
     }
 
     /// The boot of the container whose start-up code added a job.
@@ -146,18 +150,7 @@ impl Run<'_> {
         for job in self.work() {
             for start in &job.starts {
                 let (stamp, _) = &self.events[*start];
-                let ends = |place: &usize| {
-                    let (other, event) = &self.events[*place];
-                    other.life == stamp.life
-                        && match event {
-                            Event::Queue(queue, _, QueueEvent::Ended { job: id, .. }) => {
-                                *queue == job.queue && *id == job.id
-                            }
-                            Event::Killed | Event::Exited { .. } => true,
-                            _ => false,
-                        }
-                };
-                let end = (*start..self.events.len()).find(ends);
+                let end = self.over(job, *start);
                 let ended = end.map_or(Instant::MAX, |end| self.events[end].0.at);
                 if stamp.at <= self.broke.at && self.broke.at < ended {
                     running.push((job, *start));
@@ -215,27 +208,26 @@ impl Run<'_> {
         let until = self.events.partition_point(|(stamp, _)| stamp.at < due);
         let boots =
             (0..until).filter(|place| matches!(self.events[*place].1, Event::Booted { .. }));
-        let dies = |boot: usize| {
+        let died = |boot: usize| {
             let life = self.events[boot].0.life;
             let ends = |place: &usize| {
                 let (stamp, event) = &self.events[*place];
-                let ends = matches!(event, Event::StartedUp | Event::Killed | Event::Exited { .. });
-                stamp.life == life && ends
+                stamp.life == life && (matches!(event, Event::StartedUp) || dies(event))
             };
             let end = (boot..until).find(ends)?;
             (!matches!(self.events[end].1, Event::StartedUp)).then_some((boot, end))
         };
-        boots.filter_map(dies).collect()
+        boots.filter_map(died).collect()
     }
 
     /// The death of whoever did something, if it came right after it.
     pub(super) fn death_after(&self, place: usize) -> Option<usize> {
         let (stamp, _) = &self.events[place];
-        let dies = |other: &usize| {
+        let of = |other: &usize| {
             let (death, event) = &self.events[*other];
-            death.life == stamp.life && matches!(event, Event::Killed | Event::Exited { .. })
+            death.life == stamp.life && dies(event)
         };
-        let death = (place..self.events.len()).find(dies)?;
+        let death = (place..self.events.len()).find(of)?;
         (self.events[death].0.at.since(stamp.at) <= RIGHT_AFTER).then_some(death)
     }
 
@@ -275,14 +267,7 @@ impl Run<'_> {
             return (0..self.events.len()).filter(here).collect();
         };
         let mut chosen: Vec<usize> = job.events.clone();
-        chosen.extend(job.starts.iter().filter_map(|start| {
-            let life = self.events[*start].0.life;
-            let dies = |place: &usize| {
-                let (stamp, event) = &self.events[*place];
-                stamp.life == life && matches!(event, Event::Killed | Event::Exited { .. })
-            };
-            (*start..self.events.len()).find(dies)
-        }));
+        chosen.extend(job.starts.iter().filter_map(|start| self.death_with(job, *start)));
         chosen.retain(|place| self.events[*place].0.at <= self.broke.at);
         chosen
     }
@@ -296,4 +281,9 @@ impl Run<'_> {
     pub(super) fn queue(&self) -> Option<QueueId> {
         self.schedule().map(|schedule| schedule.queue)
     }
+}
+
+/// Whether a process ends by this.
+fn dies(event: &Event) -> bool {
+    matches!(event, Event::Killed | Event::Exited { .. })
 }
