@@ -61,8 +61,10 @@ const KNOWS: [(&str, &[&str]); 27] = [
 ];
 
 /// What the pure half may depend on: none of it reads a file, a clock or a socket.
-const DEPENDENCIES: [&str; 9] =
-    ["jiff", "md-5", "rand", "rand_chacha", "serde", "serde_json", "strsim", "tokio", "toml"];
+const DEPENDENCIES: [&str; 10] = [
+    "indexmap", "jiff", "md-5", "rand", "rand_chacha", "serde", "serde_json", "strsim", "tokio",
+    "toml",
+];
 
 /// Names of the scenarios that are words of the format, too.
 const WORDS_OF_THE_FORMAT: [&str; 1] = ["worker"];

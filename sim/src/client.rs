@@ -73,7 +73,7 @@ impl Client {
         options: SetOptions,
     ) -> Answer<bool> {
         let (key, value) = (key.into(), value.into());
-        self.send(Command::Set { key, value, options }, |reply| reply == redis::Reply::Ok)
+        self.send(Command::Set { key, value, options }, |reply| reply == redis::Reply::OK)
     }
 
     /// DEL of one key; whether it was there.

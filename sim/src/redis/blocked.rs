@@ -1,4 +1,4 @@
-//! The clients that wait in BZPOPMIN, and when each stops waiting.
+//! The clients that wait for keys, and when each stops waiting.
 //!
 //! Which client waits for which key is kept with the keyspace ([`Db`]), as in Redis, because a key
 //! that comes into being must know whether anyone waits for it. Nothing here sends a reply.
@@ -9,11 +9,39 @@ use std::rc::Rc;
 use super::ClientId;
 use super::bytes::Key;
 use super::db::Db;
+use super::reply::Reply;
+use super::server::Server;
+use super::value::Value;
 use crate::clock::Instant;
+
+/// What a client waits for, and what it gets.
+pub(super) trait Serve {
+    /// Whether a value is of the type that the client waits for.
+    fn wants(&self, value: &Value) -> bool;
+
+    /// Serves the client from a key that has become ready and holds what it wants; `None`: it waits
+    /// on. An error is a reply, too.
+    fn serve(&self, server: &mut Server, client: ClientId, db: usize, key: &Key) -> Option<Reply>;
+
+    /// The reply when the time is up.
+    fn timeout(&self) -> Reply {
+        Reply::NilArray
+    }
+}
+
+/// How a client waits.
+pub(super) struct Wait {
+    /// The number of the database of the keys.
+    pub(super) db: usize,
+    pub(super) keys: Rc<[Key]>,
+    pub(super) serves: Rc<dyn Serve>,
+    /// 0 is for ever.
+    pub(super) timeout_ms: u64,
+}
 
 /// A client that waits.
 struct Waiter {
-    keys: Rc<[Key]>,
+    wait: Wait,
     timeout: Option<Timeout>,
 }
 
@@ -43,10 +71,11 @@ impl Blocked {
         matches!(self.waiters.get(client.0 as usize), Some(Some(_)))
     }
 
-    /// Lets `client` wait for `keys`, behind those who wait already; 0 ms is for ever.
-    pub(super) fn add(&mut self, db: &mut Db, client: ClientId, keys: &Rc<[Key]>, timeout_ms: u64) {
-        for (at, key) in keys.iter().enumerate() {
-            if keys[..at].contains(key) {
+    /// Lets `client` wait, behind those who wait already.
+    pub(super) fn add(&mut self, dbs: &mut [Db], client: ClientId, wait: Wait) {
+        let db = &mut dbs[wait.db];
+        for (at, key) in wait.keys.iter().enumerate() {
+            if wait.keys[..at].contains(key) {
                 continue;
             }
             match db.waiting.get_mut(key) {
@@ -57,8 +86,8 @@ impl Blocked {
             }
         }
         self.waits += 1;
-        let timeout = (timeout_ms > 0).then(|| Timeout {
-            deadline_ms: db.now_ms.saturating_add_unsigned(timeout_ms),
+        let timeout = (wait.timeout_ms > 0).then(|| Timeout {
+            deadline_ms: db.now_ms.saturating_add_unsigned(wait.timeout_ms),
             wait: self.waits,
             client,
         });
@@ -74,13 +103,19 @@ impl Blocked {
         if place >= self.waiters.len() {
             self.waiters.resize_with(place + 1, || None);
         }
-        self.waiters[place] = Some(Waiter { keys: Rc::clone(keys), timeout });
+        self.waiters[place] = Some(Waiter { wait, timeout });
     }
 
-    /// Lets `client` wait no more; whether it did.
-    pub(super) fn remove(&mut self, db: &mut Db, client: ClientId) -> bool {
-        let place = self.waiters.get_mut(client.0 as usize);
-        let Some(waiter) = place.and_then(Option::take) else { return false };
+    /// What `client` waits for.
+    pub(super) fn serves(&self, client: ClientId) -> Option<Rc<dyn Serve>> {
+        let waiter = self.waiters.get(client.0 as usize)?.as_ref()?;
+        Some(Rc::clone(&waiter.wait.serves))
+    }
+
+    /// Lets `client` wait no more; how it waited.
+    pub(super) fn remove(&mut self, dbs: &mut [Db], client: ClientId) -> Option<Wait> {
+        let waiter = self.waiters.get_mut(client.0 as usize)?.take()?;
+        let db = &mut dbs[waiter.wait.db];
         if let Some(timeout) = waiter.timeout {
             if self.timeouts.front() == Some(&timeout) {
                 self.timeouts.pop_front();
@@ -89,7 +124,7 @@ impl Blocked {
                 self.timeouts.remove(at);
             }
         }
-        for key in waiter.keys.iter() {
+        for key in waiter.wait.keys.iter() {
             let clients = db.waiting.get_mut(key).expect("a key waited for stays");
             // Mostly the first of them. A key named twice is there once.
             if clients.front() == Some(&client) {
@@ -98,7 +133,7 @@ impl Blocked {
                 clients.remove(at);
             }
         }
-        true
+        Some(waiter.wait)
     }
 
     /// The instant from which the next wait is over. Redis lets a deadline pass before it acts.
@@ -117,18 +152,33 @@ impl Blocked {
 mod tests {
     use super::*;
 
+    struct Nothing;
+
+    impl Serve for Nothing {
+        fn wants(&self, _: &Value) -> bool {
+            false
+        }
+
+        fn serve(&self, _: &mut Server, _: ClientId, _: usize, _: &Key) -> Option<Reply> {
+            None
+        }
+    }
+
     #[test]
     fn waits_are_forgotten_in_every_place() {
-        let (mut db, mut blocked) = (Db::new(), Blocked::default());
+        let (mut dbs, mut blocked) = ([Db::new()], Blocked::default());
         let [a, b] = ["a", "b"].map(Key::from);
         let keys: Rc<[Key]> = [a.clone(), b.clone(), a.clone()].into();
-        blocked.add(&mut db, ClientId(1), &keys, 10);
-        blocked.add(&mut db, ClientId(2), &keys, 0);
-        assert_eq!(db.waiting[&a], [ClientId(1), ClientId(2)]);
+        for (client, timeout_ms) in [(1, 10), (2, 0)] {
+            let wait = Wait { db: 0, keys: Rc::clone(&keys), serves: Rc::new(Nothing), timeout_ms };
+            blocked.add(&mut dbs, ClientId(client), wait);
+        }
+        assert_eq!(dbs[0].waiting[&a], [ClientId(1), ClientId(2)]);
         assert_eq!(blocked.next_deadline(), Some(Instant::from_ms(11)));
         assert_eq!((blocked.due(10), blocked.due(11)), (None, Some(ClientId(1))));
-        assert!(blocked.remove(&mut db, ClientId(1)) && !blocked.remove(&mut db, ClientId(1)));
-        assert_eq!((db.waiting[&a].len(), db.waiting[&b].len()), (1, 1));
+        assert!(blocked.remove(&mut dbs, ClientId(1)).is_some());
+        assert!(blocked.remove(&mut dbs, ClientId(1)).is_none());
+        assert_eq!((dbs[0].waiting[&a].len(), dbs[0].waiting[&b].len()), (1, 1));
         assert!(!blocked.contains(ClientId(1)) && blocked.contains(ClientId(2)));
         assert_eq!(blocked.next_deadline(), None);
     }

@@ -1,9 +1,10 @@
-//! The commands that a client sends by itself, outside a queue's scripts, and the replies.
+//! The commands that a simulated client sends by itself, outside a queue's scripts, with types.
 //!
-//! Arguments are typed, so errors of arity and syntax cannot be expressed. Replies have the shapes
-//! of protocol version 2. EVAL is not here: a script is a closure, see [`Redis::script`]. The two
+//! They do what the commands of the same name in [`table`] do, without text to read: errors of arity
+//! and syntax cannot be expressed. Replies have the shapes of protocol version 2. EVAL is not here: a script is a closure, see [`Redis::script`]. The two
 //! scripts that every library of locks sends are commands of their own, by what they do.
 //!
+//! [`table`]: super::table
 //! [`Redis::script`]: super::Redis::script
 
 use std::rc::Rc;
@@ -11,6 +12,7 @@ use std::rc::Rc;
 use super::bytes::{Bytes, Key};
 use super::db::Db;
 use super::error::Error;
+use super::reply::Reply;
 use super::strings::SetOptions;
 
 /// What INFO says, as far as a client of a queue reads it: which server, and how it evicts.
@@ -154,54 +156,16 @@ pub enum Command {
     },
 }
 
-/// The reply to a command.
-#[derive(Clone, PartialEq, Debug)]
-pub enum Reply {
-    /// `+OK`.
-    Ok,
-    /// `+PONG`.
-    Pong,
-    /// A null string or, from BZPOPMIN, a null array: clients do not tell them apart.
-    Nil,
-    /// An integer.
-    Int(i64),
-    /// A string.
-    Bulk(Bytes),
-    /// A score. Protocol version 2 sends it as the string of [`score_text`].
-    ///
-    /// [`score_text`]: super::score_text
-    Double(f64),
-    /// An array.
-    Array(Vec<Reply>),
-    /// An error.
-    Error(Error),
-}
-
-impl Reply {
-    fn int(number: usize) -> Reply {
-        Reply::Int(i64::try_from(number).expect("no collection has that many elements"))
-    }
-
-    fn bulk(bytes: Option<&Bytes>) -> Reply {
-        bytes.map_or(Reply::Nil, |bytes| Reply::Bulk(bytes.clone()))
-    }
-
-    fn elements<'a>(elements: impl Iterator<Item = (&'a Bytes, f64)>, withscores: bool) -> Reply {
-        let mut replies = Vec::new();
-        for (member, score) in elements {
-            replies.push(Reply::Bulk(member.clone()));
-            if withscores {
-                replies.push(Reply::Double(score));
-            }
+/// Elements of a sorted set as the flat array of version 2.
+fn elements<'a>(elements: impl Iterator<Item = (&'a Bytes, f64)>, withscores: bool) -> Reply {
+    let mut replies = Vec::new();
+    for (member, score) in elements {
+        replies.push(Reply::Bulk(member.clone()));
+        if withscores {
+            replies.push(Reply::Double(score));
         }
-        Reply::Array(replies)
     }
-}
-
-impl From<Result<Reply, Error>> for Reply {
-    fn from(result: Result<Reply, Error>) -> Self {
-        result.unwrap_or_else(Reply::Error)
-    }
+    Reply::Array(replies)
 }
 
 impl Command {
@@ -288,14 +252,14 @@ impl Command {
                 if !name.iter().all(u8::is_ascii_graphic) {
                     return Err(Error::InvalidClientName);
                 }
-                Reply::Ok
+                Reply::OK
             }
-            Command::Ping => Reply::Pong,
-            Command::Quit => Reply::Ok,
+            Command::Ping => Reply::Status("PONG"),
+            Command::Quit => Reply::OK,
             Command::Get(key) => Reply::bulk(db.get(key)?),
             Command::Set { key, value, options } => {
                 if db.set(key, value.clone(), *options)? {
-                    Reply::Ok
+                    Reply::OK
                 } else {
                     Reply::Nil
                 }
@@ -313,10 +277,10 @@ impl Command {
                 Reply::int(db.hdel_many(key, fields.iter().map(Bytes::as_bytes))?)
             }
             Command::ZRange { key, start, stop, withscores } => {
-                Reply::elements(db.zrange(key, *start, *stop)?, *withscores)
+                elements(db.zrange(key, *start, *stop)?, *withscores)
             }
             Command::ZRevRange { key, start, stop, withscores } => {
-                Reply::elements(db.zrevrange(key, *start, *stop)?, *withscores)
+                elements(db.zrevrange(key, *start, *stop)?, *withscores)
             }
             Command::ZScore { key, member } => {
                 db.zscore(key, member)?.map_or(Reply::Nil, Reply::Double)
@@ -383,7 +347,7 @@ mod tests {
         let no = Command::HGet { key: key.clone(), field: "c".into() };
         assert_eq!(reply(&mut db, &no), Reply::Nil);
         assert_eq!(reply(&mut db, &Command::LLen(key)), Reply::Error(Error::WrongType));
-        assert_eq!(reply(&mut db, &Command::Ping), Reply::Pong);
+        assert_eq!(reply(&mut db, &Command::Ping), Reply::Status("PONG"));
         let named = Command::ClientSetname("a b".into());
         assert_eq!(reply(&mut db, &named), Reply::Error(Error::InvalidClientName));
     }

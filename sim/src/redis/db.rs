@@ -1,16 +1,16 @@
 //! The keyspace: keys with values and deadlines, at a moment that the caller sets.
 //!
-//! It reads no clock, expires a key only as far as anyone can tell (see [`Db`]), and never shows
-//! the order of its hash table. The commands are methods of [`Db`] in the other files, one file a
-//! family. One database only: SELECT, eviction, notifications and persistence are not modelled.
+//! It reads no clock and expires a key only as far as anyone can tell (see [`Db`]). The commands are
+//! in the other files, one file a family. Eviction and persistence are not modelled.
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::hash::BuildHasherDefault;
 
 use super::ClientId;
-use super::bytes::{FixedMap, Key};
+use super::bytes::{FixedMap, FrozenHasher, Key};
 use super::error::Error;
-use super::value::{Kind, Value};
+use super::value::{Kind, Limits, Value};
 
 /// A key's value and deadline.
 #[derive(Clone, PartialEq, Debug)]
@@ -27,6 +27,11 @@ impl Entry {
     }
 }
 
+/// The keys with their entries, in an order that follows from what was done: a key that is removed
+/// leaves its place to the last one. So a walk from the end towards the front misses none that was
+/// there throughout, whatever is added and removed meanwhile: SCAN's promise.
+pub(super) type Entries = indexmap::IndexMap<Key, Entry, BuildHasherDefault<FrozenHasher>>;
+
 /// A key as [`Db::snapshot`] shows it.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Snapshot<'a> {
@@ -38,6 +43,39 @@ pub struct Snapshot<'a> {
     pub deadline_ms: Option<i64>,
 }
 
+/// What an event of the keyspace is about: the letters of `notify-keyspace-events`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u16)]
+pub(super) enum Class {
+    /// `g`: DEL, EXPIRE, RENAME and the like.
+    Generic = 1 << 0,
+    /// `$`.
+    String = 1 << 1,
+    /// `l`.
+    List = 1 << 2,
+    /// `s`.
+    Set = 1 << 3,
+    /// `h`.
+    Hash = 1 << 4,
+    /// `z`.
+    Zset = 1 << 5,
+    /// `t`.
+    Stream = 1 << 6,
+    /// `x`: a deadline has passed.
+    Expired = 1 << 7,
+    /// `n`: a key is new.
+    New = 1 << 8,
+    /// `m`: a key that was read is not there.
+    Missing = 1 << 9,
+}
+
+/// An event of the keyspace that is to be published.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) struct Notice {
+    pub(super) event: &'static str,
+    pub(super) key: Key,
+}
+
 /// A Redis database at one moment.
 ///
 /// Every command that a key of the wrong type makes fail does so before any effect. A key with a
@@ -46,14 +84,29 @@ pub struct Snapshot<'a> {
 /// cannot be told from Redis, which does not count an expiry in `server.dirty` either.
 #[derive(Clone, Default)]
 pub struct Db {
-    pub(super) entries: FixedMap<Key, Entry>,
+    pub(super) entries: Entries,
     pub(super) now_ms: i64,
     pub(super) dirty: u64,
+    /// No deadline of any entry is before this one.
+    earliest: Option<i64>,
     /// The clients blocked on each key, first come first (Redis's `blocking_keys`). A key that was
     /// waited for once may stay, with nobody waiting.
     pub(super) waiting: FixedMap<Key, VecDeque<ClientId>>,
-    /// The keys waited for that came to hold a sorted set, in that order (Redis's `ready_keys`).
+    /// The keys waited for that came to hold something, in that order (Redis's `ready_keys`).
     pub(super) ready: Vec<Key>,
+    /// The clients that watch each key, and of which keys of theirs have changed since they asked.
+    pub(super) watched: FixedMap<Key, Vec<ClientId>>,
+    pub(super) touched: Vec<ClientId>,
+    /// The classes of events somebody wants, as a sum of [`Class`], and the events there were.
+    pub(super) wanted: u16,
+    pub(super) notices: Vec<Notice>,
+    /// A collection was left empty by the change that is about to be told.
+    vanished: bool,
+    /// How many keys were removed because their deadline had passed.
+    pub(super) expired: u64,
+    pub(super) limits: Limits,
+    /// The state of the generator of random members.
+    random: u64,
 }
 
 impl Db {
@@ -84,18 +137,41 @@ impl Db {
     /// Removes every key.
     pub fn flush(&mut self) {
         self.dirty += self.entries.len() as u64;
+        self.touch_all();
         self.entries.clear();
+        self.earliest = None;
     }
 
     /// Removes the keys whose deadline has passed, as Redis does in the background; how many.
     ///
-    /// Nothing but memory depends on it. It takes time linear in the number of keys.
+    /// It takes time linear in the number of keys, and none at all if no deadline can have passed.
     pub fn sweep(&mut self) -> usize {
         let now = self.now_ms;
+        if self.earliest.is_none_or(|earliest| now <= earliest) {
+            return 0;
+        }
         let before = self.entries.len();
-        // Which keys go does not depend on the order of visiting them.
-        self.entries.retain(|_, entry| entry.live(now));
-        before - self.entries.len()
+        let mut earliest = None;
+        let mut dead = Vec::new();
+        let tell = self.wanted & Class::Expired as u16 != 0 || !self.watched.is_empty();
+        self.entries.retain(|key, entry| {
+            if !entry.live(now) {
+                if tell {
+                    dead.push(key.clone());
+                }
+                return false;
+            }
+            earliest = [earliest, entry.deadline].into_iter().flatten().min();
+            true
+        });
+        self.earliest = earliest;
+        for key in dead {
+            self.touch(&key);
+            self.notify(Class::Expired, "expired", &key);
+        }
+        let gone = before - self.entries.len();
+        self.expired += gone as u64;
+        gone
     }
 
     /// The keys that are there now, sorted bytewise. KEYS, for digests and tests.
@@ -121,7 +197,8 @@ impl Db {
         self.entries.get(key).filter(|entry| entry.live(self.now_ms))
     }
 
-    /// The entry of a key that is there now, to change.
+    /// The entry of a key that is there now, to change. Whoever changes it counts that in `dirty`
+    /// and says so by [`Db::touch`]; a deadline is changed by [`Db::set_deadline`].
     #[inline]
     pub(super) fn entry_mut(&mut self, key: &Key) -> Option<&mut Entry> {
         self.entries.get_mut(key).filter(|entry| entry.live(self.now_ms))
@@ -138,21 +215,26 @@ impl Db {
 
     /// Lets `change` work on what `key` holds and count its changes; `None` if it is not there.
     ///
-    /// A collection left empty vanishes.
+    /// A collection left empty vanishes. Where `change` counted any, clients that watch the key
+    /// learn of it; what is published is the caller's to say, by [`Db::notify`].
     #[inline]
     pub(super) fn modify<K: Kind, R>(
         &mut self,
         key: &Key,
         change: impl FnOnce(&mut K, &mut u64) -> R,
     ) -> Result<Option<R>, Error> {
-        let now = self.now_ms;
+        let (now, before) = (self.now_ms, self.dirty);
         let Some(entry) = self.entries.get_mut(key).filter(|entry| entry.live(now)) else {
             return Ok(None);
         };
         let value = K::of_mut(&mut entry.value).ok_or(Error::WrongType)?;
         let result = change(value, &mut self.dirty);
         if value.vanishes() {
-            self.entries.remove(key);
+            self.entries.swap_remove(key);
+            self.vanished = self.wanted != 0;
+        }
+        if self.dirty != before {
+            self.touch(key);
         }
         Ok(Some(result))
     }
@@ -164,10 +246,14 @@ impl Db {
         key: &Key,
         change: impl FnOnce(&mut K, &mut u64) -> R,
     ) -> Result<R, Error> {
-        let now = self.now_ms;
+        let (now, before) = (self.now_ms, self.dirty);
         if let Some(entry) = self.entries.get_mut(key).filter(|entry| entry.live(now)) {
             let value = K::of_mut(&mut entry.value).ok_or(Error::WrongType)?;
-            return Ok(change(value, &mut self.dirty));
+            let result = change(value, &mut self.dirty);
+            if self.dirty != before {
+                self.touch(key);
+            }
+            return Ok(result);
         }
         let mut value = K::default();
         let result = change(&mut value, &mut self.dirty);
@@ -177,20 +263,106 @@ impl Db {
         Ok(result)
     }
 
-    /// Puts a new key there (Redis's `dbAdd`): clients that wait for a sorted set are signalled.
+    /// Puts a key there that was not, or replaces it whole (Redis's `dbAdd`): clients that wait for
+    /// such a key are signalled.
     pub(super) fn insert(&mut self, key: Key, entry: Entry) {
-        if matches!(entry.value, Value::Zset(_)) {
+        if matches!(entry.value, Value::Zset(_) | Value::List(_) | Value::Stream(_)) {
             self.signal(&key);
+        }
+        self.note_deadline(entry.deadline);
+        self.touch(&key);
+        if self.wanted & Class::New as u16 != 0 && self.entry(&key).is_none() {
+            self.notify(Class::New, "new", &key);
         }
         self.entries.insert(key, entry);
     }
 
+    /// Takes a key out, with what it held if it was still there. Counts and publishes nothing.
+    #[inline]
+    pub(super) fn take(&mut self, key: &Key) -> Option<Entry> {
+        // Looked at before it is taken out: most keys deleted are not there.
+        if !self.entries.contains_key(key) {
+            return None;
+        }
+        let entry = self.entries.swap_remove(key).filter(|entry| entry.live(self.now_ms));
+        if entry.is_some() {
+            self.touch(key);
+        }
+        entry
+    }
+
+    /// Changes the deadline of a key that is there. Counts and publishes nothing.
+    pub(super) fn set_deadline(&mut self, key: &Key, deadline: Option<i64>) {
+        if let Some(entry) = self.entry_mut(key) {
+            entry.deadline = deadline;
+            self.note_deadline(deadline);
+            self.touch(key);
+        }
+    }
+
+    /// Keeps the promise of `earliest`.
+    #[inline]
+    fn note_deadline(&mut self, deadline: Option<i64>) {
+        if deadline.is_some() {
+            self.earliest = [self.earliest, deadline].into_iter().flatten().min();
+        }
+    }
+
     /// Notes that `key` is ready, if a client waits for it (Redis's `signalKeyAsReady`).
-    fn signal(&mut self, key: &Key) {
+    pub(super) fn signal(&mut self, key: &Key) {
         let waited = self.waiting.get(key).is_some_and(|clients| !clients.is_empty());
         if waited && !self.ready.contains(key) {
             self.ready.push(key.clone());
         }
+    }
+
+    /// Clients that watch `key` learn that it has changed (Redis's `signalModifiedKey`).
+    #[inline]
+    pub(super) fn touch(&mut self, key: &Key) {
+        if !self.watched.is_empty()
+            && let Some(clients) = self.watched.get(key)
+        {
+            self.touched.extend(clients);
+        }
+    }
+
+    /// Clients that watch a key that is there learn that it has changed.
+    pub(super) fn touch_all(&mut self) {
+        let there = self.watched.iter().filter(|(key, _)| self.entries.contains_key(*key));
+        // Who is told does not depend on the order of telling.
+        self.touched.extend(there.flat_map(|(_, clients)| clients));
+    }
+
+    /// Publishes an event, if somebody may want it (`notifyKeyspaceEvent`), and after it the `del`
+    /// of a collection that the change left empty.
+    #[inline]
+    pub(super) fn notify(&mut self, class: Class, event: &'static str, key: &Key) {
+        if self.wanted == 0 {
+            return;
+        }
+        if self.wanted & class as u16 != 0 {
+            self.notices.push(Notice { event, key: key.clone() });
+        }
+        if std::mem::take(&mut self.vanished) {
+            self.notify(Class::Generic, "del", key);
+        }
+    }
+
+    /// Seeds the generator of random members.
+    pub(super) fn seed(&mut self, seed: u64) {
+        self.random = seed;
+    }
+
+    /// A number below `bound`, for commands that answer with a random member (splitmix64). The
+    /// generator belongs to the server: a simulated fleet sends no such command.
+    pub(super) fn random(&mut self, bound: usize) -> usize {
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.random;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^= mixed >> 31;
+        let below = u128::from(mixed) * bound as u128 >> 64;
+        usize::try_from(below).expect("it is below `bound`")
     }
 }
 

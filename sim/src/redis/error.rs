@@ -1,14 +1,14 @@
 //! The errors a command can answer with, in Redis's own words.
 //!
-//! Only what the commands of this model can raise: errors of syntax and arity cannot arise from
-//! typed calls, and errors of memory, persistence and replication are not modelled.
+//! Errors of persistence, replication and clusters are not modelled.
 
 use std::fmt;
+use std::rc::Rc;
 
 /// Why a command failed. It then had no effect at all.
 ///
 /// `Display` gives the exact error line of Redis 7.0.15, without the leading `-`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Error {
     /// The key holds another type than the command works on.
     WrongType,
@@ -30,6 +30,17 @@ pub enum Error {
     InvalidExpire(&'static str),
     /// CLIENT SETNAME: a name with a byte outside `!`..`~`.
     InvalidClientName,
+    /// Any other error whose line is always the same.
+    Text(&'static str),
+    /// Any other error, its line made for the occasion.
+    Line(Rc<str>),
+}
+
+impl Error {
+    /// An error with this line.
+    pub fn line(line: impl Into<Rc<str>>) -> Error {
+        Error::Line(line.into())
+    }
 }
 
 impl fmt::Display for Error {
@@ -46,6 +57,8 @@ impl fmt::Display for Error {
             Error::InvalidExpire(command) => {
                 return write!(f, "ERR invalid expire time in '{command}' command");
             }
+            Error::Text(line) => line,
+            Error::Line(line) => line,
             Error::InvalidClientName => {
                 "ERR Client names cannot contain spaces, newlines or special characters."
             }

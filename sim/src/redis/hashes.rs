@@ -6,7 +6,19 @@
 use super::bytes::{Bytes, Key, parse_int};
 use super::db::Db;
 use super::error::Error;
+use super::reply::Reply;
+use super::server::{Answer, Call};
+use super::table::Spec;
+use super::table::flag::{FAST, READONLY};
 use super::value::Hash;
+
+pub(super) const COMMANDS: &[Spec] = &[Spec::new("hlen", 2, READONLY | FAST, (1, 1, 1), hlen)];
+
+/// HLEN.
+fn hlen(call: &mut Call<'_>) -> Answer {
+    let key = call.key(1);
+    Ok(Reply::int(call.db().hlen(&key)?))
+}
 
 impl Db {
     /// HSET of one field; whether the field is new.

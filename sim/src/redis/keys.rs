@@ -3,25 +3,33 @@
 //! [`Db::keys`] and [`Db::snapshot`] are with the keyspace. Not modelled: patterns, SCAN, UNLINK
 //! (to a client it is DEL), and PEXPIRE's NX, XX, GT and LT.
 
+use super::args;
 use super::bytes::Key;
-use super::db::Db;
+use super::db::{Class, Db};
 use super::error::Error;
+use super::reply::Reply;
+use super::server::{Answer, Call};
+use super::table::Spec;
+use super::table::flag::WRITE;
+
+pub(super) const COMMANDS: &[Spec] = &[Spec::new("del", -2, WRITE, (1, -1, 1), del)];
+
+/// DEL.
+fn del(call: &mut Call<'_>) -> Answer {
+    let keys = args::keys(&call.args[1..]);
+    Ok(Reply::int(call.db().del_many(&keys)))
+}
 
 impl Db {
     /// DEL of one key; whether it was there.
     #[inline]
     pub fn del(&mut self, key: &Key) -> bool {
-        // Looked at before it is taken out: most keys deleted are not there.
-        let now = self.now_ms;
-        match self.entries.get(key) {
-            None => false,
-            Some(entry) => {
-                let live = entry.live(now);
-                self.entries.remove(key);
-                self.dirty += u64::from(live);
-                live
-            }
+        let gone = self.take(key).is_some();
+        if gone {
+            self.dirty += 1;
+            self.notify(Class::Generic, "del", key);
         }
+        gone
     }
 
     /// DEL of several keys; how many were there. A key named twice counts once.
@@ -54,17 +62,23 @@ impl Db {
         if deadline <= self.now_ms {
             return Ok(self.del(key));
         }
-        let Some(entry) = self.entry_mut(key) else { return Ok(false) };
-        entry.deadline = Some(deadline);
+        if !self.exists(key) {
+            return Ok(false);
+        }
+        self.set_deadline(key, Some(deadline));
         self.dirty += 1;
+        self.notify(Class::Generic, "expire", key);
         Ok(true)
     }
 
     /// PERSIST: `key` no longer expires; whether it would have.
     pub fn persist(&mut self, key: &Key) -> bool {
-        let Some(entry) = self.entry_mut(key) else { return false };
-        let had = entry.deadline.take().is_some();
-        self.dirty += u64::from(had);
+        let had = self.entry(key).is_some_and(|entry| entry.deadline.is_some());
+        if had {
+            self.set_deadline(key, None);
+            self.dirty += 1;
+            self.notify(Class::Generic, "persist", key);
+        }
         had
     }
 
@@ -77,9 +91,11 @@ impl Db {
             return Err(Error::NoSuchKey);
         }
         if from != to {
-            let entry = self.entries.remove(from).expect("it was just there");
+            let entry = self.take(from).expect("it was just there");
             self.insert(to.clone(), entry);
             self.dirty += 1;
+            self.notify(Class::Generic, "rename_from", from);
+            self.notify(Class::Generic, "rename_to", to);
         }
         Ok(())
     }

@@ -9,6 +9,10 @@ use std::ops::Range;
 use super::bytes::{Bytes, Key};
 use super::db::Db;
 use super::error::Error;
+use super::reply::Reply;
+use super::server::{Answer, Call};
+use super::table::Spec;
+use super::table::flag::{FAST, READONLY};
 use super::value::List;
 
 /// The positions that Redis's `start` and `stop` (inclusive, from the end if negative) mean in a
@@ -31,6 +35,14 @@ fn position(index: i64, len: usize) -> Option<usize> {
         Err(_) => len.checked_sub(usize::try_from(index.unsigned_abs()).ok()?)?,
     };
     (at < len).then_some(at)
+}
+
+pub(super) const COMMANDS: &[Spec] = &[Spec::new("llen", 2, READONLY | FAST, (1, 1, 1), llen)];
+
+/// LLEN.
+fn llen(call: &mut Call<'_>) -> Answer {
+    let key = call.key(1);
+    Ok(Reply::int(call.db().llen(&key)?))
 }
 
 impl Db {

@@ -5,7 +5,19 @@
 use super::bytes::{Bytes, Key};
 use super::db::Db;
 use super::error::Error;
+use super::reply::Reply;
+use super::server::{Answer, Call};
+use super::table::Spec;
+use super::table::flag::{FAST, READONLY};
 use super::value::Set;
+
+pub(super) const COMMANDS: &[Spec] = &[Spec::new("scard", 2, READONLY | FAST, (1, 1, 1), scard)];
+
+/// SCARD.
+fn scard(call: &mut Call<'_>) -> Answer {
+    let key = call.key(1);
+    Ok(Reply::int(call.db().scard(&key)?))
+}
 
 impl Db {
     /// SADD: how many of the members are new.

@@ -6,7 +6,19 @@
 use super::bytes::{Bytes, Key};
 use super::db::Db;
 use super::error::Error;
+use super::reply::Reply;
+use super::server::{Answer, Call};
 use super::stream::{MaxLen, Stream, StreamId};
+use super::table::Spec;
+use super::table::flag::{FAST, READONLY};
+
+pub(super) const COMMANDS: &[Spec] = &[Spec::new("xlen", 2, READONLY | FAST, (1, 1, 1), xlen)];
+
+/// XLEN.
+fn xlen(call: &mut Call<'_>) -> Answer {
+    let key = call.key(1);
+    Ok(Reply::int(call.db().xlen(&key)?))
+}
 
 impl Db {
     /// XADD with `*`: appends an entry, then trims if told to; the new entry's id.

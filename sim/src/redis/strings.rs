@@ -3,9 +3,13 @@
 //! Not modelled: SET's GET, EX, EXAT and PXAT, and commands on parts of a string.
 
 use super::bytes::{Bytes, Key};
-use super::db::{Db, Entry};
+use super::db::{Class, Db, Entry};
 use super::error::Error;
-use super::value::{Kind, Value};
+use super::reply::Reply;
+use super::server::{Answer, Call};
+use super::table::Spec;
+use super::table::flag::{DENYOOM, FAST, READONLY, WRITE};
+use super::value::Value;
 
 /// The options of SET. The default has none of them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -39,6 +43,23 @@ impl SetOptions {
     }
 }
 
+pub(super) const COMMANDS: &[Spec] = &[
+    Spec::new("get", 2, READONLY | FAST, (1, 1, 1), get),
+    Spec::new("incr", 2, WRITE | DENYOOM | FAST, (1, 1, 1), incr),
+];
+
+/// GET.
+fn get(call: &mut Call<'_>) -> Answer {
+    let key = call.key(1);
+    Ok(Reply::bulk(call.db().get(&key)?))
+}
+
+/// INCR.
+fn incr(call: &mut Call<'_>) -> Answer {
+    let key = call.key(1);
+    call.db().incr(&key).map(Reply::Int)
+}
+
 impl Db {
     /// GET: the string at `key`.
     #[inline]
@@ -60,20 +81,25 @@ impl Db {
             Some(ms) if ms <= 0 => return Err(Error::InvalidExpire("set")),
             Some(ms) => Some(self.now_ms.checked_add(ms).ok_or(Error::InvalidExpire("set"))?),
         };
-        let keep_ttl = options.keep_ttl;
-        match self.entry_mut(key) {
+        let kept = match self.entry(key) {
             Some(_) if options.nx => return Ok(false),
             None if options.xx => return Ok(false),
-            Some(entry) => {
-                entry.value = Value::String(value);
-                if !keep_ttl {
-                    entry.deadline = deadline;
-                }
-            }
-            None => self.insert(key.clone(), Entry { value: value.wrap(), deadline }),
+            Some(entry) if options.keep_ttl => entry.deadline,
+            _ => deadline,
+        };
+        self.put(key, value, kept);
+        self.notify(Class::String, "set", key);
+        if deadline.is_some() {
+            self.notify(Class::Generic, "expire", key);
         }
-        self.dirty += 1;
         Ok(true)
+    }
+
+    /// Puts a string there, whatever was there before, as one change.
+    #[inline]
+    pub(super) fn put(&mut self, key: &Key, value: Bytes, deadline: Option<i64>) {
+        self.insert(key.clone(), Entry { value: Value::String(value), deadline });
+        self.dirty += 1;
     }
 
     /// INCR: as [`Db::incrby`] with 1.
@@ -97,13 +123,15 @@ impl Db {
             *dirty += 1;
             Ok(sum)
         })?;
-        if let Some(sum) = added {
-            return sum;
-        }
-        let value = Value::String(Bytes::from_int(by));
-        self.insert(key.clone(), Entry { value, deadline: None });
-        self.dirty += 1;
-        Ok(by)
+        let sum = match added {
+            Some(sum) => sum?,
+            None => {
+                self.put(key, Bytes::from_int(by), None);
+                by
+            }
+        };
+        self.notify(Class::String, "incrby", key);
+        Ok(sum)
     }
 
     /// The script that gives a lock back, as Redis's documentation of SET has it: DEL of `key` if

@@ -1,5 +1,6 @@
 //! Tests of the whole server: waiting clients, and what holds after any commands.
 
+use super::command::popped;
 use super::*;
 use proptest::prelude::*;
 use std::rc::Rc;
@@ -102,9 +103,9 @@ fn a_wait_is_over_once_its_deadline_has_passed() {
     redis.expire(Instant::from_ms(1_010));
     assert_eq!(served(&mut redis), []);
     redis.expire(Instant::from_ms(1_011));
-    assert_eq!(served(&mut redis), [(2, Reply::Nil), (3, Reply::Nil)]);
+    assert_eq!(served(&mut redis), [(2, Reply::NilArray), (3, Reply::NilArray)]);
     redis.expire(Instant::from_ms(9_000));
-    assert_eq!(served(&mut redis), [(1, Reply::Nil)]);
+    assert_eq!(served(&mut redis), [(1, Reply::NilArray)]);
     assert_eq!(redis.next_deadline(), None);
     assert!(redis.is_blocked(ClientId(4)));
 }

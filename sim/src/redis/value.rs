@@ -10,6 +10,37 @@ use super::bytes::Bytes;
 use super::stream::Stream;
 use super::zset::Zset;
 
+/// From which size on a collection is stored, and so shown, otherwise: Redis's settings of the same
+/// names. OBJECT ENCODING tells, and so do orders that are of insertion while a collection is small.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Limits {
+    pub(super) hash_max_listpack_entries: usize,
+    pub(super) hash_max_listpack_value: usize,
+    pub(super) set_max_intset_entries: usize,
+    pub(super) zset_max_listpack_entries: usize,
+    pub(super) zset_max_listpack_value: usize,
+    pub(super) stream_node_max_entries: usize,
+    pub(super) stream_node_max_bytes: usize,
+    /// The longest string.
+    pub(super) proto_max_bulk_len: usize,
+}
+
+impl Default for Limits {
+    /// Those of an unconfigured server.
+    fn default() -> Self {
+        Limits {
+            hash_max_listpack_entries: 128,
+            hash_max_listpack_value: 64,
+            set_max_intset_entries: 512,
+            zset_max_listpack_entries: 128,
+            zset_max_listpack_value: 64,
+            stream_node_max_entries: 100,
+            stream_node_max_bytes: 4096,
+            proto_max_bulk_len: 512 << 20,
+        }
+    }
+}
+
 /// The insides of a list: the head is the front.
 pub type List = VecDeque<Bytes>;
 /// The insides of a hash, by field.

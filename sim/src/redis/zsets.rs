@@ -5,10 +5,18 @@
 //! options of ZADD (NX, XX, GT, LT, CH, INCR), ranges by member, and counts of ZPOPMIN. BZPOPMIN
 //! is with the clients.
 
+use super::ClientId;
+use super::blocked::Serve;
 use super::bytes::{Bytes, Key};
+use super::command::popped;
 use super::db::Db;
 use super::error::Error;
 use super::lists::positions;
+use super::reply::Reply;
+use super::server::{Answer, Call, Server};
+use super::table::Spec;
+use super::table::flag::{FAST, READONLY};
+use super::value::Value;
 use super::zset::{Elements, Inserted, ScoreBound, Zset};
 
 /// `LIMIT offset count` of a range by score.
@@ -36,6 +44,14 @@ impl Limit {
             Err(_) => Elements::default(),
         }
     }
+}
+
+pub(super) const COMMANDS: &[Spec] = &[Spec::new("zcard", 2, READONLY | FAST, (1, 1, 1), zcard)];
+
+/// ZCARD.
+fn zcard(call: &mut Call<'_>) -> Answer {
+    let key = call.key(1);
+    Ok(Reply::int(call.db().zcard(&key)?))
 }
 
 impl Db {
@@ -190,6 +206,20 @@ impl Db {
             gone
         })?;
         Ok(gone.unwrap_or(0))
+    }
+}
+
+/// A client that waits in BZPOPMIN.
+pub(super) struct PopMin;
+
+impl Serve for PopMin {
+    fn wants(&self, value: &Value) -> bool {
+        value.is_zset()
+    }
+
+    fn serve(&self, server: &mut Server, _: ClientId, db: usize, key: &Key) -> Option<Reply> {
+        let (member, score) = server.dbs[db].zpopmin(key).ok().flatten()?;
+        Some(popped(key, member, score))
     }
 }
 

@@ -1,0 +1,258 @@
+//! The server as a command sees it: databases, clients, settings, and what goes out.
+//!
+//! A command is a function of a [`Call`]. It changes the server and answers; whom that wakes, and
+//! what is published, is worked off after it ([`Redis`]), so a command never sees a half-done other.
+//!
+//! [`Redis`]: super::Redis
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use super::ClientId;
+use super::blocked::{Blocked, Serve, Wait};
+use super::bytes::{Bytes, Key};
+use super::db::{Db, Notice};
+use super::error::Error;
+use super::reply::Reply;
+use super::session::Session;
+use super::value::Value;
+use crate::clock::Instant;
+
+/// How many databases there are, as in an unconfigured server.
+pub(super) const DATABASES: usize = 16;
+
+/// What a command comes to. An error had no effect unless the command says otherwise.
+pub(super) type Answer = Result<Reply, Error>;
+
+/// All of a server but its scripts.
+pub(super) struct Server {
+    /// The databases that were ever selected, by number. There is at least one.
+    pub(super) dbs: Vec<Db>,
+    pub(super) now: Instant,
+    pub(super) blocked: Blocked,
+    /// What goes to clients beside the reply to the command that runs: replies to clients that were
+    /// blocked, messages. In order.
+    pub(super) outbox: Vec<(ClientId, Reply)>,
+    /// By client number: callers number their connections from 0.
+    sessions: Vec<Option<Box<Session>>>,
+    /// How many clients there ever were.
+    pub(super) connected: u64,
+    /// The names of commands that this server does not know, and how often they came.
+    pub(super) unknown: BTreeMap<Bytes, u64>,
+    seed: u64,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Server {
+            dbs: vec![Db::new()],
+            now: Instant::from_ms(0),
+            blocked: Blocked::default(),
+            outbox: Vec::new(),
+            sessions: Vec::new(),
+            connected: 0,
+            unknown: BTreeMap::new(),
+            seed: 0,
+        }
+    }
+}
+
+impl Server {
+    /// Sets the clock for what follows.
+    #[inline]
+    pub(super) fn begin(&mut self, now: Instant) {
+        self.now = now;
+        let now_ms = now.ms();
+        for db in &mut self.dbs {
+            db.set_now(now_ms);
+        }
+    }
+
+    /// The database of this number, which is below [`DATABASES`].
+    pub(super) fn db(&mut self, number: usize) -> &mut Db {
+        assert!(number < DATABASES, "there are sixteen databases");
+        while self.dbs.len() <= number {
+            let mut db = Db::new();
+            db.set_now(self.now.ms());
+            db.wanted = self.dbs[0].wanted;
+            db.limits = self.dbs[0].limits;
+            db.seed(self.seed ^ self.dbs.len() as u64);
+            self.dbs.push(db);
+        }
+        &mut self.dbs[number]
+    }
+
+    /// Seeds the commands that answer with a random member.
+    pub(super) fn seed(&mut self, seed: u64) {
+        self.seed = seed;
+        for (number, db) in self.dbs.iter_mut().enumerate() {
+            db.seed(seed ^ number as u64);
+        }
+    }
+
+    /// What is known of a client; one that was never heard of begins here.
+    pub(super) fn session(&mut self, client: ClientId) -> &mut Session {
+        let place = client.0 as usize;
+        if place >= self.sessions.len() {
+            self.sessions.resize_with(place + 1, || None);
+        }
+        let (now, connected) = (self.now, &mut self.connected);
+        self.sessions[place].get_or_insert_with(|| {
+            *connected += 1;
+            Box::new(Session::new(*connected, now))
+        })
+    }
+
+    /// All clients that are connected, by number.
+    pub(super) fn sessions(&self) -> impl Iterator<Item = (ClientId, &Session)> {
+        let clients = (0..).map(ClientId).zip(&self.sessions);
+        clients.filter_map(|(client, session)| Some((client, session.as_deref()?)))
+    }
+
+    /// Forgets a client.
+    pub(super) fn forget(&mut self, client: ClientId) -> Option<Box<Session>> {
+        self.unblock(client);
+        self.unwatch(client);
+        self.sessions.get_mut(client.0 as usize)?.take()
+    }
+
+    /// Lets a client wait no more; whether it did.
+    pub(super) fn unblock(&mut self, client: ClientId) -> bool {
+        self.blocked.remove(&mut self.dbs, client).is_some()
+    }
+
+    /// Forgets which keys a client watches.
+    pub(super) fn unwatch(&mut self, client: ClientId) {
+        let Some(Some(session)) = self.sessions.get_mut(client.0 as usize) else { return };
+        session.changed = false;
+        for watch in session.watching.drain(..) {
+            let watched = &mut self.dbs[watch.db].watched;
+            if let Some(clients) = watched.get_mut(&watch.key) {
+                clients.retain(|other| *other != client);
+                if clients.is_empty() {
+                    watched.remove(&watch.key);
+                }
+            }
+        }
+    }
+
+    /// Works off what commands left: watchers are told, events published, clients that wait served.
+    #[inline]
+    pub(super) fn settle(&mut self) {
+        for number in 0..self.dbs.len() {
+            let db = &self.dbs[number];
+            if !db.touched.is_empty() || !db.notices.is_empty() || !db.ready.is_empty() {
+                self.settle_db(number);
+            }
+        }
+    }
+
+    fn settle_db(&mut self, number: usize) {
+        self.tell(number);
+        while !self.dbs[number].ready.is_empty() {
+            for key in std::mem::take(&mut self.dbs[number].ready) {
+                self.serve(number, &key);
+                self.tell(number);
+            }
+        }
+    }
+
+    /// Tells those who watch or listen what has happened in a database.
+    pub(super) fn tell(&mut self, number: usize) {
+        for client in std::mem::take(&mut self.dbs[number].touched) {
+            self.session(client).changed = true;
+        }
+        for notice in std::mem::take(&mut self.dbs[number].notices) {
+            self.publish_notice(number, &notice);
+        }
+    }
+
+    /// Serves the clients that wait for a key that has become ready, in the order they came
+    /// (blocked.c, `handleClientsBlockedOnKeys`).
+    fn serve(&mut self, number: usize, key: &Key) {
+        let waiting = self.dbs[number].waiting.get(key);
+        let clients: Vec<ClientId> = waiting.into_iter().flatten().copied().collect();
+        for client in clients {
+            let Some(entry) = self.dbs[number].entry(key) else { break };
+            let Some(serves) = self.blocked.serves(client) else { continue };
+            if !serves.wants(&entry.value) {
+                continue;
+            }
+            if let Some(reply) = serves.serve(self, client, number, key) {
+                self.unblock(client);
+                self.outbox.push((client, reply));
+            }
+        }
+    }
+
+    fn publish_notice(&mut self, _number: usize, _notice: &Notice) {}
+}
+
+/// Where a command comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Origin {
+    /// A client, by itself.
+    Client,
+    /// A client's EXEC.
+    Exec,
+    /// A script.
+    Script,
+}
+
+/// One command on its way.
+pub(super) struct Call<'a> {
+    pub(super) server: &'a mut Server,
+    pub(super) client: ClientId,
+    pub(super) origin: Origin,
+    /// The words of the command; the first is its name, of a container's the second, too.
+    pub(super) args: &'a [Bytes],
+    /// The number of the database selected; it exists.
+    pub(super) number: usize,
+}
+
+impl Call<'_> {
+    /// The database selected.
+    #[inline]
+    pub(super) fn db(&mut self) -> &mut Db {
+        &mut self.server.dbs[self.number]
+    }
+
+    /// An argument as a key.
+    #[inline]
+    pub(super) fn key(&self, at: usize) -> Key {
+        Key::from(self.args[at].clone())
+    }
+
+    /// The client's session.
+    pub(super) fn session(&mut self) -> &mut Session {
+        self.server.session(self.client)
+    }
+
+    /// Whether the reply is for version 3 of the protocol.
+    pub(super) fn resp3(&mut self) -> bool {
+        self.session().resp == 3
+    }
+
+    /// Lets the client wait for one of `keys`, `timeout_ms` milliseconds at most, 0 for ever. In a
+    /// script or in EXEC nobody waits: it is as if the time were up at once.
+    pub(super) fn block(
+        &mut self,
+        keys: Vec<Key>,
+        timeout_ms: u64,
+        serves: Rc<dyn Serve>,
+    ) -> Answer {
+        if self.origin != Origin::Client {
+            return Ok(serves.timeout());
+        }
+        let wait = Wait { db: self.number, keys: keys.into(), serves, timeout_ms };
+        self.server.blocked.add(&mut self.server.dbs, self.client, wait);
+        Ok(Reply::Nothing)
+    }
+}
+
+/// A type of value by what [`Serve::wants`] may ask of it.
+impl Value {
+    pub(super) fn is_zset(&self) -> bool {
+        matches!(self, Value::Zset(_))
+    }
+}
