@@ -19,6 +19,7 @@ mod hashes;
 mod keys;
 mod lists;
 mod reply;
+pub mod resp;
 mod server;
 mod session;
 mod sets;
