@@ -21,6 +21,7 @@ mod keys;
 mod lists;
 mod longdouble;
 mod reply;
+pub mod resp;
 mod scan;
 mod server;
 mod session;
