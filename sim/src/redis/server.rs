@@ -173,12 +173,14 @@ impl Server {
         let waiting = self.dbs[number].waiting.get(key);
         let clients: Vec<ClientId> = waiting.into_iter().flatten().copied().collect();
         for client in clients {
-            let Some(entry) = self.dbs[number].entry(key) else { break };
             let Some(serves) = self.blocked.serves(client) else { continue };
-            if !serves.wants(&entry.value) {
-                continue;
-            }
-            if let Some(reply) = serves.serve(self, client, number, key) {
+            let reply = match self.dbs[number].entry(key) {
+                Some(entry) if serves.wants(&entry.value) => {
+                    serves.serve(self, client, number, key)
+                }
+                _ => serves.gone(),
+            };
+            if let Some(reply) = reply {
                 self.unblock(client);
                 self.outbox.push((client, reply));
             }
