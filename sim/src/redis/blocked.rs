@@ -33,6 +33,11 @@ pub(super) trait Serve {
     fn timeout(&self) -> Reply {
         Reply::NilArray
     }
+
+    /// The reply where nobody may wait: in a script and in EXEC.
+    fn denied(&self) -> Reply {
+        self.timeout()
+    }
 }
 
 /// How a client waits.

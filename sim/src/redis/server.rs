@@ -244,7 +244,7 @@ impl Call<'_> {
         serves: Rc<dyn Serve>,
     ) -> Answer {
         if self.origin != Origin::Client {
-            return Ok(serves.timeout());
+            return Ok(serves.denied());
         }
         let wait = Wait { db: self.number, keys: keys.into(), serves, timeout_ms };
         self.server.blocked.add(&mut self.server.dbs, self.client, wait);
