@@ -1,6 +1,7 @@
 //! Sessions: sequences of commands of a few clients, drawn from a seed.
 
 use super::grammar::Family;
+use super::judge::may_wait;
 use super::kinds::Kinds;
 use super::{Rng, START_MS, Step};
 
@@ -8,7 +9,7 @@ use super::{Rng, START_MS, Step};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Clients {
     One,
-    /// Three, whose commands are interleaved.
+    /// Four, whose commands are interleaved; the last of them never waits.
     Several,
 }
 
@@ -22,7 +23,7 @@ pub(crate) fn session(
     let mut rng = Rng(seed);
     let mut kinds = Kinds { now_ms: START_MS };
     let mut steps = settings(&mut rng);
-    let count = if clients == Clients::One { 1 } else { 3 };
+    let count = if clients == Clients::One { 1 } else { 4 };
     for client in 0..count {
         if rng.below(2) == 0 {
             steps.push(Step { client, wait_ms: 0, args: words("hello 3") });
@@ -40,6 +41,9 @@ pub(crate) fn session(
             0 => [1, 1, 1, 2, 3, 5, 10, 100, 1000, -1][rng.below(10)],
             _ => 0,
         };
+        if client + 1 == count && count > 1 && may_wait(&args) {
+            client = 0;
+        }
         kinds.now_ms += wait_ms;
         steps.push(Step { client, wait_ms, args });
     }

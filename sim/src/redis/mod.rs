@@ -125,6 +125,9 @@ impl Redis {
                 if let Some(queued) = queued {
                     queued.refused = true;
                 }
+                if args::is(&args[0], "exec") {
+                    return Err(transactions::abort(&mut self.server, client, &error));
+                }
                 return Err(error);
             }
         };
