@@ -10,6 +10,7 @@
 //! converts.
 
 mod args;
+mod bits;
 mod blocked;
 mod bytes;
 mod command;
