@@ -208,17 +208,18 @@ fn bitop(call: &mut Call<'_>) -> Answer {
         db.del(&target);
         return Ok(Reply::Int(0));
     }
-    let mut result = held[0].to_vec();
+    let mut target_bytes = held[0].clone();
+    let result = target_bytes.to_mut();
     result.resize(length, 0);
-    if held.len() == 1 {
-        result.iter_mut().for_each(|byte| *byte = if op(0, 0) == 0 { *byte } else { !*byte });
+    if args::is(name, "not") {
+        result.iter_mut().for_each(|byte| *byte = op(*byte, 0));
     }
     for other in &held[1..] {
         let (common, rest) = result.split_at_mut(other.len());
         common.iter_mut().zip(other.iter()).for_each(|(byte, other)| *byte = op(*byte, *other));
         rest.iter_mut().for_each(|byte| *byte = op(*byte, 0));
     }
-    db.put(&target, Bytes::from(result), None);
+    db.put(&target, target_bytes, None);
     db.notify(Class::String, "set", &target);
     Ok(Reply::int(length))
 }

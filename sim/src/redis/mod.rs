@@ -26,6 +26,7 @@ mod scan;
 mod server;
 mod session;
 mod sets;
+mod sort;
 mod stream;
 mod streams;
 mod strings;

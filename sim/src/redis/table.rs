@@ -114,6 +114,7 @@ const FAMILIES: &[&[Spec]] = &[
     super::keys::COMMANDS,
     super::lists::COMMANDS,
     super::sets::COMMANDS,
+    super::sort::COMMANDS,
     super::streams::COMMANDS,
     super::strings::COMMANDS,
     super::transactions::COMMANDS,
