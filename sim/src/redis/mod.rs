@@ -15,11 +15,15 @@ mod bytes;
 mod command;
 mod db;
 mod error;
+mod glob;
 mod hash;
 mod hashes;
 mod keys;
 mod lists;
+mod longdouble;
+mod random;
 mod reply;
+mod scan;
 mod server;
 mod session;
 mod set;
@@ -156,7 +160,7 @@ impl Redis {
         let reply = match (command.run(&mut server.dbs[0]), command) {
             (Ok(None), Command::BZPopMin { keys, timeout_ms }) => {
                 let (keys, timeout_ms) = (Rc::clone(keys), *timeout_ms);
-                let wait = Wait { db: 0, keys, serves: Rc::new(zsets::PopMin), timeout_ms };
+                let wait = Wait { db: 0, keys, serves: Rc::new(zsets::Pop::ONE_MIN), timeout_ms };
                 server.blocked.add(&mut server.dbs, client, wait);
                 None
             }

@@ -126,6 +126,11 @@ impl Zset {
         if self.large { "skiplist" } else { "listpack" }
     }
 
+    /// Whether it is a skip list in Redis.
+    pub(super) fn is_large(&self) -> bool {
+        self.large
+    }
+
     /// The number of members.
     pub fn len(&self) -> usize {
         self.scores.len()
@@ -134,6 +139,29 @@ impl Zset {
     /// Whether there is no member.
     pub fn is_empty(&self) -> bool {
         self.scores.is_empty()
+    }
+
+    /// A sorted set of distinct members, made as Redis makes the result of several: large, unless it
+    /// turns out to be small.
+    pub(super) fn gathered(elements: impl IntoIterator<Item = (Bytes, f64)>) -> Zset {
+        let mut zset = Zset { large: true, ..Zset::default() };
+        for (member, score) in elements {
+            zset.insert(member, score, Small { entries: 0, bytes: 0 });
+        }
+        zset
+    }
+
+    /// A listpack of this, if it may be one.
+    pub(super) fn settled(self, small: Small) -> Zset {
+        let longest = self.scores.keys().map(|member| member.len()).max().unwrap_or(0);
+        if !small.fits(self.len(), longest) {
+            return self;
+        }
+        let mut zset = Zset::default();
+        for (member, score) in self.iter() {
+            zset.insert(member.clone(), score, small);
+        }
+        zset
     }
 
     /// Sets the score of `member`, which may be new. A listpack writes -0 as 0.
@@ -342,6 +370,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    const SMALL: Small = Small { entries: 128, bytes: 64 };
+
     /// The naive model: a vector sorted anew after each change.
     #[derive(Default)]
     struct Naive(Vec<(f64, Vec<u8>)>);
@@ -423,7 +453,7 @@ mod tests {
         match op {
             Op::Insert(m, s) => {
                 prop_assert_eq!(
-                    zset.insert(Bytes::from(m.as_slice()), s),
+                    zset.insert(Bytes::from(m.as_slice()), s, SMALL),
                     naive.insert(&m, s + 0.0)
                 );
             }
@@ -465,6 +495,54 @@ mod tests {
         Ok(())
     }
 
+    fn lex_bound() -> impl Strategy<Value = LexBound> {
+        let member = || "[a-c0-9]{0,3}".prop_map(Bytes::from);
+        prop_oneof![
+            1 => Just(LexBound::Least),
+            1 => Just(LexBound::Greatest),
+            4 => member().prop_map(LexBound::Incl),
+            4 => member().prop_map(LexBound::Excl),
+        ]
+    }
+
+    /// What is done to a set that is large enough to be a tree of three levels: members that come
+    /// and change (of the scores so many), ranks that go, and how many of each are tried.
+    fn steps() -> impl Strategy<Value = Vec<(bool, u32, u8)>> {
+        let step =
+            |inserts: u32| (prop::bool::weighted(f64::from(inserts) / 8.0), 0..4_000_u32, 0..4_u8);
+        let many = |inserts, count| prop::collection::vec(step(inserts), count);
+        (many(7, 0..4_000_usize), many(2, 0..3_000_usize))
+            .prop_map(|(grow, shrink)| grow.into_iter().chain(shrink).collect())
+    }
+
+    fn by_steps(steps: &[(bool, u32, u8)], scores: u8) -> (Zset, Vec<(f64, Vec<u8>)>) {
+        let (mut zset, mut sorted) = (Zset::default(), Vec::<(f64, Vec<u8>)>::new());
+        let place = |sorted: &[(f64, Vec<u8>)], at: &(f64, Vec<u8>)| {
+            sorted.partition_point(|other| other < at)
+        };
+        for (insert, number, score) in steps {
+            let (member, score) = (number.to_string().into_bytes(), f64::from(score % scores));
+            let old = zset.score(&member);
+            if let Some(old) = old {
+                let at = place(&sorted, &(old, member.clone()));
+                assert_eq!(sorted.remove(at), (old, member.clone()));
+            }
+            if *insert {
+                zset.insert(Bytes::from(member.clone()), score, SMALL);
+                let new = (score, member);
+                sorted.insert(place(&sorted, &new), new);
+            } else if old.is_some() {
+                assert!(zset.remove(&member));
+            } else if !sorted.is_empty() {
+                let at = *number as usize % sorted.len();
+                let gone = zset.remove_by_rank(at, at + 1);
+                sorted.remove(at);
+                assert_eq!(gone, 1);
+            }
+        }
+        (zset, sorted)
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
 
@@ -475,6 +553,71 @@ mod tests {
                 apply(op, &mut zset, &mut naive)?;
             }
         }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig {
+            failure_persistence: None, cases: 64, ..Default::default()
+        })]
+
+        #[test]
+        fn large_sets_are_sorted_and_counted(
+            steps in steps(), min in bound(), max in bound(), a in 0..4_000_usize, b in 0..4_000_usize
+        ) {
+            let (zset, sorted) = by_steps(&steps, 4);
+            zset.order.check();
+            prop_assert_eq!(owned(zset.iter()), sorted.clone());
+            for (rank, (score, member)) in sorted.iter().enumerate() {
+                prop_assert_eq!((zset.rank(member), zset.score(member)), (Some(rank), Some(*score)));
+            }
+            let mut within: Vec<_> = sorted.clone();
+            within.retain(|(score, _)| min.admits_from(*score) && max.admits_to(*score));
+            prop_assert_eq!(zset.by_score(min, max).len(), within.len());
+            prop_assert_eq!(owned(zset.by_score(min, max)), within.clone());
+            let some: Vec<_> = within.iter().rev().skip(a % 100).take(b).cloned().collect();
+            prop_assert_eq!(owned(zset.by_score_rev(min, max).limit(a % 100, b)), some);
+            let ranks = sorted.iter().take(b).skip(a.min(b)).cloned();
+            prop_assert_eq!(owned(zset.by_rank(a, b)), ranks.collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn ranges_by_member_are_those_of_a_sorted_vector(
+            steps in steps(), few in 0..200_usize, min in lex_bound(), max in lex_bound()
+        ) {
+            for steps in [&steps[..], &steps[..few.min(steps.len())]] {
+                let (mut zset, mut sorted) = by_steps(steps, 1);
+                let within = |member: &[u8]| {
+                    let member = Bytes::from(member);
+                    min.admits_from(&member) && max.admits_to(&member)
+                };
+                let found: Vec<_> = sorted.iter().filter(|(_, member)| within(member)).cloned().collect();
+                prop_assert_eq!(owned(zset.by_lex(&min, &max, false)), found.clone());
+                let back: Vec<_> = found.iter().rev().cloned().collect();
+                prop_assert_eq!(owned(zset.by_lex(&min, &max, true)), back);
+                prop_assert_eq!(zset.remove_by_lex(&min, &max), found.len());
+                sorted.retain(|(_, member)| !within(member));
+                zset.order.check();
+                prop_assert_eq!(owned(zset.iter()), sorted);
+            }
+        }
+    }
+
+    #[test]
+    fn a_sorted_set_once_large_stays_so() {
+        let mut zset = Zset::default();
+        zset.insert("a".into(), -0.0, SMALL);
+        assert_eq!(
+            (zset.encoding(), score_text(zset.first().unwrap().1)),
+            ("listpack", "0".into())
+        );
+        zset.insert("m".repeat(65).into(), 1.0, SMALL);
+        zset.remove("m".repeat(65).as_bytes());
+        zset.insert("b".into(), -0.0, SMALL);
+        assert_eq!(
+            (zset.encoding(), zset.score(b"b").unwrap().is_sign_negative()),
+            ("skiplist", true)
+        );
+        assert_eq!(zset.settled(SMALL).encoding(), "listpack");
     }
 
     #[test]

@@ -372,3 +372,54 @@ impl<'a> Iterator for Elements<'a> {
 }
 
 impl ExactSizeIterator for Elements<'_> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    impl Tree {
+        /// Panics unless all that is promised above holds.
+        pub(in super::super) fn check(&self) {
+            let (len, _) = self.root.check(None);
+            assert_eq!(len, self.len, "the tree counts its elements");
+        }
+    }
+
+    impl Node {
+        /// How many elements there are, and how many levels; none is before `least`.
+        fn check(&self, least: Option<&Element>) -> (usize, usize) {
+            assert!(self.width() <= MOST, "no node is too wide");
+            match self {
+                Node::Leaf(elements) => {
+                    let sorted = |a: &Element, b: &Element| a.lies(b.score, &b.member).is_lt();
+                    assert!(elements.is_sorted_by(sorted), "a leaf is sorted");
+                    let first = least.zip(elements.first());
+                    assert!(first.is_none_or(|(least, first)| !sorted(first, least)), "least is");
+                    (elements.len(), 1)
+                }
+                Node::Inner(branches) => {
+                    let checked = branches.iter().map(|branch| {
+                        let (len, levels) = branch.node.check(Some(&branch.least));
+                        assert!(len > 0 && len == branch.len, "a branch counts its elements");
+                        levels
+                    });
+                    let levels: Vec<usize> = checked.collect();
+                    assert!(levels.iter().all(|other| *other == levels[0]), "leaves are level");
+                    (branches.iter().map(|branch| branch.len).sum(), levels[0] + 1)
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_only_grows_fills_its_nodes() {
+        let mut tree = Tree::default();
+        for score in 0..20_000 {
+            tree.insert(Element { score: f64::from(score), member: Bytes::new() });
+        }
+        tree.check();
+        assert_eq!(tree.root.check(None), (20_000, 3));
+        while tree.remove_at(0).is_some() {}
+        assert!(tree.first().is_none() && matches!(tree.root, Node::Leaf(_)));
+    }
+}
