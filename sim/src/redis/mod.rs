@@ -18,15 +18,18 @@ mod db;
 mod error;
 mod glob;
 mod groups;
+mod hash;
 mod hashes;
 mod keys;
 mod lists;
 mod longdouble;
+mod random;
 mod reply;
 pub mod resp;
 mod scan;
 mod server;
 mod session;
+mod set;
 mod sets;
 mod sort;
 mod stream;
@@ -49,7 +52,7 @@ pub use reply::Reply;
 pub use stream::{MaxLen, Stream, StreamEntry, StreamId};
 pub use strings::SetOptions;
 pub use value::{Hash, List, Set, Value};
-pub use zset::{Elements, Inserted, ScoreBound, Zset, score_text};
+pub use zset::{Elements, ScoreBound, Zset, score_text};
 pub use zsets::Limit;
 
 use std::collections::BTreeMap;
@@ -164,7 +167,7 @@ impl Redis {
         let reply = match (command.run(&mut server.dbs[0]), command) {
             (Ok(None), Command::BZPopMin { keys, timeout_ms }) => {
                 let (keys, timeout_ms) = (Rc::clone(keys), *timeout_ms);
-                let wait = Wait { db: 0, keys, serves: Rc::new(zsets::PopMin), timeout_ms };
+                let wait = Wait { db: 0, keys, serves: Rc::new(zsets::Pop::ONE_MIN), timeout_ms };
                 server.blocked.add(&mut server.dbs, client, wait);
                 None
             }
