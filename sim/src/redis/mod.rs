@@ -21,6 +21,8 @@ mod hashes;
 mod keys;
 mod lists;
 mod longdouble;
+#[cfg(feature = "lua")]
+mod lua;
 mod reply;
 pub mod resp;
 mod scan;
@@ -43,6 +45,8 @@ pub use bytes::{Bytes, Key, frozen_hash, parse_int};
 pub use command::Command;
 pub use db::{Db, Snapshot};
 pub use error::Error;
+#[cfg(feature = "lua")]
+pub use lua::ScriptLimits;
 pub use reply::Reply;
 pub use stream::{MaxLen, Stream, StreamEntry, StreamId};
 pub use strings::SetOptions;
@@ -69,6 +73,8 @@ pub struct ClientId(pub u32);
 #[derive(Default)]
 pub struct Redis {
     server: Box<Server>,
+    #[cfg(feature = "lua")]
+    scripts: Option<Box<lua::Scripts>>,
 }
 
 impl Redis {

@@ -112,6 +112,8 @@ const FAMILIES: &[&[Spec]] = &[
     super::hashes::COMMANDS,
     super::keys::COMMANDS,
     super::lists::COMMANDS,
+    #[cfg(feature = "lua")]
+    super::lua::COMMANDS,
     super::sets::COMMANDS,
     super::streams::COMMANDS,
     super::strings::COMMANDS,

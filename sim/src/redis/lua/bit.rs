@@ -8,7 +8,7 @@ use super::native::Native;
 /// The functions of the library.
 pub(super) fn library(native: Native<'_>) -> Result<Table> {
     let library = native.lua.create_table()?;
-    let mut add = |name: &str, run: fn(&Lua, &Args) -> Result<u32>| {
+    let add = |name: &str, run: fn(&Lua, &Args) -> Result<u32>| {
         library.raw_set(name, native.function(move |lua, args: Args| Ok(run(lua, &args)? as i32))?)
     };
     add("tobit", |lua, args| bits(lua, args, 1))?;

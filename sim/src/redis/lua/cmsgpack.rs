@@ -29,8 +29,8 @@ const NO_ROOM: &str = "stack overflow (too many return values at once; use unpac
 pub(super) fn library(native: Native<'_>) -> Result<Table> {
     let library = native.lua.create_table()?;
     library.raw_set("pack", native.function(|lua, args: Args| pack(lua, &args))?)?;
-    let unpack = native.function(|lua, args: Args| unpack(lua, &args, 0, 0))?;
-    library.raw_set("unpack", unpack)?;
+    let all = native.function(|lua, args: Args| unpack(lua, &args, 0, 0))?;
+    library.raw_set("unpack", all)?;
     let one = native.function(|lua, args: Args| {
         let from = args.integer_or(lua, 2, 0)?;
         unpack(lua, &args, 1, from)

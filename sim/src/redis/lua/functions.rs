@@ -152,8 +152,7 @@ impl Functions {
         }
         let wanted = |library: &&Library| {
             pattern.is_none_or(|pattern| {
-                let (pattern, name) = (pattern.to_ascii_lowercase(), &library.name);
-                super::super::glob::matches(&pattern, &name.to_ascii_lowercase())
+                super::super::glob::matches(pattern, &library.name, true)
             })
         };
         let shown = self.libraries.values().filter(wanted).map(|library| library.shown(with_code));

@@ -164,7 +164,7 @@ pub(super) fn compile(lua: &Lua, text: &[u8], name: &str) -> std::result::Result
     } else {
         text
     };
-    let chunk = lua.load(text).set_name(name).set_mode(mlua::ChunkMode::Text);
+    let chunk = lua.load(text).set_name(name).set_mode(mlua::chunk::ChunkMode::Text);
     chunk.into_function().map_err(|error| match error {
         mlua::Error::SyntaxError { message, .. } => message,
         other => other.to_string(),

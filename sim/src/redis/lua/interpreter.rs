@@ -16,7 +16,7 @@ use super::globals::{self, Globals};
 use super::native::{self, Native};
 use super::random::Random;
 use super::seat::Seat;
-use super::{Limits, api, functions, handler, raise, reply};
+use super::{Limits, api, frozen, functions, handler, raise, reply};
 
 /// After how many instructions a script is asked whether it may go on.
 const STEP: u32 = 100_000;
@@ -32,6 +32,8 @@ pub(super) struct Interpreter {
     names: [LuaString; 2],
     pcall: Function,
     limits: Rc<Limits>,
+    /// The contents of the globals while a library is loaded.
+    loading: Option<Table>,
 }
 
 /// What a script that is stopped ends with.
@@ -63,7 +65,26 @@ impl Interpreter {
     /// The state for functions.
     pub(super) fn of_functions(limits: &Rc<Limits>, random: &Rc<Random>) -> Self {
         let made = Interpreter::new(limits, random, |_, _| Ok(()));
+        let made = made.and_then(|mut interpreter| {
+            interpreter.loading = Some(interpreter.globals_of_libraries()?);
+            Ok(interpreter)
+        });
         made.expect("an empty state has room for its libraries")
+    }
+
+    /// What a library finds in its globals while it is loaded.
+    fn globals_of_libraries(&self) -> Result<Table> {
+        let native = Native { lua: &self.lua, memory: self.limits.memory };
+        let redis = self.lua.create_table()?;
+        let register = functions::register_function(native, &self.seat)?;
+        redis.raw_set("register_function", register)?;
+        api::log(native, &redis)?;
+        let complaining = frozen::complaining(native)?;
+        redis.set_metatable(Some(complaining.clone()))?;
+        let globals = self.lua.create_table()?;
+        globals.raw_set("redis", self.globals.frozen.freeze(native, &redis, None)?)?;
+        globals.set_metatable(Some(complaining))?;
+        Ok(globals)
     }
 
     fn new(
@@ -83,7 +104,8 @@ impl Interpreter {
         let handler = handler::function(native)?;
         let names = [lua.create_string("KEYS")?, lua.create_string("ARGV")?];
         let limits = Rc::clone(limits);
-        let made = Interpreter { lua, seat, globals, handler, xpcall, pcall, names, limits };
+        let made =
+            Interpreter { lua, seat, globals, handler, xpcall, pcall, names, limits, loading: None };
         made.watch()?;
         native::limit(&made.lua, 0);
         Ok(made)
@@ -217,6 +239,20 @@ impl Interpreter {
         }
     }
 
+    /// Lets the globals show other contents while `run` runs.
+    fn with_globals<R>(
+        &self,
+        contents: Option<&Table>,
+        run: impl FnOnce() -> Result<R>,
+    ) -> Result<R> {
+        let shows = self.globals.shown.metatable().expect("it is frozen");
+        shows.raw_set("__index", contents)?;
+        let result = run();
+        native::limit(&self.lua, 0);
+        shows.raw_set("__index", &self.globals.contents)?;
+        result
+    }
+
     /// Runs the text of a library, which registers functions; `library` is given back with them.
     pub(super) fn load(
         &self,
@@ -225,8 +261,10 @@ impl Interpreter {
     ) -> (functions::Library, std::result::Result<(), String>) {
         self.seat.borrow_mut().library = Some(library);
         self.seat.borrow_mut().asked = 0;
-        native::limit(&self.lua, self.limits.memory);
-        let ended: Result<(bool, Value)> = self.pcall.call(text);
+        let ended = self.with_globals(self.loading.as_ref(), || {
+            native::limit(&self.lua, self.limits.memory);
+            self.pcall.call::<(bool, Value)>(text)
+        });
         native::limit(&self.lua, 0);
         let seat = &mut *self.seat.borrow_mut();
         if std::mem::take(&mut seat.killed) {

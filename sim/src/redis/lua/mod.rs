@@ -22,6 +22,7 @@ mod frozen;
 mod functions;
 mod globals;
 mod handler;
+mod help;
 mod interpreter;
 mod item;
 mod native;
@@ -71,7 +72,7 @@ const SCRIPT: &[Spec] = &[
     whole("debug", 3, NOSCRIPT, script_debug),
     whole("exists", -3, NOSCRIPT, script_exists),
     whole("flush", -2, NOSCRIPT, script_flush),
-    whole("help", 2, LOADING | STALE, |_, _, _| Ok(help("SCRIPT", SCRIPT_HELP))),
+    whole("help", 2, LOADING | STALE, |_, _, _| Ok(help::reply(help::SCRIPT))),
     whole("kill", 2, NOSCRIPT | ALLOW_BUSY, |_, _, _| Err(NOT_BUSY)),
     whole("load", 3, NOSCRIPT | STALE, script_load),
 ];
@@ -81,7 +82,7 @@ const FUNCTION: &[Spec] = &[
         redis.scripts(|scripts, _| scripts.functions.delete(&args[2]))
     }),
     whole("flush", -2, NOSCRIPT | WRITE, function_flush),
-    whole("help", 2, LOADING | STALE, |_, _, _| Ok(help("FUNCTION", FUNCTION_HELP))),
+    whole("help", 2, LOADING | STALE, |_, _, _| Ok(help::reply(help::FUNCTION))),
     whole("kill", 2, NOSCRIPT | ALLOW_BUSY, |_, _, _| Err(NOT_BUSY)),
     whole("list", -2, NOSCRIPT, |redis, _, args| {
         redis.scripts(|scripts, _| scripts.functions.list(args))
