@@ -10,6 +10,7 @@
 //! converts.
 
 mod args;
+mod bits;
 mod blocked;
 mod bytes;
 mod command;
@@ -29,6 +30,7 @@ mod scan;
 mod server;
 mod session;
 mod sets;
+mod sort;
 mod stream;
 mod streams;
 mod streams_groups;
