@@ -31,6 +31,8 @@ mod random;
 mod monitor;
 mod pause;
 mod pubsub;
+#[cfg(feature = "lua")]
+mod lua;
 mod reply;
 pub mod resp;
 mod scan;
@@ -58,6 +60,8 @@ pub use clients::Host;
 pub use command::Command;
 pub use db::{Db, Snapshot};
 pub use error::Error;
+#[cfg(feature = "lua")]
+pub use lua::ScriptLimits;
 pub use reply::Reply;
 pub use stream::{MaxLen, Stream, StreamEntry, StreamId};
 pub use strings::SetOptions;
@@ -85,6 +89,8 @@ pub struct ClientId(pub u32);
 #[derive(Default)]
 pub struct Redis {
     server: Box<Server>,
+    #[cfg(feature = "lua")]
+    scripts: Option<Box<lua::Scripts>>,
 }
 
 impl Redis {

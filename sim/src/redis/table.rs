@@ -117,6 +117,8 @@ const FAMILIES: &[&[Spec]] = &[
     super::lists::COMMANDS,
     super::monitor::COMMANDS,
     super::pubsub::COMMANDS,
+    #[cfg(feature = "lua")]
+    super::lua::COMMANDS,
     super::sets::COMMANDS,
     super::sort::COMMANDS,
     super::settings::COMMANDS,
