@@ -153,6 +153,28 @@ impl Redis {
         let known = match self.admit(client, args) {
             Ok(known) => known,
             Err(error) => return Err(self.reject(client, args, error)),
+        let resolved = table::resolve(args);
+        if resolved.is_err() && table::find(&args[0]).is_none() {
+            *self.server.unknown.entry(args[0].clone()).or_default() += 1;
+        }
+        let session = self.server.session(client);
+        let known = match (resolved, &mut session.queued) {
+            (Ok(known), None) => known,
+            (Ok(known), Some(_)) if transactions::NOT_QUEUED.contains(&known.spec.name) => known,
+            (Ok(known), Some(queued)) if known.spec.is(table::flag::NO_MULTI) => {
+                queued.refused = true;
+                return Err(Error::Text("ERR Command not allowed inside a transaction"));
+            }
+            (Ok(_), Some(queued)) => return Ok(transactions::queue(queued, args)),
+            (Err(error), queued) => {
+                if let Some(queued) = queued {
+                    queued.refused = true;
+                }
+                if args::is(&args[0], "exec") {
+                    return Err(transactions::abort(&mut self.server, client, &error));
+                }
+                return Err(error);
+            }
         };
         let server = &mut *self.server;
         let session = server.known(client).expect("it was asked for before");
