@@ -138,8 +138,25 @@ impl Db {
     pub fn flush(&mut self) {
         self.dirty += self.entries.len() as u64;
         self.touch_all();
+        self.signal_streams();
         self.entries.clear();
         self.earliest = None;
+    }
+
+    /// SWAPDB: exchanges the keys of two databases. Those who watch or wait stay.
+    pub(super) fn swap(&mut self, other: &mut Db) {
+        for db in [&mut *self, &mut *other] {
+            db.touch_all();
+        }
+        std::mem::swap(&mut self.entries, &mut other.entries);
+        std::mem::swap(&mut self.earliest, &mut other.earliest);
+        for db in [self, other] {
+            db.touch_all();
+            let there = db.waiting.keys().filter(|key| db.entries.contains_key(*key));
+            let mut there: Vec<Key> = there.cloned().collect();
+            there.sort_unstable();
+            there.iter().for_each(|key| db.signal(key));
+        }
     }
 
     /// Removes the keys whose deadline has passed, as Redis does in the background; how many.
@@ -153,7 +170,9 @@ impl Db {
         let before = self.entries.len();
         let mut earliest = None;
         let mut dead = Vec::new();
-        let tell = self.wanted & Class::Expired as u16 != 0 || !self.watched.is_empty();
+        let tell = self.wanted & Class::Expired as u16 != 0
+            || !self.watched.is_empty()
+            || !self.waiting.is_empty();
         self.entries.retain(|key, entry| {
             if !entry.live(now) {
                 if tell {
@@ -166,6 +185,9 @@ impl Db {
         });
         self.earliest = earliest;
         for key in dead {
+            // A stream that members of a group wait for: see `gone` of `Serve`. To others it is
+            // nothing.
+            self.signal(&key);
             self.touch(&key);
             self.notify(Class::Expired, "expired", &key);
         }
@@ -210,6 +232,21 @@ impl Db {
         match self.entry(key) {
             None => Ok(None),
             Some(entry) => K::of(&entry.value).map(Some).ok_or(Error::WrongType),
+        }
+    }
+
+    /// As [`Db::read`], in a command that may also write: that the key is not there is published.
+    /// (Those that only read have it done for them.)
+    pub(super) fn look<K: Kind>(&mut self, key: &Key) -> Result<Option<&K>, Error> {
+        self.miss(key);
+        self.read(key)
+    }
+
+    /// Publishes that a key that is read is not there, if it is not.
+    #[inline]
+    pub(super) fn miss(&mut self, key: &Key) {
+        if self.wanted & Class::Missing as u16 != 0 && self.entry(key).is_none() {
+            self.notify(Class::Missing, "keymiss", key);
         }
     }
 
@@ -274,12 +311,22 @@ impl Db {
         if self.wanted & Class::New as u16 != 0 && self.entry(&key).is_none() {
             self.notify(Class::New, "new", &key);
         }
+        let replaced = self.entries.get(&key).is_some_and(|before| before.value.is_stream());
+        if replaced {
+            self.signal(&key);
+        }
         self.entries.insert(key, entry);
     }
 
     /// Puts the result of a command of the form …STORE there, in place of what was; an empty one
     /// takes the key away.
-    pub(super) fn store(&mut self, key: &Key, value: Value, class: Class, event: &'static str) {
+    pub(super) fn store_result(
+        &mut self,
+        key: &Key,
+        value: Value,
+        class: Class,
+        event: &'static str,
+    ) {
         if value.is_empty_collection() {
             self.del(key);
             return;
@@ -297,8 +344,11 @@ impl Db {
             return None;
         }
         let entry = self.entries.swap_remove(key).filter(|entry| entry.live(self.now_ms));
-        if entry.is_some() {
+        if let Some(entry) = &entry {
             self.touch(key);
+            if entry.value.is_stream() {
+                self.signal(key);
+            }
         }
         entry
     }
@@ -326,6 +376,15 @@ impl Db {
         if waited && !self.ready.contains(key) {
             self.ready.push(key.clone());
         }
+    }
+
+    /// Notes that all streams waited for are ready: they are about to go, and members of their
+    /// groups wait no more (Redis's `scanDatabaseForDeletedStreams`).
+    pub(super) fn signal_streams(&mut self) {
+        let is_stream = |key: &&Key| self.entries.get(*key).is_some_and(|e| e.value.is_stream());
+        let mut streams: Vec<Key> = self.waiting.keys().filter(is_stream).cloned().collect();
+        streams.sort_unstable();
+        streams.iter().for_each(|key| self.signal(key));
     }
 
     /// Clients that watch `key` learn that it has changed (Redis's `signalModifiedKey`).

@@ -10,12 +10,14 @@
 //! converts.
 
 mod args;
+mod bits;
 mod blocked;
 mod bytes;
 mod command;
 mod db;
 mod error;
 mod glob;
+mod groups;
 mod hash;
 mod hashes;
 mod keys;
@@ -23,13 +25,18 @@ mod lists;
 mod longdouble;
 mod random;
 mod reply;
+pub mod resp;
 mod scan;
 mod server;
 mod session;
 mod set;
 mod sets;
+mod sort;
 mod stream;
 mod streams;
+mod streams_groups;
+mod streams_info;
+mod streams_read;
 mod strings;
 mod table;
 mod transactions;
@@ -107,7 +114,7 @@ impl Redis {
     /// (server.c `processCommand`).
     fn process(&mut self, client: ClientId, args: &[Bytes]) -> Answer {
         let resolved = table::resolve(args);
-        if table::find(&args[0]).is_none() {
+        if resolved.is_err() && table::find(&args[0]).is_none() {
             *self.server.unknown.entry(args[0].clone()).or_default() += 1;
         }
         let session = self.server.session(client);
