@@ -282,8 +282,10 @@ pub(super) fn many(arguments: &[Bytes]) -> Result<Many, Error> {
     let end = end(place)?;
     let count = match options {
         [] => 1,
-        [word, count] if is(word, "count") => match args::positive(count, WANTED)? {
+        [word, count, after @ ..] if is(word, "count") => match args::positive(count, WANTED)? {
             0 => return Err(Error::Text(WANTED)),
+            // A second COUNT is found after the first was read.
+            _ if !after.is_empty() => return Err(Error::Syntax),
             count => count,
         },
         _ => return Err(Error::Syntax),
