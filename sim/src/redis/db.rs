@@ -318,6 +318,18 @@ impl Db {
         self.entries.insert(key, entry);
     }
 
+    /// Gives a key this value and no deadline (Redis's `setKey`): as [`Db::insert`], but clients that
+    /// wait for such a key are signalled only if the key was not there.
+    pub(super) fn set_key(&mut self, key: &Key, value: Value) {
+        match self.entry_mut(key) {
+            Some(entry) if !entry.value.is_stream() => {
+                *entry = Entry { value, deadline: None };
+                self.touch(key);
+            }
+            _ => self.insert(key.clone(), Entry { value, deadline: None }),
+        }
+    }
+
     /// Takes a key out, with what it held if it was still there. Counts and publishes nothing.
     #[inline]
     pub(super) fn take(&mut self, key: &Key) -> Option<Entry> {

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 
 use super::args;
 use super::bytes::{Bytes, Key};
-use super::db::{Class, Db, Entry};
+use super::db::{Class, Db};
 use super::error::Error;
 use super::reply::Reply;
 use super::server::{Answer, Call, Origin};
@@ -208,7 +208,7 @@ fn store(db: &mut Db, target: &Key, list: List) -> Reply {
     if list.is_empty() {
         db.del(target);
     } else {
-        db.insert(target.clone(), Entry { value: Value::List(list), deadline: None });
+        db.set_key(target, Value::List(list));
         db.dirty += length as u64;
         db.notify(Class::List, "sortstore", target);
     }
