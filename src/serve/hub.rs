@@ -2,7 +2,7 @@
 
 use super::connection::{Connection, Input};
 use super::{Options, SWEEP, Time};
-use bootrace_sim::clock::Instant;
+use bootrace_sim::clock::{Instant, Span};
 use bootrace_sim::redis::{Bytes, ClientId, Error, Host, Redis, Reply, resp};
 use std::cell::RefCell;
 use std::cmp::Reverse;
@@ -186,7 +186,12 @@ impl Hub {
             Some(reply) => Some(reply),
             None => self.redis.request(client, args, now),
         };
+        let sleep = self.redis.sleep();
+        self.pass(sleep);
         self.deliver(Some(connection.number));
+        if self.redis.is_ending() {
+            self.shutdown.notify_one();
+        }
         match reply {
             None => Then::Waits,
             Some(reply) => {
@@ -214,6 +219,16 @@ impl Hub {
             return Some(next.map_or(Reply::Nil, |next| Reply::Int(next.ms())));
         }
         None
+    }
+
+    /// Sleeps, as a client has said, and everyone with it.
+    fn pass(&mut self, time: Span) {
+        if time > Span::ZERO {
+            match self.clock {
+                Clock::Real => std::thread::sleep(time.into()),
+                Clock::Virtual(now) => self.clock = Clock::Virtual(now + time),
+            }
+        }
     }
 
     /// Lets time pass: what falls due on the way happens at its instant.

@@ -6,7 +6,7 @@ use super::bytes::Bytes;
 use super::reply::Reply;
 use super::resp::Allowed;
 use super::{ClientId, Redis};
-use crate::clock::Instant;
+use crate::clock::{Instant, Span};
 
 /// What the server tells of where it runs (INFO), and is told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -78,6 +78,16 @@ impl Redis {
         let deadlines = self.server.dbs.iter().flat_map(|db| db.entries.values());
         let first = deadlines.filter_map(|entry| entry.deadline).min()?;
         Some(Instant::from_ms(first.saturating_add(1)))
+    }
+
+    /// Whether a client has said that the server is to end (SHUTDOWN).
+    pub fn is_ending(&self) -> bool {
+        self.server.ending
+    }
+
+    /// How long the whole server is to sleep before it goes on: a client has said so (DEBUG SLEEP).
+    pub fn sleep(&mut self) -> Span {
+        std::mem::take(&mut self.server.sleep)
     }
 
     /// Whether [`Redis::served`] has anything.

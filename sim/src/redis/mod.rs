@@ -9,19 +9,24 @@
 //! The instants are those of the server's own clock: a caller whose server has a clock of its own
 //! converts.
 
+mod admin;
 mod args;
 mod blocked;
 mod bytes;
+mod client;
 mod clients;
 mod command;
 mod connection;
 mod db;
+mod debug;
 mod error;
+mod facts;
 mod glob;
 mod groups;
 mod hashes;
 mod help;
 mod info;
+mod introspection;
 mod keys;
 mod lists;
 mod longdouble;
@@ -232,7 +237,10 @@ impl Redis {
                 answer
             }
             Run::Whole(run) => run(self, client, args),
-            Run::Container(_) => unreachable!("a container needs two words"),
+            // Of the commands of several parts, only COMMAND may be without a second word.
+            Run::Container(_) => {
+                introspection::command(&mut Call { server, client, origin, args, number })
+            }
         };
         let stats = &mut self.server.stats;
         stats.commands += 1;
@@ -316,6 +324,9 @@ impl Redis {
     /// Removes the keys whose deadline has passed, as Redis does in the background.
     pub fn sweep(&mut self, now: Instant) {
         self.server.begin(now);
+        if self.server.idle {
+            return;
+        }
         for number in 0..self.server.dbs.len() {
             self.server.dbs[number].sweep();
         }

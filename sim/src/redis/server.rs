@@ -21,7 +21,7 @@ use super::session::Session;
 use super::settings::Settings;
 use super::stats::Stats;
 use super::value::Value;
-use crate::clock::Instant;
+use crate::clock::{Instant, Span};
 
 /// How many databases there are, as in an unconfigured server.
 pub(super) const DATABASES: usize = 16;
@@ -53,6 +53,14 @@ pub(super) struct Server {
     /// The clients that are to be disconnected at once.
     pub(super) dismissed: Vec<ClientId>,
     pub(super) pause: Pause,
+    /// Keys whose deadline has passed stay until somebody asks for them (DEBUG SET-ACTIVE-EXPIRE).
+    pub(super) idle: bool,
+    /// A client has said SHUTDOWN.
+    pub(super) ending: bool,
+    /// How long the whole server is to sleep (DEBUG SLEEP).
+    pub(super) sleep: Span,
+    /// When SAVE came last.
+    pub(super) saved: Option<Instant>,
     seed: u64,
 }
 
@@ -73,6 +81,10 @@ impl Default for Server {
             monitors: Vec::new(),
             dismissed: Vec::new(),
             pause: Pause::default(),
+            idle: false,
+            ending: false,
+            sleep: Span::ZERO,
+            saved: None,
             seed: 0,
         }
     }

@@ -109,9 +109,13 @@ pub(super) struct Known {
 
 /// The families, in no particular order.
 const FAMILIES: &[&[Spec]] = &[
+    super::admin::COMMANDS,
+    super::client::COMMANDS,
     super::connection::COMMANDS,
+    super::debug::COMMANDS,
     super::hashes::COMMANDS,
     super::info::COMMANDS,
+    super::introspection::COMMANDS,
     super::keys::COMMANDS,
     super::lists::COMMANDS,
     super::monitor::COMMANDS,
