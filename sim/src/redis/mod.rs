@@ -11,6 +11,7 @@
 
 mod admin;
 mod args;
+mod bits;
 mod blocked;
 mod bytes;
 mod client;
@@ -23,6 +24,7 @@ mod error;
 mod facts;
 mod glob;
 mod groups;
+mod hash;
 mod hashes;
 mod help;
 mod info;
@@ -30,16 +32,21 @@ mod introspection;
 mod keys;
 mod lists;
 mod longdouble;
+#[cfg(feature = "lua")]
+mod lua;
 mod monitor;
 mod pause;
 mod pubsub;
+mod random;
 mod reply;
 pub mod resp;
 mod scan;
 mod server;
 mod session;
+mod set;
 mod sets;
 mod settings;
+mod sort;
 mod stats;
 mod stream;
 mod streams;
@@ -58,11 +65,13 @@ pub use clients::Host;
 pub use command::Command;
 pub use db::{Db, Snapshot};
 pub use error::Error;
+#[cfg(feature = "lua")]
+pub use lua::ScriptLimits;
 pub use reply::Reply;
 pub use stream::{MaxLen, Stream, StreamEntry, StreamId};
 pub use strings::SetOptions;
 pub use value::{Hash, List, Set, Value};
-pub use zset::{Elements, Inserted, ScoreBound, Zset, score_text};
+pub use zset::{Elements, ScoreBound, Zset, score_text};
 pub use zsets::Limit;
 
 use std::collections::BTreeMap;
@@ -85,6 +94,8 @@ pub struct ClientId(pub u32);
 #[derive(Default)]
 pub struct Redis {
     server: Box<Server>,
+    #[cfg(feature = "lua")]
+    scripts: Option<Box<lua::Scripts>>,
 }
 
 impl Redis {
@@ -207,10 +218,7 @@ impl Redis {
         self.server.stats.error(&error);
         let session = self.server.session(client);
         if known.is_some_and(|known| known.spec.name == "exec") {
-            session.queued = None;
-            self.server.unwatch(client);
-            let why = error.to_string();
-            return Error::line(format!("EXECABORT Transaction discarded because of: {why}"));
+            return transactions::abort(&mut self.server, client, &error);
         }
         if let Some(queued) = &mut session.queued {
             queued.refused = true;
@@ -270,7 +278,7 @@ impl Redis {
         let reply = match (command.run(&mut server.dbs[0]), command) {
             (Ok(None), Command::BZPopMin { keys, timeout_ms }) => {
                 let (keys, timeout_ms) = (Rc::clone(keys), *timeout_ms);
-                let wait = Wait { db: 0, keys, serves: Rc::new(zsets::PopMin), timeout_ms };
+                let wait = Wait { db: 0, keys, serves: Rc::new(zsets::Pop::ONE_MIN), timeout_ms };
                 server.blocked.add(&mut server.dbs, client, wait);
                 None
             }
