@@ -5,6 +5,7 @@
 use super::bytes::Bytes;
 use super::reply::Reply;
 use super::resp::Allowed;
+use super::session::Session;
 use super::{ClientId, Redis};
 use crate::clock::{Instant, Span};
 
@@ -53,6 +54,44 @@ impl Redis {
         let session = self.server.session(client);
         session.peer = Bytes::from(peer);
         session.local = Bytes::from(local);
+    }
+
+    /// Whether clients from elsewhere than this machine are to be refused: nobody has set a password.
+    pub fn is_protected(&self) -> bool {
+        self.server.settings.protected && self.server.settings.password.is_empty()
+    }
+
+    /// How many bytes a client may send ahead of what has been executed.
+    pub fn longest_input(&self) -> usize {
+        self.server.settings.query_buffer
+    }
+
+    /// How many bytes may wait to be sent to a client; `None`: any number.
+    pub fn longest_output(&self, client: ClientId) -> Option<usize> {
+        let (client_limit, subscriber_limit) = self.server.settings.output_buffers;
+        let subscribed = self.server.known(client).is_some_and(Session::subscribed);
+        let limit = if subscribed { subscriber_limit } else { client_limit };
+        (limit > 0).then_some(limit)
+    }
+
+    /// Disconnects the clients that have been idle for too long (`timeout`).
+    pub(super) fn dismiss_idle(&mut self) {
+        let server = &mut *self.server;
+        if server.settings.timeout == 0 {
+            return;
+        }
+        let longest = Span::from_secs(server.settings.timeout);
+        let idle = |(client, session): &(ClientId, &Session)| {
+            server.now.since(session.last_seen) > longest
+                && !session.subscribed()
+                && !server.blocked.contains(*client)
+        };
+        let idle: Vec<ClientId> =
+            server.sessions().filter(idle).map(|(client, _)| client).collect();
+        for client in idle {
+            server.forget(client);
+            server.dismissed.push(client);
+        }
     }
 
     /// What a client may send now.

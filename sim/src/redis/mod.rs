@@ -181,7 +181,7 @@ impl Redis {
         session.last_seen = now;
         let known = table::resolve(args);
         if known.is_err() && table::find(&args[0]).is_none() {
-            *server.unknown.entry(args[0].clone()).or_default() += 1;
+            server.count_unknown(&args[0]);
         }
         let known = known?;
         let session = server.session(client);
@@ -332,6 +332,7 @@ impl Redis {
     /// Removes the keys whose deadline has passed, as Redis does in the background.
     pub fn sweep(&mut self, now: Instant) {
         self.server.begin(now);
+        self.dismiss_idle();
         if self.server.idle {
             return;
         }
@@ -363,7 +364,8 @@ impl Redis {
         self.server.blocked.contains(client) || self.server.pause.contains(client)
     }
 
-    /// The names of commands that came and that this server does not know, and how often.
+    /// The names of commands that came and that this server does not know, in small letters, and how
+    /// often. There is a bound on how many names are kept.
     pub fn unknown(&self) -> &BTreeMap<Bytes, u64> {
         &self.server.unknown
     }
