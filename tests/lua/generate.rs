@@ -62,13 +62,55 @@ fn run(cases: u32, expressions: impl Strategy<Value = String>) -> Outcome {
 /// A number as Lua reads it: edges, small integers, any double.
 fn number() -> impl Strategy<Value = String> {
     let edges = select(vec![
-        "0", "(-0)", "0.1", "1.5", "-1.5", "1e14", "1e15", "1e17", "1e100", "-1e100", "1e-5",
-        "1e-300", "127", "128", "255", "256", "65535", "65536", "2147483647", "2147483648",
-        "4294967295", "4294967296", "-1", "-32", "-33", "-128", "-129", "-32768", "-32769",
-        "-2147483648", "-2147483649", "9007199254740992", "9007199254740993",
-        "9223372036854775807", "-9223372036854775808", "18446744073709551615", "1e20", "(1/0)",
-        "(-1/0)", "(0/0)", "99999999999999", "100000000000000", "123456789012345",
-        "1795439422875", "0.0001", "0.00001", "3.4028234e38", "3.4028236e38", "16777217",
+        "0",
+        "(-0)",
+        "0.1",
+        "1.5",
+        "-1.5",
+        "1e14",
+        "1e15",
+        "1e17",
+        "1e100",
+        "-1e100",
+        "1e-5",
+        "1e-300",
+        "127",
+        "128",
+        "255",
+        "256",
+        "65535",
+        "65536",
+        "2147483647",
+        "2147483648",
+        "4294967295",
+        "4294967296",
+        "-1",
+        "-32",
+        "-33",
+        "-128",
+        "-129",
+        "-32768",
+        "-32769",
+        "-2147483648",
+        "-2147483649",
+        "9007199254740992",
+        "9007199254740993",
+        "9223372036854775807",
+        "-9223372036854775808",
+        "18446744073709551615",
+        "1e20",
+        "(1/0)",
+        "(-1/0)",
+        "(0/0)",
+        "99999999999999",
+        "100000000000000",
+        "123456789012345",
+        "1795439422875",
+        "0.0001",
+        "0.00001",
+        "3.4028234e38",
+        "3.4028236e38",
+        "16777217",
     ])
     .prop_map(str::to_owned);
     prop_oneof![
@@ -115,7 +157,8 @@ fn value() -> impl Strategy<Value = String> {
         1 => select(vec!["1.5", "1e10", "2147483648", "true", "65536"]).prop_map(str::to_owned),
     ];
     let odd = select(vec!["print", "tostring", "coroutine.create(tostring)", "{[1]=1,[30]=2}"]);
-    let leaf = prop_oneof![30 => scalar(), 1 => odd.prop_map(|text| format!("rawget(_G, '_') or {text}"))];
+    let leaf =
+        prop_oneof![30 => scalar(), 1 => odd.prop_map(|text| format!("rawget(_G, '_') or {text}"))];
     leaf.prop_recursive(5, 40, 8, move |inner| {
         let list = vec(inner.clone(), 0..8).prop_map(|parts| format!("{{{}}}", parts.join(",")));
         let pairs = vec((key.clone(), inner), 0..8).prop_map(|pairs| {
@@ -143,11 +186,20 @@ fn bit() -> impl Strategy<Value = String> {
 
 fn encode() -> impl Strategy<Value = String> {
     let setting = select(vec![
-        "", "", "", "c.encode_sparse_array(true)", "c.encode_sparse_array(true, 3, 2)",
-        "c.encode_sparse_array(false, 0)", "c.encode_max_depth(3)",
-        "c.encode_number_precision(3)", "c.encode_invalid_numbers('null')",
-        "c.encode_invalid_numbers(true)", "c.encode_keep_buffer(false)",
-        "c.encode_number_precision(15)", "c.encode_max_depth(0)", "c.encode_invalid_numbers('x')",
+        "",
+        "",
+        "",
+        "c.encode_sparse_array(true)",
+        "c.encode_sparse_array(true, 3, 2)",
+        "c.encode_sparse_array(false, 0)",
+        "c.encode_max_depth(3)",
+        "c.encode_number_precision(3)",
+        "c.encode_invalid_numbers('null')",
+        "c.encode_invalid_numbers(true)",
+        "c.encode_keep_buffer(false)",
+        "c.encode_number_precision(15)",
+        "c.encode_max_depth(0)",
+        "c.encode_invalid_numbers('x')",
     ]);
     (setting, value()).prop_map(|(setting, value)| {
         format!("(function() local c = cjson.new() local r = {{{setting}}} return unpack({{c.encode({value}), unpack(r)}}) end)()")
@@ -192,7 +244,8 @@ fn json() -> impl Strategy<Value = String> {
 }
 
 fn decode() -> impl Strategy<Value = String> {
-    let setting = select(vec!["", "", "", "c.decode_invalid_numbers(false)", "c.decode_max_depth(2)"]);
+    let setting =
+        select(vec!["", "", "", "c.decode_invalid_numbers(false)", "c.decode_max_depth(2)"]);
     (setting, json()).prop_map(|(setting, text)| {
         let text = quoted(text.as_bytes());
         format!("(function() local c = cjson.new() {setting} return c.decode({text}) end)()")
@@ -251,12 +304,14 @@ fn structs() -> impl Strategy<Value = String> {
         1 => select(vec!["z", "!3", "!0", "i33", "c99999999999", "?", "i0", "c12"]).prop_map(str::to_owned),
     ];
     let format = vec(option, 0..6).prop_map(|options| quoted(options.concat().as_bytes()));
-    let packing = (format.clone(), vec(scalar(), 0..6))
-        .prop_map(|(format, args)| format!("struct.pack({})", [vec![format], args].concat().join(", ")));
-    let place = prop::option::weighted(0.3, -1..12_i64);
-    let unpacking = (format.clone(), vec(any::<u8>(), 0..24), place).prop_map(|(format, data, place)| {
-        let place = place.map_or(String::new(), |place| format!(", {place}"));
-        format!("struct.unpack({format}, {}{place})", quoted(&data))
+    let packing = (format.clone(), vec(scalar(), 0..6)).prop_map(|(format, args)| {
+        format!("struct.pack({})", [vec![format], args].concat().join(", "))
     });
+    let place = prop::option::weighted(0.3, -1..12_i64);
+    let unpacking =
+        (format.clone(), vec(any::<u8>(), 0..24), place).prop_map(|(format, data, place)| {
+            let place = place.map_or(String::new(), |place| format!(", {place}"));
+            format!("struct.unpack({format}, {}{place})", quoted(&data))
+        });
     prop_oneof![packing, unpacking, format.prop_map(|format| format!("struct.size({format})"))]
 }

@@ -318,6 +318,18 @@ impl Db {
         self.entries.insert(key, entry);
     }
 
+    /// Puts the result of a command of the form …STORE there, in place of what was; an empty one
+    /// takes the key away.
+    pub(super) fn store(&mut self, key: &Key, value: Value, class: Class, event: &'static str) {
+        if value.is_empty_collection() {
+            self.del(key);
+            return;
+        }
+        self.insert(key.clone(), Entry { value, deadline: None });
+        self.dirty += 1;
+        self.notify(class, event, key);
+    }
+
     /// Takes a key out, with what it held if it was still there. Counts and publishes nothing.
     #[inline]
     pub(super) fn take(&mut self, key: &Key) -> Option<Entry> {

@@ -187,12 +187,12 @@ impl Db {
             Some(ms) => Some(self.now_ms.checked_add(ms).ok_or(Error::InvalidExpire("set"))?),
         };
         let SetOptions { nx, xx, keep_ttl, .. } = options;
-        Ok(self.store(key, value, Conditions { nx, xx, keep_ttl, deadline }))
+        Ok(self.set_under(key, value, Conditions { nx, xx, keep_ttl, deadline }))
     }
 
     /// SET with its options read; whether it did it.
     #[inline]
-    fn store(&mut self, key: &Key, value: Bytes, under: Conditions) -> bool {
+    fn set_under(&mut self, key: &Key, value: Bytes, under: Conditions) -> bool {
         let mut deadline = under.deadline;
         if under.nx || under.xx || under.keep_ttl {
             deadline = match self.entry(key) {

@@ -110,13 +110,18 @@ pub(super) struct Known {
 /// The families, in no particular order.
 const FAMILIES: &[&[Spec]] = &[
     super::bits::COMMANDS,
+    super::connection::COMMANDS,
     super::hashes::COMMANDS,
+    super::info::COMMANDS,
     super::keys::COMMANDS,
     super::lists::COMMANDS,
+    super::monitor::COMMANDS,
+    super::pubsub::COMMANDS,
     #[cfg(feature = "lua")]
     super::lua::COMMANDS,
     super::sets::COMMANDS,
     super::sort::COMMANDS,
+    super::settings::COMMANDS,
     super::streams::COMMANDS,
     super::strings::COMMANDS,
     super::transactions::COMMANDS,

@@ -156,7 +156,11 @@ const COMPILED: u8 = 0x1b;
 ///
 /// # Errors
 /// What is wrong with it, in Lua's words.
-pub(super) fn compile(lua: &Lua, text: &[u8], name: &str) -> std::result::Result<Function, Vec<u8>> {
+pub(super) fn compile(
+    lua: &Lua,
+    text: &[u8],
+    name: &str,
+) -> std::result::Result<Function, Vec<u8>> {
     let spaced;
     let text = if text.first() == Some(&COMPILED) {
         spaced = [b" ", text].concat();

@@ -145,7 +145,7 @@ fn store(
     let deadline = options.expiry.map(|expiry| expiry.deadline(db, command)).transpose()?;
     let old = if options.get { Reply::bulk(db.look(&key)?) } else { Reply::Nil };
     let Options { nx, xx, keep_ttl, .. } = options;
-    let done = db.store(&key, value, Conditions { nx, xx, keep_ttl, deadline });
+    let done = db.set_under(&key, value, Conditions { nx, xx, keep_ttl, deadline });
     Ok((done, old))
 }
 
