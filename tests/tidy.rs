@@ -62,7 +62,15 @@ const KNOWS: [(&str, &[&str]); 27] = [
 
 /// What the pure half may depend on: none of it reads a file, a clock or a socket.
 const DEPENDENCIES: [&str; 10] = [
-    "indexmap", "jiff", "md-5", "rand", "rand_chacha", "serde", "serde_json", "strsim", "tokio",
+    "indexmap",
+    "jiff",
+    "md-5",
+    "rand",
+    "rand_chacha",
+    "serde",
+    "serde_json",
+    "strsim",
+    "tokio",
     "toml",
 ];
 

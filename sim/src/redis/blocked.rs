@@ -23,9 +23,20 @@ pub(super) trait Serve {
     /// on. An error is a reply, too.
     fn serve(&self, server: &mut Server, client: ClientId, db: usize, key: &Key) -> Option<Reply>;
 
+    /// The reply when the key that has become ready is gone, or holds something else; `None`: it
+    /// waits on.
+    fn gone(&self) -> Option<Reply> {
+        None
+    }
+
     /// The reply when the time is up.
     fn timeout(&self) -> Reply {
         Reply::NilArray
+    }
+
+    /// The reply where nobody may wait: in a script and in EXEC.
+    fn denied(&self) -> Reply {
+        self.timeout()
     }
 }
 

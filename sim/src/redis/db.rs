@@ -138,6 +138,7 @@ impl Db {
     pub fn flush(&mut self) {
         self.dirty += self.entries.len() as u64;
         self.touch_all();
+        self.signal_streams();
         self.entries.clear();
         self.earliest = None;
     }
@@ -153,7 +154,9 @@ impl Db {
         let before = self.entries.len();
         let mut earliest = None;
         let mut dead = Vec::new();
-        let tell = self.wanted & Class::Expired as u16 != 0 || !self.watched.is_empty();
+        let tell = self.wanted & Class::Expired as u16 != 0
+            || !self.watched.is_empty()
+            || !self.waiting.is_empty();
         self.entries.retain(|key, entry| {
             if !entry.live(now) {
                 if tell {
@@ -166,6 +169,9 @@ impl Db {
         });
         self.earliest = earliest;
         for key in dead {
+            // A stream that members of a group wait for: see `gone` of `Serve`. To others it is
+            // nothing.
+            self.signal(&key);
             self.touch(&key);
             self.notify(Class::Expired, "expired", &key);
         }
@@ -274,6 +280,10 @@ impl Db {
         if self.wanted & Class::New as u16 != 0 && self.entry(&key).is_none() {
             self.notify(Class::New, "new", &key);
         }
+        let replaced = self.entries.get(&key).is_some_and(|before| before.value.is_stream());
+        if replaced {
+            self.signal(&key);
+        }
         self.entries.insert(key, entry);
     }
 
@@ -285,8 +295,11 @@ impl Db {
             return None;
         }
         let entry = self.entries.swap_remove(key).filter(|entry| entry.live(self.now_ms));
-        if entry.is_some() {
+        if let Some(entry) = &entry {
             self.touch(key);
+            if entry.value.is_stream() {
+                self.signal(key);
+            }
         }
         entry
     }
@@ -314,6 +327,15 @@ impl Db {
         if waited && !self.ready.contains(key) {
             self.ready.push(key.clone());
         }
+    }
+
+    /// Notes that all streams waited for are ready: they are about to go, and members of their
+    /// groups wait no more (Redis's `scanDatabaseForDeletedStreams`).
+    pub(super) fn signal_streams(&mut self) {
+        let is_stream = |key: &&Key| self.entries.get(*key).is_some_and(|e| e.value.is_stream());
+        let mut streams: Vec<Key> = self.waiting.keys().filter(is_stream).cloned().collect();
+        streams.sort_unstable();
+        streams.iter().for_each(|key| self.signal(key));
     }
 
     /// Clients that watch `key` learn that it has changed (Redis's `signalModifiedKey`).

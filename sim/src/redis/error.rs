@@ -2,8 +2,11 @@
 //!
 //! Errors of persistence, replication and clusters are not modelled.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::rc::Rc;
+
+use super::bytes::Bytes;
 
 /// Why a command failed. It then had no effect at all.
 ///
@@ -34,12 +37,24 @@ pub enum Error {
     Text(&'static str),
     /// Any other error, its line made for the occasion.
     Line(Rc<str>),
+    /// The same, when it repeats what a client sent, which may be any bytes.
+    Bytes(Bytes),
 }
 
 impl Error {
     /// An error with this line.
     pub fn line(line: impl Into<Rc<str>>) -> Error {
         Error::Line(line.into())
+    }
+
+    /// The line, as it is sent.
+    pub(super) fn bytes(&self) -> Cow<'_, [u8]> {
+        match self {
+            Error::Text(line) => Cow::Borrowed(line.as_bytes()),
+            Error::Line(line) => Cow::Borrowed(line.as_bytes()),
+            Error::Bytes(line) => Cow::Borrowed(line),
+            other => Cow::Owned(other.to_string().into_bytes()),
+        }
     }
 }
 
@@ -59,6 +74,7 @@ impl fmt::Display for Error {
             }
             Error::Text(line) => line,
             Error::Line(line) => line,
+            Error::Bytes(line) => return f.write_str(&String::from_utf8_lossy(line)),
             Error::InvalidClientName => {
                 "ERR Client names cannot contain spaces, newlines or special characters."
             }

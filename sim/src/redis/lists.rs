@@ -1,18 +1,17 @@
-//! The commands on lists: LPUSH, RPUSH, LPOP, RPOP, RPOPLPUSH, LREM, LRANGE, LLEN, LTRIM, LINDEX,
-//! LSET, LPOS.
+//! Lists: what their commands do. How the commands are read is in `commands`, waiting in `blocking`.
 //!
-//! The head of a list has index 0, and -1 is its tail. Not modelled: LMOVE, LINSERT, counts of
-//! LPOP and RPOP, options of LPOS, and blocking on a list (BullMQ blocks on a sorted set only).
+//! The head of a list has index 0, and -1 is its tail.
+
+mod blocking;
+mod commands;
 
 use std::ops::Range;
 
+pub(super) use commands::COMMANDS;
+
 use super::bytes::{Bytes, Key};
-use super::db::Db;
+use super::db::{Class, Db};
 use super::error::Error;
-use super::reply::Reply;
-use super::server::{Answer, Call};
-use super::table::Spec;
-use super::table::flag::{FAST, READONLY};
 use super::value::List;
 
 /// The positions that Redis's `start` and `stop` (inclusive, from the end if negative) mean in a
@@ -37,12 +36,50 @@ fn position(index: i64, len: usize) -> Option<usize> {
     (at < len).then_some(at)
 }
 
-pub(super) const COMMANDS: &[Spec] = &[Spec::new("llen", 2, READONLY | FAST, (1, 1, 1), llen)];
+/// An end of a list.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum End {
+    /// The head.
+    Left,
+    /// The tail.
+    Right,
+}
 
-/// LLEN.
-fn llen(call: &mut Call<'_>) -> Answer {
-    let key = call.key(1);
-    Ok(Reply::int(call.db().llen(&key)?))
+impl End {
+    fn push(self, list: &mut List, value: Bytes) {
+        match self {
+            End::Left => list.push_front(value),
+            End::Right => list.push_back(value),
+        }
+    }
+
+    fn pop(self, list: &mut List) -> Option<Bytes> {
+        match self {
+            End::Left => list.pop_front(),
+            End::Right => list.pop_back(),
+        }
+    }
+
+    fn peek(self, list: &List) -> Option<&Bytes> {
+        match self {
+            End::Left => list.front(),
+            End::Right => list.back(),
+        }
+    }
+
+    fn pushed(self) -> &'static str {
+        match self {
+            End::Left => "lpush",
+            End::Right => "rpush",
+        }
+    }
+
+    fn popped(self) -> &'static str {
+        match self {
+            End::Left => "lpop",
+            End::Right => "rpop",
+        }
+    }
 }
 
 impl Db {
@@ -52,7 +89,7 @@ impl Db {
         key: &Key,
         values: impl IntoIterator<Item = Bytes>,
     ) -> Result<usize, Error> {
-        self.push(key, values, List::push_front)
+        self.push(key, values, End::Left)
     }
 
     /// RPUSH: puts elements at the tail, one after the other; the length then.
@@ -61,17 +98,17 @@ impl Db {
         key: &Key,
         values: impl IntoIterator<Item = Bytes>,
     ) -> Result<usize, Error> {
-        self.push(key, values, List::push_back)
+        self.push(key, values, End::Right)
     }
 
     /// LPOP: takes the head. The last element takes the key with it.
     pub fn lpop(&mut self, key: &Key) -> Result<Option<Bytes>, Error> {
-        self.pop(key, List::pop_front)
+        self.pop(key, End::Left)
     }
 
     /// RPOP: takes the tail. The last element takes the key with it.
     pub fn rpop(&mut self, key: &Key) -> Result<Option<Bytes>, Error> {
-        self.pop(key, List::pop_back)
+        self.pop(key, End::Right)
     }
 
     /// RPOPLPUSH: moves the tail of `from` to the head of `to`, and returns it.
@@ -79,21 +116,38 @@ impl Db {
     /// Within one list this rotates it. If `from` is not there, the type of `to` does not matter.
     #[inline]
     pub fn rpoplpush(&mut self, from: &Key, to: &Key) -> Result<Option<Bytes>, Error> {
-        if self.read::<List>(from)?.is_none() {
-            return Ok(None);
-        }
+        self.lmove(from, to, End::Right, End::Left)
+    }
+
+    /// LMOVE: moves an end of one list to an end of another, or of the same.
+    pub(super) fn lmove(
+        &mut self,
+        from: &Key,
+        to: &Key,
+        take: End,
+        put: End,
+    ) -> Result<Option<Bytes>, Error> {
+        let Some(list) = self.read::<List>(from)? else { return Ok(None) };
+        let Some(moved) = take.peek(list).cloned() else { return Ok(None) };
         if from == to {
-            let rotated = self.modify(from, |list: &mut List, dirty| {
-                list.rotate_right(1);
+            self.modify(from, |list: &mut List, dirty| {
+                let moved = take.pop(list);
+                moved.into_iter().for_each(|moved| put.push(list, moved));
                 *dirty += 1;
-                list.front().cloned()
             })?;
-            return Ok(rotated.flatten());
+            self.notify(Class::List, put.pushed(), to);
+            self.notify(Class::List, take.popped(), from);
+            return Ok(Some(moved));
         }
-        self.read::<List>(to)?;
-        let Some(moved) = self.rpop(from)? else { return Ok(None) };
         // Redis counts the move as one change.
-        self.upsert(to, |list: &mut List, _| list.push_front(moved.clone()))?;
+        self.upsert(to, |list: &mut List, dirty| {
+            put.push(list, moved.clone());
+            *dirty += 1;
+        })?;
+        self.notify(Class::List, put.pushed(), to);
+        self.modify(from, |list: &mut List, _| take.pop(list))?;
+        self.touch(from);
+        self.notify(Class::List, take.popped(), from);
         Ok(Some(moved))
     }
 
@@ -105,7 +159,11 @@ impl Db {
             *dirty += gone as u64;
             gone
         })?;
-        Ok(gone.unwrap_or(0))
+        let gone = gone.unwrap_or(0);
+        if gone > 0 {
+            self.notify(Class::List, "lrem", key);
+        }
+        Ok(gone)
     }
 
     /// LRANGE: the elements from index `start` to index `stop`, both included.
@@ -126,13 +184,18 @@ impl Db {
 
     /// LTRIM: keeps the elements from index `start` to index `stop`, both included.
     pub fn ltrim(&mut self, key: &Key, start: i64, stop: i64) -> Result<(), Error> {
-        self.modify(key, |list: &mut List, dirty| {
+        let trimmed = self.modify(key, |list: &mut List, dirty| {
             let before = list.len();
             let kept = positions(start, stop, before);
             list.truncate(kept.end);
             list.drain(..kept.start);
             *dirty += (before - list.len()) as u64;
         })?;
+        if trimmed.is_some() {
+            // Redis tells of a trim that removed nothing, too.
+            self.touch(key);
+            self.notify(Class::List, "ltrim", key);
+        }
         Ok(())
     }
 
@@ -153,7 +216,9 @@ impl Db {
             *dirty += 1;
             Ok(())
         })?
-        .ok_or(Error::NoSuchKey)?
+        .ok_or(Error::NoSuchKey)??;
+        self.notify(Class::List, "lset", key);
+        Ok(())
     }
 
     /// LPOS: the index of the first element equal to `value`.
@@ -166,26 +231,40 @@ impl Db {
         &mut self,
         key: &Key,
         values: impl IntoIterator<Item = Bytes>,
-        push: fn(&mut List, Bytes),
+        end: End,
     ) -> Result<usize, Error> {
-        self.upsert(key, |list: &mut List, dirty| {
+        let len = self.upsert(key, |list: &mut List, dirty| {
             let before = list.len();
-            values.into_iter().for_each(|value| push(list, value));
+            values.into_iter().for_each(|value| end.push(list, value));
             *dirty += (list.len() - before) as u64;
             list.len()
-        })
+        })?;
+        self.notify(Class::List, end.pushed(), key);
+        Ok(len)
     }
 
-    fn pop(
-        &mut self,
-        key: &Key,
-        pop: fn(&mut List) -> Option<Bytes>,
-    ) -> Result<Option<Bytes>, Error> {
+    fn pop(&mut self, key: &Key, end: End) -> Result<Option<Bytes>, Error> {
         let popped = self.modify(key, |list: &mut List, dirty| {
             *dirty += 1;
-            pop(list)
+            end.pop(list)
         })?;
+        if popped.is_some() {
+            self.notify(Class::List, end.popped(), key);
+        }
         Ok(popped.flatten())
+    }
+
+    /// LPOP and RPOP of up to `count` elements, which is not 0; `None` if there is no list.
+    fn pop_many(&mut self, key: &Key, end: End, count: usize) -> Result<Option<Vec<Bytes>>, Error> {
+        let popped = self.modify(key, |list: &mut List, dirty| {
+            let count = count.min(list.len());
+            *dirty += count as u64;
+            (0..count).filter_map(|_| end.pop(list)).collect()
+        })?;
+        if popped.is_some() {
+            self.notify(Class::List, end.popped(), key);
+        }
+        Ok(popped)
     }
 }
 

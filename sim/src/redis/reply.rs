@@ -79,6 +79,12 @@ impl From<Result<Reply, Error>> for Reply {
     }
 }
 
+impl From<Bytes> for Reply {
+    fn from(bytes: Bytes) -> Self {
+        Reply::Bulk(bytes)
+    }
+}
+
 impl From<&str> for Reply {
     fn from(text: &str) -> Self {
         Reply::Bulk(Bytes::from(text))

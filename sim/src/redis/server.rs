@@ -173,12 +173,14 @@ impl Server {
         let waiting = self.dbs[number].waiting.get(key);
         let clients: Vec<ClientId> = waiting.into_iter().flatten().copied().collect();
         for client in clients {
-            let Some(entry) = self.dbs[number].entry(key) else { break };
             let Some(serves) = self.blocked.serves(client) else { continue };
-            if !serves.wants(&entry.value) {
-                continue;
-            }
-            if let Some(reply) = serves.serve(self, client, number, key) {
+            let reply = match self.dbs[number].entry(key) {
+                Some(entry) if serves.wants(&entry.value) => {
+                    serves.serve(self, client, number, key)
+                }
+                _ => serves.gone(),
+            };
+            if let Some(reply) = reply {
                 self.unblock(client);
                 self.outbox.push((client, reply));
             }
@@ -242,7 +244,7 @@ impl Call<'_> {
         serves: Rc<dyn Serve>,
     ) -> Answer {
         if self.origin != Origin::Client {
-            return Ok(serves.timeout());
+            return Ok(serves.denied());
         }
         let wait = Wait { db: self.number, keys: keys.into(), serves, timeout_ms };
         self.server.blocked.add(&mut self.server.dbs, self.client, wait);

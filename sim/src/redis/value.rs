@@ -78,6 +78,11 @@ impl Value {
         }
     }
 
+    /// Whether this is a stream.
+    pub(super) fn is_stream(&self) -> bool {
+        matches!(self, Value::Stream(_))
+    }
+
     /// Whether this is a collection that should have vanished: no key ever holds one.
     pub fn is_empty_collection(&self) -> bool {
         match self {
