@@ -109,7 +109,7 @@ impl Redis {
     /// (server.c `processCommand`).
     fn process(&mut self, client: ClientId, args: &[Bytes]) -> Answer {
         let resolved = table::resolve(args);
-        if table::find(&args[0]).is_none() {
+        if resolved.is_err() && table::find(&args[0]).is_none() {
             *self.server.unknown.entry(args[0].clone()).or_default() += 1;
         }
         let session = self.server.session(client);
