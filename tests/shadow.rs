@@ -6,6 +6,8 @@
 //! both hold. Every script that the package ships has to be called. The texts of the scripts are not
 //! in this repository: the packages are looked for where `BOOTRACE_BULLMQ` says.
 
+#[path = "support/bullmq.rs"]
+mod bullmq;
 #[path = "shadow/clients.rs"]
 mod clients;
 #[path = "shadow/front.rs"]
@@ -19,7 +21,6 @@ mod pair;
 #[path = "support/redis.rs"]
 mod redis;
 
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -28,8 +29,6 @@ use libtest_mimic::{Arguments, Failed, Trial};
 const VERSIONS: [&str; 3] = ["5.34.10", "5.81.5", "6.7.0"];
 /// How often the driver runs, each time with another seed, on what the run before left.
 const RUNS: u64 = 4;
-/// Set where a missing package is a failure.
-const REQUIRED: &str = "BOOTRACE_REQUIRE_BULLMQ";
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -37,32 +36,13 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-/// The root of the repository.
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
 /// The test of one version, or its name with the reason why it is not played.
 fn trial(version: &'static str) -> Trial {
     let name = format!("every script of bullmq {version}");
-    match redis::missing().or_else(|| missing(version)) {
+    match redis::missing().or_else(|| bullmq::missing(version)) {
         None => Trial::test(name, move || play(version)),
         Some(reason) => Trial::test(format!("{name}: {reason}"), || Ok(())).with_ignored_flag(true),
     }
-}
-
-/// Where the package of a version is installed.
-fn package(version: &str) -> PathBuf {
-    let folder = std::env::var_os("BOOTRACE_BULLMQ");
-    folder.map_or_else(|| root().join("target/bullmq"), PathBuf::from).join(version)
-}
-
-/// Why the package of a version cannot be used, if it cannot.
-fn missing(version: &str) -> Option<String> {
-    let found = package(version).join("node_modules/bullmq/package.json").is_file();
-    let reason = (!found).then(|| "it is not installed".to_owned())?;
-    assert!(std::env::var_os(REQUIRED).is_none(), "{REQUIRED} is set: bullmq {version}: {reason}");
-    Some(reason)
 }
 
 /// How often the driver runs, and with which seed first.
@@ -75,7 +55,7 @@ fn play(version: &str) -> Result<(), Failed> {
     let (runs, first) = runs();
     let mut front = front::Front::start();
     for seed in first..first + runs {
-        front.drive(&package(version), seed)?;
+        front.drive(&bullmq::package(version), seed)?;
     }
     let tally = front.finish();
     println!("bullmq {version}: {tally}");

@@ -19,7 +19,6 @@ use crate::clients::{self, Event};
 use crate::keyspace;
 use crate::like::Rule;
 use crate::pair::{Outcome, Pair};
-use crate::root;
 
 /// After how many commands everything that both hold is compared.
 const REST: u64 = 500;
@@ -114,7 +113,7 @@ impl Front {
     /// Runs the driver with a package and compares all it does.
     pub(crate) fn drive(&mut self, package: &Path, seed: u64) -> Result<(), Failed> {
         let mut driver = Command::new("node")
-            .arg(root().join("tests/shadow/drive.mjs"))
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/shadow/drive.mjs"))
             .args([package.as_os_str(), self.port.to_string().as_ref(), seed.to_string().as_ref()])
             .stdout(Stdio::piped())
             .spawn()

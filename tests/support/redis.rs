@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -51,7 +51,7 @@ impl Server {
         let folder = std::env::temp_dir().join(format!("bootrace-{}-{number}", std::process::id()));
         fs::create_dir_all(&folder).expect("a folder for the server's socket");
         let (clock, library) = (folder.join("clock"), folder.join("clock.so"));
-        let source = super::root().join("tests/redis/clock.c");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/redis/clock.c");
         let made = Command::new("cc")
             .args(["-O1", "-shared", "-fPIC", "-o"])
             .args([&library, &source])
