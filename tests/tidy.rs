@@ -61,14 +61,16 @@ const KNOWS: [(&str, &[&str]); 27] = [
 ];
 
 /// What the pure half may depend on: none of it reads a file, a clock or a socket.
-const DEPENDENCIES: [&str; 10] = [
+const DEPENDENCIES: [&str; 12] = [
     "indexmap",
     "jiff",
     "md-5",
+    "mlua",
     "rand",
     "rand_chacha",
     "serde",
     "serde_json",
+    "sha1_smol",
     "strsim",
     "tokio",
     "toml",

@@ -11,6 +11,7 @@ mod live;
 mod replay;
 mod run;
 mod schema;
+mod serve;
 mod show;
 
 use crate::load::{self, Loaded, Source, load};
@@ -130,6 +131,8 @@ enum Command {
         /// Of which
         which: schema::Which,
     },
+    /// Be a Redis server that clients can connect to, in real or in virtual time
+    Serve(serve::How),
     /// Play several scenarios on the same seeds and set them side by side; the last one counts
     Compare {
         /// The scenarios, what was before first
@@ -191,6 +194,7 @@ pub fn main() -> Exit {
         Command::Replay { file, how } => replay::replay(file, how),
         Command::Show { file, effective } => show::show(file, *effective),
         Command::Explain { code } => explain::explain(code),
+        Command::Serve(how) => serve::serve(how),
         Command::Schema { which } => schema::schema(*which),
     }
 }

@@ -20,6 +20,12 @@ pub(super) fn positive(argument: &[u8], otherwise: &'static str) -> Result<usize
     usize::try_from(number).map_err(|_| Error::Text(otherwise))
 }
 
+/// An integer that is not negative (`getPositiveLongFromObjectOrReply` without a text).
+pub(super) fn natural(argument: &[u8]) -> Result<usize, Error> {
+    const NEGATIVE: Error = Error::Text("ERR value is out of range, must be positive");
+    usize::try_from(int(argument)?).map_err(|_| NEGATIVE)
+}
+
 /// A number (`getDoubleFromObjectOrReply`).
 pub(super) fn float(argument: &[u8]) -> Result<f64, Error> {
     parse_float(argument).filter(|number| !number.is_nan()).ok_or(Error::NotAFloat)

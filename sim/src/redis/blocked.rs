@@ -117,6 +117,11 @@ impl Blocked {
         self.waiters[place] = Some(Waiter { wait, timeout });
     }
 
+    /// How many clients wait, and how many of them not for ever.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        (self.waiters.iter().flatten().count(), self.timeouts.len())
+    }
+
     /// What `client` waits for.
     pub(super) fn serves(&self, client: ClientId) -> Option<Rc<dyn Serve>> {
         let waiter = self.waiters.get(client.0 as usize)?.as_ref()?;

@@ -1,7 +1,7 @@
 //! Binary-safe byte strings, keys with their hash, and the one hash function of the keyspace.
 //!
-//! Everything here is immutable and cheap to clone. Nothing here knows an encoding: text is shown
-//! for people only, and nothing seeds a hash from outside the program.
+//! Everything here is cheap to clone, and a clone never sees a later change. Nothing here knows an
+//! encoding of text: it is shown for people only. Nothing seeds a hash from outside the program.
 
 use std::borrow::Borrow;
 use std::fmt::{self, Write};
@@ -19,16 +19,25 @@ const MAX_INT_TEXT: usize = 20;
 #[expect(clippy::disallowed_types, reason = "a fixed hasher, and the order is never observed")]
 pub(super) type FixedMap<K, V> = std::collections::HashMap<K, V, BuildHasherDefault<FrozenHasher>>;
 
-/// An immutable string of bytes, as Redis stores them: any byte, any length, compared bytewise.
+/// A string of bytes, as Redis stores them: any byte, any length, compared bytewise.
 ///
 /// A clone shares the bytes. The empty string takes no memory.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Bytes(Option<Rc<[u8]>>);
+#[derive(Clone)]
+pub struct Bytes(Repr);
+
+/// Where the bytes are. The two fit in the space of the first.
+#[derive(Clone)]
+enum Repr {
+    /// As they were made.
+    Fixed(Rc<[u8]>),
+    /// As [`Bytes::to_mut`] left them, with room to grow; `None`: there are none.
+    Grown(Option<Rc<Vec<u8>>>),
+}
 
 impl Bytes {
     /// The empty string.
     pub const fn new() -> Self {
-        Bytes(None)
+        Bytes(Repr::Grown(None))
     }
 
     /// The decimal text of `value`, as Redis's `ll2string` writes it.
@@ -54,7 +63,28 @@ impl Bytes {
     /// The bytes.
     #[inline]
     pub fn as_bytes(&self) -> &[u8] {
-        self.0.as_deref().unwrap_or_default()
+        match &self.0 {
+            Repr::Fixed(bytes) => bytes,
+            Repr::Grown(Some(bytes)) => bytes,
+            Repr::Grown(None) => &[],
+        }
+    }
+
+    /// The bytes, to change in place: they are copied only if a clone shares them, or if this is
+    /// the first time.
+    pub(super) fn to_mut(&mut self) -> &mut Vec<u8> {
+        if !matches!(self.0, Repr::Grown(Some(_))) {
+            self.0 = Repr::Grown(Some(Rc::new(self.to_vec())));
+        }
+        match &mut self.0 {
+            Repr::Grown(Some(bytes)) => Rc::make_mut(bytes),
+            _ => unreachable!("it has just been made so"),
+        }
+    }
+
+    /// Whether [`Bytes::to_mut`] was used on it: Redis's encoding `raw`, whatever the length.
+    pub(super) fn is_grown(&self) -> bool {
+        matches!(self.0, Repr::Grown(Some(_)))
     }
 
     /// The text, if the bytes are UTF-8.
@@ -71,8 +101,8 @@ impl Bytes {
     #[inline]
     fn same(&self, other: &Bytes) -> bool {
         match (&self.0, &other.0) {
-            (Some(one), Some(two)) => Rc::ptr_eq(one, two),
-            (None, None) => true,
+            (Repr::Fixed(one), Repr::Fixed(two)) => Rc::ptr_eq(one, two),
+            (Repr::Grown(None), Repr::Grown(None)) => true,
             _ => false,
         }
     }
@@ -93,6 +123,21 @@ pub fn parse_int(text: &[u8]) -> Option<i64> {
     }
     std::str::from_utf8(text).ok()?.parse().ok()
 }
+
+impl Default for Bytes {
+    fn default() -> Self {
+        Bytes::new()
+    }
+}
+
+impl PartialEq for Bytes {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for Bytes {}
 
 impl Deref for Bytes {
     type Target = [u8];
@@ -157,7 +202,7 @@ impl PartialEq<&str> for Bytes {
 
 impl From<&[u8]> for Bytes {
     fn from(bytes: &[u8]) -> Self {
-        Bytes(if bytes.is_empty() { None } else { Some(Rc::from(bytes)) })
+        Bytes(if bytes.is_empty() { Repr::Grown(None) } else { Repr::Fixed(Rc::from(bytes)) })
     }
 }
 
@@ -373,6 +418,18 @@ mod tests {
         let bytes = Bytes::from(b"bull:\xc3\xa9\n\\\xff");
         assert_eq!(bytes.to_string(), "bull:\u{e9}\\n\\\\\\xff");
         assert_eq!(format!("{:?}", Key::from("a b")), "\"a b\"");
+    }
+
+    #[test]
+    fn a_change_in_place_is_seen_by_no_clone() {
+        let mut bytes = Bytes::from("ab");
+        let before = bytes.clone();
+        bytes.to_mut().push(b'c');
+        let between = bytes.clone();
+        bytes.to_mut().push(b'd');
+        assert_eq!((before, between, &bytes), ("ab".into(), "abc".into(), &"abcd".into()));
+        assert!(bytes.is_grown() && !Bytes::from("abcd").is_grown());
+        assert_eq!(size_of::<Bytes>(), size_of::<Rc<[u8]>>());
     }
 
     #[test]

@@ -343,7 +343,7 @@ mod tests {
         let hset = Command::HSet { key: key.clone(), pairs };
         assert_eq!((hset.name(), reply(&mut db, &hset)), ("HSET", Reply::Int(2)));
         let all = reply(&mut db, &Command::HGetAll(key.clone()));
-        assert_eq!(all, Reply::Array(["a", "1", "b", "2"].map(bulk).into()));
+        assert_eq!(all, Reply::Array(["b", "2", "a", "1"].map(bulk).into()));
         let no = Command::HGet { key: key.clone(), field: "c".into() };
         assert_eq!(reply(&mut db, &no), Reply::Nil);
         assert_eq!(reply(&mut db, &Command::LLen(key)), Reply::Error(Error::WrongType));

@@ -143,6 +143,22 @@ impl Db {
         self.earliest = None;
     }
 
+    /// SWAPDB: exchanges the keys of two databases. Those who watch or wait stay.
+    pub(super) fn swap(&mut self, other: &mut Db) {
+        for db in [&mut *self, &mut *other] {
+            db.touch_all();
+        }
+        std::mem::swap(&mut self.entries, &mut other.entries);
+        std::mem::swap(&mut self.earliest, &mut other.earliest);
+        for db in [self, other] {
+            db.touch_all();
+            let there = db.waiting.keys().filter(|key| db.entries.contains_key(*key));
+            let mut there: Vec<Key> = there.cloned().collect();
+            there.sort_unstable();
+            there.iter().for_each(|key| db.signal(key));
+        }
+    }
+
     /// Removes the keys whose deadline has passed, as Redis does in the background; how many.
     ///
     /// It takes time linear in the number of keys, and none at all if no deadline can have passed.
@@ -219,6 +235,21 @@ impl Db {
         }
     }
 
+    /// As [`Db::read`], in a command that may also write: that the key is not there is published.
+    /// (Those that only read have it done for them.)
+    pub(super) fn look<K: Kind>(&mut self, key: &Key) -> Result<Option<&K>, Error> {
+        self.miss(key);
+        self.read(key)
+    }
+
+    /// Publishes that a key that is read is not there, if it is not.
+    #[inline]
+    pub(super) fn miss(&mut self, key: &Key) {
+        if self.wanted & Class::Missing as u16 != 0 && self.entry(key).is_none() {
+            self.notify(Class::Missing, "keymiss", key);
+        }
+    }
+
     /// Lets `change` work on what `key` holds and count its changes; `None` if it is not there.
     ///
     /// A collection left empty vanishes. Where `change` counted any, clients that watch the key
@@ -285,6 +316,18 @@ impl Db {
             self.signal(&key);
         }
         self.entries.insert(key, entry);
+    }
+
+    /// Puts the result of a command of the form …STORE there, in place of what was; an empty one
+    /// takes the key away.
+    pub(super) fn store(&mut self, key: &Key, value: Value, class: Class, event: &'static str) {
+        if value.is_empty_collection() {
+            self.del(key);
+            return;
+        }
+        self.insert(key.clone(), Entry { value, deadline: None });
+        self.dirty += 1;
+        self.notify(class, event, key);
     }
 
     /// Takes a key out, with what it held if it was still there. Counts and publishes nothing.

@@ -1,23 +1,133 @@
-//! The commands on keys of any type: DEL, EXISTS, PTTL, PEXPIRE, PERSIST, RENAME, TYPE.
+//! The commands on keys of any type.
 //!
-//! [`Db::keys`] and [`Db::snapshot`] are with the keyspace. Not modelled: patterns, SCAN, UNLINK
-//! (to a client it is DEL), and PEXPIRE's NX, XX, GT and LT.
+//! Deadlines are in [`expire`], commands that concern whole databases or several of them in
+//! [`spaces`], OBJECT in [`object`]; looking, deleting, renaming and the methods of [`Db`] are here.
+//! [`Db::keys`] and [`Db::snapshot`] are with the keyspace. DUMP, RESTORE and MIGRATE are
+//! persistence, and not modelled.
 
-use super::args;
+mod expire;
+mod object;
+mod spaces;
+
 use super::bytes::Key;
 use super::db::{Class, Db};
 use super::error::Error;
 use super::reply::Reply;
 use super::server::{Answer, Call};
 use super::table::Spec;
-use super::table::flag::WRITE;
+use super::table::flag::{DENYOOM, FAST, NOSCRIPT, READONLY, WRITE};
+use super::{args, glob, scan};
 
-pub(super) const COMMANDS: &[Spec] = &[Spec::new("del", -2, WRITE, (1, -1, 1), del)];
+pub(super) const COMMANDS: &[Spec] = &[
+    Spec::new("copy", -3, WRITE | DENYOOM, (1, 2, 1), spaces::copy),
+    Spec::new("dbsize", 1, READONLY | FAST, (0, 0, 0), spaces::dbsize),
+    Spec::new("del", -2, WRITE, (1, -1, 1), del),
+    Spec::new("exists", -2, READONLY | FAST, (1, -1, 1), exists),
+    Spec::new("expire", -3, WRITE | FAST, (1, 1, 1), expire::expire),
+    Spec::new("expireat", -3, WRITE | FAST, (1, 1, 1), expire::expireat),
+    Spec::new("expiretime", 2, READONLY | FAST, (1, 1, 1), expire::expiretime),
+    Spec::new("flushall", -1, WRITE, (0, 0, 0), spaces::flushall),
+    Spec::new("flushdb", -1, WRITE, (0, 0, 0), spaces::flushdb),
+    Spec::new("keys", 2, READONLY, (0, 0, 0), keys),
+    Spec::new("move", 3, WRITE | FAST, (1, 1, 1), spaces::move_key),
+    Spec::container("object", object::COMMANDS),
+    Spec::new("persist", 2, WRITE | FAST, (1, 1, 1), expire::persist),
+    Spec::new("pexpire", -3, WRITE | FAST, (1, 1, 1), expire::pexpire),
+    Spec::new("pexpireat", -3, WRITE | FAST, (1, 1, 1), expire::pexpireat),
+    Spec::new("pexpiretime", 2, READONLY | FAST, (1, 1, 1), expire::pexpiretime),
+    Spec::new("pttl", 2, READONLY | FAST, (1, 1, 1), expire::pttl),
+    Spec::new("randomkey", 1, READONLY, (0, 0, 0), randomkey),
+    Spec::new("rename", 3, WRITE, (1, 2, 1), rename),
+    Spec::new("renamenx", 3, WRITE | FAST, (1, 2, 1), renamenx),
+    Spec::new("scan", -2, READONLY, (0, 0, 0), scan_keys),
+    Spec::new("swapdb", 3, WRITE | FAST, (0, 0, 0), spaces::swapdb),
+    Spec::new("touch", -2, READONLY | FAST, (1, -1, 1), exists),
+    Spec::new("ttl", 2, READONLY | FAST, (1, 1, 1), expire::ttl),
+    Spec::new("type", 2, READONLY | FAST, (1, 1, 1), type_name),
+    Spec::new("unlink", -2, WRITE | FAST, (1, -1, 1), del),
+    Spec::new("wait", 3, NOSCRIPT, (0, 0, 0), spaces::wait),
+];
 
-/// DEL.
+/// DEL, and UNLINK: when memory is given back cannot be told.
 fn del(call: &mut Call<'_>) -> Answer {
-    let keys = args::keys(&call.args[1..]);
-    Ok(Reply::int(call.db().del_many(&keys)))
+    let names = &call.args[1..];
+    let db = call.db();
+    let gone = names.iter().filter(|name| db.del(&Key::from((*name).clone())));
+    Ok(Reply::int(gone.count()))
+}
+
+/// EXISTS, and TOUCH, which beside it sets the time of the last access. A key named twice counts
+/// twice.
+fn exists(call: &mut Call<'_>) -> Answer {
+    let names = &call.args[1..];
+    let db = call.db();
+    let there = names.iter().filter(|name| db.exists(&Key::from((*name).clone())));
+    Ok(Reply::int(there.count()))
+}
+
+/// TYPE.
+fn type_name(call: &mut Call<'_>) -> Answer {
+    let key = call.key(1);
+    Ok(Reply::Status(call.db().type_name(&key)))
+}
+
+/// RENAME.
+fn rename(call: &mut Call<'_>) -> Answer {
+    let (from, to) = (call.key(1), call.key(2));
+    call.db().rename(&from, &to)?;
+    Ok(Reply::OK)
+}
+
+/// RENAMENX.
+fn renamenx(call: &mut Call<'_>) -> Answer {
+    let (from, to) = (call.key(1), call.key(2));
+    let db = call.db();
+    if !db.exists(&from) {
+        return Err(Error::NoSuchKey);
+    }
+    if db.exists(&to) {
+        return Ok(Reply::Int(0));
+    }
+    db.rename(&from, &to)?;
+    Ok(Reply::Int(1))
+}
+
+/// KEYS, in the order of the keyspace.
+fn keys(call: &mut Call<'_>) -> Answer {
+    let pattern = &call.args[1];
+    let db = call.db();
+    let live = db.entries.iter().filter(|(_, entry)| entry.live(db.now_ms)).map(|(key, _)| key);
+    let all = **pattern == *b"*";
+    let found = live.filter(|key| all || glob::matches(pattern, key.as_bytes(), false));
+    Ok(Reply::bulks(found.map(Key::bytes)))
+}
+
+/// RANDOMKEY.
+fn randomkey(call: &mut Call<'_>) -> Answer {
+    let db = call.db();
+    db.sweep();
+    if db.entries.is_empty() {
+        return Ok(Reply::Nil);
+    }
+    let place = db.random(db.entries.len());
+    Ok(db.entries.get_index(place).map_or(Reply::Nil, |(key, _)| Reply::Bulk(key.bytes().clone())))
+}
+
+/// SCAN.
+fn scan_keys(call: &mut Call<'_>) -> Answer {
+    let cursor = scan::cursor(&call.args[1])?;
+    let options = scan::Options::read(&call.args[2..], true)?;
+    let db = call.db();
+    let (places, next) = scan::walk(cursor, db.entries.len(), options.count);
+    let seen = places.rev().filter_map(|place| db.entries.get_index(place));
+    let found = seen.filter(|(key, entry)| {
+        let kind = entry.value.type_name();
+        options.lets(key.as_bytes())
+            && options.kind.is_none_or(|wanted| args::is(wanted, kind))
+            && entry.live(db.now_ms)
+    });
+    let found = found.map(|(key, _)| Reply::Bulk(key.bytes().clone())).collect();
+    Ok(scan::reply(next, found))
 }
 
 impl Db {

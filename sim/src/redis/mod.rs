@@ -10,23 +10,39 @@
 //! converts.
 
 mod args;
+mod bits;
 mod blocked;
 mod bytes;
+mod clients;
 mod command;
+mod connection;
 mod db;
 mod error;
 mod glob;
 mod groups;
+mod hash;
 mod hashes;
+mod help;
+mod info;
 mod keys;
 mod lists;
 mod longdouble;
+mod random;
+mod monitor;
+mod pause;
+mod pubsub;
+#[cfg(feature = "lua")]
+mod lua;
 mod reply;
 pub mod resp;
 mod scan;
 mod server;
 mod session;
+mod set;
 mod sets;
+mod sort;
+mod settings;
+mod stats;
 mod stream;
 mod streams;
 mod streams_groups;
@@ -40,14 +56,17 @@ mod zset;
 mod zsets;
 
 pub use bytes::{Bytes, Key, frozen_hash, parse_int};
+pub use clients::Host;
 pub use command::Command;
 pub use db::{Db, Snapshot};
 pub use error::Error;
+#[cfg(feature = "lua")]
+pub use lua::ScriptLimits;
 pub use reply::Reply;
 pub use stream::{MaxLen, Stream, StreamEntry, StreamId};
 pub use strings::SetOptions;
 pub use value::{Hash, List, Set, Value};
-pub use zset::{Elements, Inserted, ScoreBound, Zset, score_text};
+pub use zset::{Elements, ScoreBound, Zset, score_text};
 pub use zsets::Limit;
 
 use std::collections::BTreeMap;
@@ -56,7 +75,8 @@ use std::rc::Rc;
 use crate::clock::Instant;
 use blocked::Wait;
 use server::{Answer, Call, Origin, Server};
-use table::{Known, Run};
+use session::Replies;
+use table::{Known, Run, flag};
 
 /// A client: a connection to the server. The caller numbers them.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -69,6 +89,8 @@ pub struct ClientId(pub u32);
 #[derive(Default)]
 pub struct Redis {
     server: Box<Server>,
+    #[cfg(feature = "lua")]
+    scripts: Option<Box<lua::Scripts>>,
 }
 
 impl Redis {
@@ -100,14 +122,37 @@ impl Redis {
     pub fn request(&mut self, client: ClientId, args: &[Bytes], now: Instant) -> Option<Reply> {
         assert!(!self.is_blocked(client), "a client that waits sends nothing");
         self.server.begin(now);
-        let reply = self.process(client, args);
+        let reply = self.reply(client, args);
         self.server.settle();
-        if self.is_blocked(client) { None } else { Some(reply.into()) }
+        self.unpause();
+        reply
+    }
+
+    /// Runs a command and says what its client is sent; `None`: it waits now.
+    fn reply(&mut self, client: ClientId, args: &[Bytes]) -> Option<Reply> {
+        if args::is(&args[0], "host:") || args::is(&args[0], "post") {
+            // A browser was made to send commands; Redis does not wait for the next.
+            self.server.session(client).closing = true;
+            return Some(Reply::Nothing);
+        }
+        let reply = self.process(client, args);
+        if self.is_blocked(client) {
+            return None;
+        }
+        let reply = Reply::from(reply);
+        let session = self.server.session(client);
+        if session.replies == Replies::On {
+            return Some(reply);
+        }
+        Some(session.replies.of(reply))
     }
 
     /// Finds out whether a command may run, now or in a transaction, and runs it
     /// (server.c `processCommand`).
     fn process(&mut self, client: ClientId, args: &[Bytes]) -> Answer {
+        let known = match self.admit(client, args) {
+            Ok(known) => known,
+            Err(error) => return Err(self.reject(client, args, error)),
         let resolved = table::resolve(args);
         if resolved.is_err() && table::find(&args[0]).is_none() {
             *self.server.unknown.entry(args[0].clone()).or_default() += 1;
@@ -125,10 +170,80 @@ impl Redis {
                 if let Some(queued) = queued {
                     queued.refused = true;
                 }
+                if args::is(&args[0], "exec") {
+                    return Err(transactions::abort(&mut self.server, client, &error));
+                }
                 return Err(error);
             }
         };
-        self.call(known, client, args, Origin::Client)
+        let server = &mut *self.server;
+        let session = server.known(client).expect("it was asked for before");
+        if server.pause.holds(known, session.queued.as_ref()) {
+            server.pause.keep(client, args);
+            return Ok(Reply::Nothing);
+        }
+        match &mut server.session(client).queued {
+            Some(queued) if !transactions::NOT_QUEUED.contains(&known.spec.name) => {
+                Ok(transactions::queue(queued, args))
+            }
+            _ => self.call(known, client, args, Origin::Client),
+        }
+    }
+
+    /// The command that the words name, if the client may send it now.
+    fn admit(&mut self, client: ClientId, args: &[Bytes]) -> Result<&'static Known, Error> {
+        let server = &mut *self.server;
+        let now = server.now;
+        let session = server.session(client);
+        session.last_seen = now;
+        let known = table::resolve(args);
+        if known.is_err() && table::find(&args[0]).is_none() {
+            *server.unknown.entry(args[0].clone()).or_default() += 1;
+        }
+        let known = known?;
+        let session = server.session(client);
+        session.last = Some(&known.name);
+        if !session.authenticated && !known.spec.is(flag::NO_AUTH) {
+            return Err(Error::Text("NOAUTH Authentication required."));
+        }
+        if session.queued.is_some() && known.spec.is(flag::NO_MULTI) {
+            return Err(Error::Text("ERR Command not allowed inside a transaction"));
+        }
+        if server.settings.maxmemory > 0 {
+            server.afford(client, known)?;
+        }
+        let session = server.session(client);
+        if session.resp == 2
+            && session.subscribed()
+            && !pubsub::OF_SUBSCRIBERS.contains(&known.spec.name)
+        {
+            return Err(Error::line(format!(
+                "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / \
+                 RESET are allowed in this context",
+                known.name
+            )));
+        }
+        Ok(known)
+    }
+
+    /// What a client is told whose command may not run; its transaction will not run either.
+    fn reject(&mut self, client: ClientId, args: &[Bytes], error: Error) -> Error {
+        let known = table::find(&args[0]);
+        if let Some(known) = known {
+            self.server.stats.of(known.index).rejected += 1;
+        }
+        self.server.stats.error(&error);
+        let session = self.server.session(client);
+        if known.is_some_and(|known| known.spec.name == "exec") {
+            session.queued = None;
+            self.server.unwatch(client);
+            let why = error.to_string();
+            return Error::line(format!("EXECABORT Transaction discarded because of: {why}"));
+        }
+        if let Some(queued) = &mut session.queued {
+            queued.refused = true;
+        }
+        error
     }
 
     /// Runs a command that was found to be in order before.
@@ -137,15 +252,33 @@ impl Redis {
     }
 
     fn call(&mut self, known: &Known, client: ClientId, args: &[Bytes], origin: Origin) -> Answer {
-        match known.spec.run {
+        let server = &mut *self.server;
+        let number = server.session(client).db;
+        let answer = match known.spec.run {
             Run::Plain(run) => {
-                let number = self.server.session(client).db;
-                self.server.db(number);
-                run(&mut Call { server: &mut self.server, client, origin, args, number })
+                server.db(number);
+                let answer = run(&mut Call { server, client, origin, args, number });
+                // What is published goes out in the order of the commands.
+                if !server.dbs[number].notices.is_empty() {
+                    server.tell(number);
+                }
+                answer
             }
             Run::Whole(run) => run(self, client, args),
             Run::Container(_) => unreachable!("a container needs two words"),
+        };
+        let stats = &mut self.server.stats;
+        stats.commands += 1;
+        let calls = stats.of(known.index);
+        calls.calls += 1;
+        if let Err(error) = &answer {
+            calls.failed += 1;
+            stats.error(error);
         }
+        if !self.server.monitors.is_empty() {
+            self.server.show(known, client, number, args, origin);
+        }
+        answer
     }
 
     /// Runs a command of `client`; `None`: the client waits now.
@@ -162,7 +295,7 @@ impl Redis {
         let reply = match (command.run(&mut server.dbs[0]), command) {
             (Ok(None), Command::BZPopMin { keys, timeout_ms }) => {
                 let (keys, timeout_ms) = (Rc::clone(keys), *timeout_ms);
-                let wait = Wait { db: 0, keys, serves: Rc::new(zsets::PopMin), timeout_ms };
+                let wait = Wait { db: 0, keys, serves: Rc::new(zsets::Pop::ONE_MIN), timeout_ms };
                 server.blocked.add(&mut server.dbs, client, wait);
                 None
             }
@@ -198,7 +331,8 @@ impl Redis {
     /// (`hz 10`); a caller that wants this calls [`Redis::expire`] later.
     #[inline]
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.server.blocked.next_deadline()
+        let deadlines = [self.server.blocked.next_deadline(), self.server.pause.over()];
+        deadlines.into_iter().flatten().min()
     }
 
     /// Ends the waits whose time is up, earliest deadline first, with what the command answers then.
@@ -209,6 +343,7 @@ impl Redis {
             let wait = wait.expect("a client whose time is up waits");
             self.server.outbox.push((client, wait.serves.timeout()));
         }
+        self.unpause();
     }
 
     /// Removes the keys whose deadline has passed, as Redis does in the background.
@@ -239,7 +374,7 @@ impl Redis {
 
     /// Whether `client` waits.
     pub fn is_blocked(&self, client: ClientId) -> bool {
-        self.server.blocked.contains(client)
+        self.server.blocked.contains(client) || self.server.pause.contains(client)
     }
 
     /// The names of commands that came and that this server does not know, and how often.

@@ -245,6 +245,7 @@ pub fn encode(reply: &Reply, version: u8, out: &mut Vec<u8>) {
             out.extend_from_slice(b"\r\n");
         }
         Reply::Verbatim(_, text) => bulk(text, out),
+        Reply::Several(replies) => replies.iter().for_each(|reply| encode(reply, version, out)),
         Reply::Nothing => {}
     }
 }

@@ -11,10 +11,15 @@ use std::rc::Rc;
 use super::ClientId;
 use super::blocked::{Blocked, Serve, Wait};
 use super::bytes::{Bytes, Key};
-use super::db::{Db, Notice};
+use super::clients::Host;
+use super::db::Db;
 use super::error::Error;
+use super::pause::Pause;
+use super::pubsub::Subscribers;
 use super::reply::Reply;
 use super::session::Session;
+use super::settings::Settings;
+use super::stats::Stats;
 use super::value::Value;
 use crate::clock::Instant;
 
@@ -39,6 +44,15 @@ pub(super) struct Server {
     pub(super) connected: u64,
     /// The names of commands that this server does not know, and how often they came.
     pub(super) unknown: BTreeMap<Bytes, u64>,
+    pub(super) host: Host,
+    pub(super) settings: Settings,
+    pub(super) stats: Stats,
+    pub(super) subscribers: Subscribers,
+    /// The clients that are shown every command (MONITOR).
+    pub(super) monitors: Vec<ClientId>,
+    /// The clients that are to be disconnected at once.
+    pub(super) dismissed: Vec<ClientId>,
+    pub(super) pause: Pause,
     seed: u64,
 }
 
@@ -52,6 +66,13 @@ impl Default for Server {
             sessions: Vec::new(),
             connected: 0,
             unknown: BTreeMap::new(),
+            host: Host::default(),
+            settings: Settings::default(),
+            stats: Stats::default(),
+            subscribers: Subscribers::default(),
+            monitors: Vec::new(),
+            dismissed: Vec::new(),
+            pause: Pause::default(),
             seed: 0,
         }
     }
@@ -97,10 +118,19 @@ impl Server {
             self.sessions.resize_with(place + 1, || None);
         }
         let (now, connected) = (self.now, &mut self.connected);
+        let (stats, settings) = (&mut self.stats, &self.settings);
         self.sessions[place].get_or_insert_with(|| {
             *connected += 1;
-            Box::new(Session::new(*connected, now))
+            stats.connections += 1;
+            let mut session = Session::new(*connected, now);
+            session.authenticated = settings.password.is_empty();
+            Box::new(session)
         })
+    }
+
+    /// What is known of a client that was heard of.
+    pub(super) fn known(&self, client: ClientId) -> Option<&Session> {
+        self.sessions.get(client.0 as usize)?.as_deref()
     }
 
     /// All clients that are connected, by number.
@@ -113,6 +143,10 @@ impl Server {
     pub(super) fn forget(&mut self, client: ClientId) -> Option<Box<Session>> {
         self.unblock(client);
         self.unwatch(client);
+        self.known(client)?;
+        self.unsubscribe_all(client);
+        self.monitors.retain(|monitor| *monitor != client);
+        self.pause.forget(client);
         self.sessions.get_mut(client.0 as usize)?.take()
     }
 
@@ -186,8 +220,6 @@ impl Server {
             }
         }
     }
-
-    fn publish_notice(&mut self, _number: usize, _notice: &Notice) {}
 }
 
 /// Where a command comes from.

@@ -3,6 +3,8 @@
 use std::rc::Rc;
 
 use super::bytes::{Bytes, Key};
+use super::reply::Reply;
+use super::table::{self, Known};
 use crate::clock::Instant;
 
 /// A key that a client watches.
@@ -20,6 +22,13 @@ pub(super) struct Queued {
     pub(super) commands: Vec<Rc<[Bytes]>>,
     /// One of them was refused: EXEC will not run the others.
     pub(super) refused: bool,
+}
+
+impl Queued {
+    /// Whether any of the commands is such a one.
+    pub(super) fn any(&self, such: impl Fn(&Known) -> bool) -> bool {
+        self.commands.iter().any(|args| table::resolve(args).is_ok_and(&such))
+    }
 }
 
 /// Which replies a client wants (CLIENT REPLY).
@@ -53,6 +62,20 @@ pub(super) struct Session {
     pub(super) replies: Replies,
     /// The connection is to be closed once the reply is sent.
     pub(super) closing: bool,
+    /// The addresses at both ends of the connection.
+    pub(super) peer: Bytes,
+    pub(super) local: Bytes,
+    /// It has given the password, or there was none when it came.
+    pub(super) authenticated: bool,
+    /// What it listens to, in the order in which it began.
+    pub(super) channels: Vec<Bytes>,
+    pub(super) patterns: Vec<Bytes>,
+    pub(super) shards: Vec<Bytes>,
+    /// CLIENT NO-EVICT. Nothing is evicted here.
+    pub(super) no_evict: bool,
+    /// The last command, and when it came.
+    pub(super) last: Option<&'static str>,
+    pub(super) last_seen: Instant,
 }
 
 impl Session {
@@ -69,6 +92,37 @@ impl Session {
             changed: false,
             replies: Replies::On,
             closing: false,
+            peer: Bytes::from("127.0.0.1:0"),
+            local: Bytes::from("127.0.0.1:0"),
+            authenticated: true,
+            channels: Vec::new(),
+            patterns: Vec::new(),
+            shards: Vec::new(),
+            no_evict: false,
+            last: None,
+            last_seen: since,
+        }
+    }
+
+    /// Whether it listens to anything: then version 2 lets it do little else.
+    pub(super) fn subscribed(&self) -> bool {
+        !(self.channels.is_empty() && self.patterns.is_empty() && self.shards.is_empty())
+    }
+}
+
+impl Replies {
+    /// What is sent of a reply, and which replies are wanted after it. Messages always are.
+    pub(super) fn of(&mut self, reply: Reply) -> Reply {
+        let silent = matches!(self, Replies::Off | Replies::Skip);
+        match *self {
+            Replies::SkipNext => *self = Replies::Skip,
+            Replies::Skip => *self = Replies::On,
+            Replies::On | Replies::Off => {}
+        }
+        match reply {
+            Reply::Push(_) | Reply::Several(_) => reply,
+            _ if silent => Reply::Nothing,
+            reply => reply,
         }
     }
 }

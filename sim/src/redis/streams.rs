@@ -315,8 +315,7 @@ fn range(call: &mut Call<'_>, select: impl FnOnce(&Stream, usize) -> Reply) -> A
     while let Some(option) = options.next() {
         match options.next() {
             Some(number) if args::is(option, "count") => {
-                // -1 is none given.
-                count = Some(args::int(number)?).filter(|count| *count != -1).map(|n| n.max(0));
+                count = Some(usize::try_from(args::int(number)?).unwrap_or(0));
             }
             _ => return Err(Error::Syntax),
         }
@@ -326,8 +325,7 @@ fn range(call: &mut Call<'_>, select: impl FnOnce(&Stream, usize) -> Reply) -> A
     if count == Some(0) {
         return Ok(Reply::NilArray);
     }
-    let most = count.map_or(usize::MAX, |count| usize::try_from(count).unwrap_or(usize::MAX));
-    Ok(select(stream, most))
+    Ok(select(stream, count.unwrap_or(usize::MAX)))
 }
 
 /// An entry: its id, and its fields with their values.

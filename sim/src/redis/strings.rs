@@ -1,15 +1,22 @@
-//! The commands on strings: GET, SET, INCR, INCRBY, and the two scripts of a lock.
+//! The commands on strings but those on bits, and the two scripts of a lock.
 //!
-//! Not modelled: SET's GET, EX, EXAT and PXAT, and commands on parts of a string.
+//! SET and its kind are in [`set`], parts of strings in [`parts`], the longest common subsequence in
+//! [`lcs`]; numbers and the methods of [`Db`] are here.
+
+mod lcs;
+mod parts;
+mod set;
 
 use super::bytes::{Bytes, Key};
 use super::db::{Class, Db, Entry};
 use super::error::Error;
+use super::longdouble::LongDouble;
 use super::reply::Reply;
 use super::server::{Answer, Call};
 use super::table::Spec;
 use super::table::flag::{DENYOOM, FAST, READONLY, WRITE};
 use super::value::Value;
+use super::{args, table};
 
 /// The options of SET. The default has none of them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -43,21 +50,119 @@ impl SetOptions {
     }
 }
 
-pub(super) const COMMANDS: &[Spec] = &[
-    Spec::new("get", 2, READONLY | FAST, (1, 1, 1), get),
-    Spec::new("incr", 2, WRITE | DENYOOM | FAST, (1, 1, 1), incr),
-];
-
-/// GET.
-fn get(call: &mut Call<'_>) -> Answer {
-    let key = call.key(1);
-    Ok(Reply::bulk(call.db().get(&key)?))
+/// Under which conditions a string is set, and until when.
+#[derive(Clone, Copy, Debug, Default)]
+struct Conditions {
+    nx: bool,
+    xx: bool,
+    keep_ttl: bool,
+    deadline: Option<i64>,
 }
+
+pub(super) const COMMANDS: &[Spec] = &[
+    Spec::new("append", 3, WRITE | DENYOOM | FAST, (1, 1, 1), parts::append),
+    Spec::new("decr", 2, WRITE | DENYOOM | FAST, (1, 1, 1), decr),
+    Spec::new("decrby", 3, WRITE | DENYOOM | FAST, (1, 1, 1), decrby),
+    Spec::new("get", 2, READONLY | FAST, (1, 1, 1), set::get),
+    Spec::new("getdel", 2, WRITE | FAST, (1, 1, 1), set::getdel),
+    Spec::new("getex", -2, WRITE | FAST, (1, 1, 1), set::getex),
+    Spec::new("getrange", 4, READONLY, (1, 1, 1), parts::getrange),
+    Spec::new("getset", 3, WRITE | DENYOOM | FAST, (1, 1, 1), set::getset),
+    Spec::new("incr", 2, WRITE | DENYOOM | FAST, (1, 1, 1), incr),
+    Spec::new("incrby", 3, WRITE | DENYOOM | FAST, (1, 1, 1), incrby),
+    Spec::new("incrbyfloat", 3, WRITE | DENYOOM | FAST, (1, 1, 1), incrbyfloat),
+    Spec::new("lcs", -3, READONLY, (1, 2, 1), lcs::lcs),
+    Spec::new("mget", -2, READONLY | FAST, (1, -1, 1), mget),
+    Spec::new("mset", -3, WRITE | DENYOOM, (1, -1, 2), mset),
+    Spec::new("msetnx", -3, WRITE | DENYOOM, (1, -1, 2), msetnx),
+    Spec::new("psetex", 4, WRITE | DENYOOM, (1, 1, 1), set::psetex),
+    Spec::new("set", -3, WRITE | DENYOOM, (1, 1, 1), set::set),
+    Spec::new("setex", 4, WRITE | DENYOOM, (1, 1, 1), set::setex),
+    Spec::new("setnx", 3, WRITE | DENYOOM | FAST, (1, 1, 1), set::setnx),
+    Spec::new("setrange", 4, WRITE | DENYOOM, (1, 1, 1), parts::setrange),
+    Spec::new("strlen", 2, READONLY | FAST, (1, 1, 1), parts::strlen),
+    Spec::new("substr", 4, READONLY, (1, 1, 1), parts::getrange),
+];
 
 /// INCR.
 fn incr(call: &mut Call<'_>) -> Answer {
     let key = call.key(1);
     call.db().incr(&key).map(Reply::Int)
+}
+
+/// DECR.
+fn decr(call: &mut Call<'_>) -> Answer {
+    let key = call.key(1);
+    call.db().incrby(&key, -1).map(Reply::Int)
+}
+
+/// INCRBY.
+fn incrby(call: &mut Call<'_>) -> Answer {
+    let by = args::int(&call.args[2])?;
+    let key = call.key(1);
+    call.db().incrby(&key, by).map(Reply::Int)
+}
+
+/// DECRBY.
+fn decrby(call: &mut Call<'_>) -> Answer {
+    let by = args::int(&call.args[2])?;
+    let by = by.checked_neg().ok_or(Error::Text("ERR decrement would overflow"))?;
+    let key = call.key(1);
+    call.db().incrby(&key, by).map(Reply::Int)
+}
+
+/// INCRBYFLOAT: the deadline stays.
+fn incrbyfloat(call: &mut Call<'_>) -> Answer {
+    let (key, by) = (call.key(1), &call.args[2]);
+    let db = call.db();
+    let old = db.get(&key)?;
+    let number = |text: &[u8]| LongDouble::parse(text).ok_or(Error::NotAFloat);
+    let old = old.map_or(Ok(LongDouble::ZERO), |text| number(text))?;
+    let sum = old.add(number(by)?);
+    let sum = sum.ok_or(Error::Text("ERR increment would produce NaN or Infinity"))?.text();
+    let deadline = db.entry(&key).and_then(|entry| entry.deadline);
+    db.put(&key, sum.clone(), deadline);
+    db.notify(Class::String, "incrbyfloat", &key);
+    Ok(Reply::Bulk(sum))
+}
+
+/// MGET: what is no string is nothing.
+fn mget(call: &mut Call<'_>) -> Answer {
+    let keys = args::keys(&call.args[1..]);
+    let db = call.db();
+    let replies = keys.iter().map(|key| Reply::bulk(db.get(key).unwrap_or(None)));
+    Ok(Reply::Array(replies.collect()))
+}
+
+/// MSET.
+fn mset(call: &mut Call<'_>) -> Answer {
+    set_all(call, "mset")?;
+    Ok(Reply::OK)
+}
+
+/// MSETNX: all or none.
+fn msetnx(call: &mut Call<'_>) -> Answer {
+    let names = call.args[1..].iter().step_by(2).filter(|_| call.args.len() % 2 == 1);
+    let keys: Vec<Key> = names.map(|name| Key::from(name.clone())).collect();
+    let db = call.db();
+    if keys.iter().any(|key| db.exists(key)) {
+        return Ok(Reply::Int(0));
+    }
+    set_all(call, "msetnx")?;
+    Ok(Reply::Int(1))
+}
+
+fn set_all(call: &mut Call<'_>, command: &str) -> Result<(), Error> {
+    let (pairs, []) = call.args[1..].as_chunks::<2>() else {
+        return Err(table::wrong_number(command));
+    };
+    let db = call.db();
+    for [name, value] in pairs {
+        let key = Key::from(name.clone());
+        db.put(&key, value.clone(), None);
+        db.notify(Class::String, "set", &key);
+    }
+    Ok(())
 }
 
 impl Db {
@@ -81,18 +186,28 @@ impl Db {
             Some(ms) if ms <= 0 => return Err(Error::InvalidExpire("set")),
             Some(ms) => Some(self.now_ms.checked_add(ms).ok_or(Error::InvalidExpire("set"))?),
         };
-        let kept = match self.entry(key) {
-            Some(_) if options.nx => return Ok(false),
-            None if options.xx => return Ok(false),
-            Some(entry) if options.keep_ttl => entry.deadline,
-            _ => deadline,
-        };
-        self.put(key, value, kept);
+        let SetOptions { nx, xx, keep_ttl, .. } = options;
+        Ok(self.set_under(key, value, Conditions { nx, xx, keep_ttl, deadline }))
+    }
+
+    /// SET with its options read; whether it did it.
+    #[inline]
+    fn set_under(&mut self, key: &Key, value: Bytes, under: Conditions) -> bool {
+        let mut deadline = under.deadline;
+        if under.nx || under.xx || under.keep_ttl {
+            deadline = match self.entry(key) {
+                Some(_) if under.nx => return false,
+                None if under.xx => return false,
+                Some(entry) if under.keep_ttl => entry.deadline,
+                _ => deadline,
+            };
+        }
+        self.put(key, value, deadline);
         self.notify(Class::String, "set", key);
-        if deadline.is_some() {
+        if under.deadline.is_some() {
             self.notify(Class::Generic, "expire", key);
         }
-        Ok(true)
+        true
     }
 
     /// Puts a string there, whatever was there before, as one change.

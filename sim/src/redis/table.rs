@@ -109,10 +109,19 @@ pub(super) struct Known {
 
 /// The families, in no particular order.
 const FAMILIES: &[&[Spec]] = &[
+    super::bits::COMMANDS,
+    super::connection::COMMANDS,
     super::hashes::COMMANDS,
+    super::info::COMMANDS,
     super::keys::COMMANDS,
     super::lists::COMMANDS,
+    super::monitor::COMMANDS,
+    super::pubsub::COMMANDS,
+    #[cfg(feature = "lua")]
+    super::lua::COMMANDS,
     super::sets::COMMANDS,
+    super::sort::COMMANDS,
+    super::settings::COMMANDS,
     super::streams::COMMANDS,
     super::strings::COMMANDS,
     super::transactions::COMMANDS,
@@ -179,12 +188,14 @@ pub(super) fn resolve(args: &[Bytes]) -> Result<&'static Known, Error> {
         known = find_part(known, &args[1]).ok_or_else(|| unknown_part(args))?;
     }
     if !known.spec.admits(args.len()) {
-        return Err(Error::line(format!(
-            "ERR wrong number of arguments for '{}' command",
-            known.name
-        )));
+        return Err(wrong_number(&known.name));
     }
     Ok(known)
+}
+
+/// The error of a command with too few or too many words.
+pub(super) fn wrong_number(command: &str) -> Error {
+    Error::line(format!("ERR wrong number of arguments for '{command}' command"))
 }
 
 /// How many bytes of what was sent an error repeats.

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use super::bytes::{Bytes, Key};
 use super::error::Error;
 use super::reply::Reply;
-use super::server::{Answer, Call, Origin};
+use super::server::{Answer, Call, Origin, Server};
 use super::session::{Queued, Watch};
 use super::table::flag::{ALLOW_BUSY, FAST, LOADING, NO_MULTI, NOSCRIPT, SKIP_SLOWLOG, STALE};
 use super::table::{Run, Spec};
@@ -102,6 +102,15 @@ fn exec(redis: &mut Redis, client: ClientId, _args: &[Bytes]) -> Answer {
     }
     let replies = queued.commands.iter().map(|args| redis.run(client, args, Origin::Exec).into());
     Ok(Reply::Array(replies.collect()))
+}
+
+/// An EXEC that is not in order itself ends the transaction (`execCommandAbort`).
+pub(super) fn abort(server: &mut Server, client: ClientId, why: &Error) -> Error {
+    server.session(client).queued = None;
+    server.unwatch(client);
+    let why = why.to_string();
+    let why = why.strip_prefix("ERR ").unwrap_or(&why);
+    Error::line(format!("EXECABORT Transaction discarded because of: {why}"))
 }
 
 /// Queues a command that was found to be in order.

@@ -1,12 +1,14 @@
 //! What a key can hold.
 //!
-//! The six types of Redis that BullMQ's scripts use, no others, and without Redis's internal
-//! encodings: where those show (the order of HGETALL and SMEMBERS), this model answers in bytewise
-//! order, which is an order a client of Redis may not rely on either.
+//! The six types of Redis, no others. Redis's internal encodings are kept as far as they show: in
+//! OBJECT ENCODING, and in the order of hashes and sets that are small. Where Redis's order depends on
+//! a hash table with a random seed, so that no client may rely on it, this model has one of its own.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use super::bytes::Bytes;
+pub use super::hash::Hash;
+pub use super::set::Set;
 use super::stream::Stream;
 use super::zset::Zset;
 
@@ -41,12 +43,39 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// What a hash may be and be a listpack.
+    #[inline]
+    pub(super) fn hash(&self) -> Small {
+        Small { entries: self.hash_max_listpack_entries, bytes: self.hash_max_listpack_value }
+    }
+
+    /// What a sorted set may be and be a listpack.
+    #[inline]
+    pub(super) fn zset(&self) -> Small {
+        Small { entries: self.zset_max_listpack_entries, bytes: self.zset_max_listpack_value }
+    }
+}
+
+/// What a collection may be and still be stored as a listpack.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Small {
+    /// The most entries.
+    pub(super) entries: usize,
+    /// The longest string, in bytes.
+    pub(super) bytes: usize,
+}
+
+impl Small {
+    /// Whether a collection of so many entries, one of which is so long, may be a listpack.
+    #[inline]
+    pub(super) fn fits(self, entries: usize, longest: usize) -> bool {
+        entries <= self.entries && longest <= self.bytes
+    }
+}
+
 /// The insides of a list: the head is the front.
 pub type List = VecDeque<Bytes>;
-/// The insides of a hash, by field.
-pub type Hash = BTreeMap<Bytes, Bytes>;
-/// The insides of a set.
-pub type Set = BTreeSet<Bytes>;
 
 /// What a key holds.
 #[derive(Clone, PartialEq, Debug)]

@@ -1,15 +1,18 @@
 //! A sorted set: members with scores, ordered by score and then bytewise by member.
 //!
-//! The commands use only the methods of this type, so that its insides can change. It holds no
-//! NaN and no negative zero, and walking to a rank takes time linear in the rank's distance from
-//! the nearer end.
+//! The commands use only the methods of this type, so that its insides can change: a map from member
+//! to score beside a counted tree ([`tree`]), so nothing but a walk over what is asked for takes
+//! linear time. Ranges come as [`Elements`]. It holds no NaN.
 
-use std::cmp::Ordering;
-use std::collections::{BTreeSet, btree_set};
+mod tree;
+
 use std::fmt;
-use std::ops::Bound;
+use std::hash::BuildHasherDefault;
 
-use super::bytes::{Bytes, FixedMap};
+use super::bytes::{Bytes, FrozenHasher};
+use super::value::Small;
+pub use tree::Elements;
+use tree::{Element, Tree};
 
 /// One end of a range of scores, as ZRANGEBYSCORE writes it: `5`, `(5`, `-inf`, `+inf`.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -26,7 +29,17 @@ impl ScoreBound {
     /// Above every score: `+inf`.
     pub const POS_INF: ScoreBound = ScoreBound::Incl(f64::INFINITY);
 
+    /// Whether `score` is in a range that begins here.
+    #[inline]
+    fn admits_from(self, score: f64) -> bool {
+        match self {
+            ScoreBound::Incl(bound) => score >= bound,
+            ScoreBound::Excl(bound) => score > bound,
+        }
+    }
+
     /// Whether `score` is in a range that ends here.
+    #[inline]
     fn admits_to(self, score: f64) -> bool {
         match self {
             ScoreBound::Incl(bound) => score <= bound,
@@ -35,110 +48,57 @@ impl ScoreBound {
     }
 }
 
-/// An element in the order of the set.
-#[derive(Clone, Debug)]
-struct Node {
-    score: f64,
-    member: Bytes,
+/// One end of a range of members, as ZRANGEBYLEX writes it: `-`, `+`, `[m`, `(m`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum LexBound {
+    /// Before every member: `-`.
+    Least,
+    /// After every member: `+`.
+    Greatest,
+    /// The member itself belongs to the range: `[m`.
+    Incl(Bytes),
+    /// The member itself does not belong to the range: `(m`.
+    Excl(Bytes),
 }
 
-impl Node {
-    /// Sorts before every member with this score: what a bound of scores looks like.
-    fn before(score: f64) -> Node {
-        Node { score, member: Bytes::new() }
+impl LexBound {
+    /// Whether `member` is in a range that begins here.
+    fn admits_from(&self, member: &Bytes) -> bool {
+        match self {
+            LexBound::Least => true,
+            LexBound::Greatest => false,
+            LexBound::Incl(bound) => member >= bound,
+            LexBound::Excl(bound) => member > bound,
+        }
     }
-}
 
-impl Ord for Node {
-    #[inline]
-    fn cmp(&self, other: &Self) -> Ordering {
-        // No score is NaN, so the scores always compare.
-        match self.score.partial_cmp(&other.score) {
-            Some(Ordering::Less) => Ordering::Less,
-            Some(Ordering::Greater) => Ordering::Greater,
-            _ => self.member.cmp(&other.member),
+    /// Whether `member` is in a range that ends here.
+    fn admits_to(&self, member: &Bytes) -> bool {
+        match self {
+            LexBound::Least => false,
+            LexBound::Greatest => true,
+            LexBound::Incl(bound) => member <= bound,
+            LexBound::Excl(bound) => member < bound,
         }
     }
 }
 
-impl PartialOrd for Node {
-    #[inline]
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Node {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-
-impl Eq for Node {}
-
-/// Elements of a sorted set in order, each as member and score. The default has none.
-#[derive(Clone, Debug, Default)]
-pub struct Elements<'a> {
-    walk: Walk<'a>,
-    descending: bool,
-    /// How many elements may still come.
-    left: usize,
-}
-
-/// Where elements come from. (Chains of std's adaptors would do, at many times the size.)
-#[derive(Clone, Debug, Default)]
-enum Walk<'a> {
-    #[default]
-    Nothing,
-    Whole(btree_set::Iter<'a, Node>),
-    Part(btree_set::Range<'a, Node>),
-}
-
-impl<'a> Elements<'a> {
-    /// The same elements from the other end. Meant for all of a range, not for what is left of it.
-    fn reversed(self) -> Elements<'a> {
-        Elements { descending: !self.descending, ..self }
-    }
-
-    /// Without the first `offset` elements, and at most `count` of the others.
-    #[inline]
-    pub(super) fn limit(mut self, offset: usize, count: usize) -> Elements<'a> {
-        if offset > 0 {
-            self.nth(offset - 1);
-        }
-        self.left = self.left.min(count);
-        self
-    }
-}
-
-impl<'a> Iterator for Elements<'a> {
-    type Item = (&'a Bytes, f64);
-
-    #[inline]
-    fn next(&mut self) -> Option<Self::Item> {
-        self.left = self.left.checked_sub(1)?;
-        let node = match (&mut self.walk, self.descending) {
-            (Walk::Nothing, _) => None,
-            (Walk::Whole(iter), false) => iter.next(),
-            (Walk::Whole(iter), true) => iter.next_back(),
-            (Walk::Part(range), false) => range.next(),
-            (Walk::Part(range), true) => range.next_back(),
-        };
-        node.map(element)
-    }
-}
+/// Members with scores, in an order that only [`Zset::at`] shows.
+type Scores = indexmap::IndexMap<Bytes, f64, BuildHasherDefault<FrozenHasher>>;
 
 /// A sorted set.
 #[derive(Clone, Default)]
 pub struct Zset {
-    scores: FixedMap<Bytes, f64>,
-    order: BTreeSet<Node>,
+    scores: Scores,
+    order: Tree,
+    /// It was once too large for a listpack, and so is a skip list in Redis ever since.
+    large: bool,
 }
 
 /// Equal members with equal scores.
 impl PartialEq for Zset {
     fn eq(&self, other: &Self) -> bool {
-        self.order == other.order
+        self.iter().eq(other.iter())
     }
 }
 
@@ -151,7 +111,7 @@ impl fmt::Debug for Zset {
 
 /// What [`Zset::insert`] did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Inserted {
+pub(super) enum Inserted {
     /// The member is new.
     Added,
     /// The member was there with another score.
@@ -161,6 +121,16 @@ pub enum Inserted {
 }
 
 impl Zset {
+    /// What it is in Redis: see OBJECT ENCODING.
+    pub(super) fn encoding(&self) -> &'static str {
+        if self.large { "skiplist" } else { "listpack" }
+    }
+
+    /// Whether it is a skip list in Redis.
+    pub(super) fn is_large(&self) -> bool {
+        self.large
+    }
+
     /// The number of members.
     pub fn len(&self) -> usize {
         self.scores.len()
@@ -171,155 +141,201 @@ impl Zset {
         self.scores.is_empty()
     }
 
-    /// Sets the score of `member`, which may be new. A score of -0 is stored as 0.
+    /// A sorted set of distinct members, made as Redis makes the result of several: large, unless it
+    /// turns out to be small.
+    pub(super) fn gathered(elements: impl IntoIterator<Item = (Bytes, f64)>) -> Zset {
+        let mut zset = Zset { large: true, ..Zset::default() };
+        for (member, score) in elements {
+            zset.insert(member, score, Small { entries: 0, bytes: 0 });
+        }
+        zset
+    }
+
+    /// A listpack of this, if it may be one.
+    pub(super) fn settled(self, small: Small) -> Zset {
+        let longest = self.scores.keys().map(|member| member.len()).max().unwrap_or(0);
+        if !small.fits(self.len(), longest) {
+            return self;
+        }
+        let mut zset = Zset::default();
+        for (member, score) in self.iter() {
+            zset.insert(member.clone(), score, small);
+        }
+        zset
+    }
+
+    /// Sets the score of `member`, which may be new. A listpack writes -0 as 0.
     ///
     /// # Panics
     /// If `score` is NaN: the commands refuse it before.
-    pub fn insert(&mut self, member: Bytes, score: f64) -> Inserted {
+    #[inline]
+    pub(super) fn insert(&mut self, member: Bytes, score: f64, small: Small) -> Inserted {
+        use indexmap::map::Entry;
         assert!(!score.is_nan(), "a score is a number");
-        let score = score + 0.0;
-        let before = self.scores.insert(member.clone(), score);
-        match before {
-            Some(old) if old == score => return Inserted::Unchanged,
-            Some(old) => {
-                self.order.remove(&Node { score: old, member: member.clone() });
+        let len = self.scores.len();
+        match self.scores.entry(member) {
+            Entry::Occupied(entry) if *entry.get() == score => Inserted::Unchanged,
+            Entry::Occupied(mut entry) => {
+                let score = if self.large { score } else { score + 0.0 };
+                let old = entry.insert(score);
+                self.order.remove(old, entry.key());
+                self.order.insert(Element { score, member: entry.key().clone() });
+                Inserted::Updated
             }
-            None => {}
+            Entry::Vacant(entry) => {
+                self.large |= !small.fits(len + 1, entry.key().len());
+                let score = if self.large { score } else { score + 0.0 };
+                self.order.insert(Element { score, member: entry.key().clone() });
+                entry.insert(score);
+                Inserted::Added
+            }
         }
-        self.order.insert(Node { score, member });
-        if before.is_some() { Inserted::Updated } else { Inserted::Added }
     }
 
     /// Removes `member`; whether it was there.
-    pub fn remove(&mut self, member: &[u8]) -> bool {
-        match self.scores.remove_entry(member) {
-            Some((member, score)) => self.order.remove(&Node { score, member }),
+    #[inline]
+    pub(super) fn remove(&mut self, member: &[u8]) -> bool {
+        match self.scores.swap_remove(member) {
+            Some(score) => self.order.remove(score, member),
             None => false,
         }
     }
 
     /// The score of `member`.
+    #[inline]
     pub fn score(&self, member: &[u8]) -> Option<f64> {
         self.scores.get(member).copied()
+    }
+
+    /// How many elements come before `member`.
+    pub(super) fn rank(&self, member: &[u8]) -> Option<usize> {
+        Some(self.order.rank(self.score(member)?, member))
     }
 
     /// The first element.
     #[inline]
     pub fn first(&self) -> Option<(&Bytes, f64)> {
-        self.order.first().map(element)
+        self.order.first().map(|first| (&first.member, first.score))
     }
 
     /// Removes and returns the first element.
-    pub fn pop_first(&mut self) -> Option<(Bytes, f64)> {
-        let Node { score, member } = self.order.pop_first()?;
-        self.scores.remove(&member);
+    #[inline]
+    pub(super) fn pop_first(&mut self) -> Option<(Bytes, f64)> {
+        self.pop(0)
+    }
+
+    /// Removes and returns the last element.
+    pub(super) fn pop_last(&mut self) -> Option<(Bytes, f64)> {
+        self.pop(self.len().checked_sub(1)?)
+    }
+
+    #[inline]
+    fn pop(&mut self, rank: usize) -> Option<(Bytes, f64)> {
+        let Element { score, member } = self.order.remove_at(rank)?;
+        self.scores.swap_remove(&member);
         Some((member, score))
     }
 
-    /// All elements in order; reversible.
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&Bytes, f64)> {
-        self.order.iter().map(element)
+    /// All elements in order.
+    pub fn iter(&self) -> Elements<'_> {
+        self.by_rank(0, self.len())
+    }
+
+    /// The element with this place in an order without meaning: a member keeps its place until
+    /// another is removed, and may then come before it only. For ZSCAN and random members.
+    pub(super) fn at(&self, place: usize) -> Option<(&Bytes, f64)> {
+        self.scores.get_index(place).map(|(member, score)| (member, *score))
     }
 
     /// The elements of the ranks from `start` (0 is the first) up to but without `end`, ascending.
     pub fn by_rank(&self, start: usize, end: usize) -> Elements<'_> {
-        self.ranks(start, end, false)
+        Elements::new(&self.order, start, end, false)
     }
 
     /// The elements of [`Zset::by_rank`], descending.
     pub fn by_rank_rev(&self, start: usize, end: usize) -> Elements<'_> {
-        self.ranks(start, end, true)
+        Elements::new(&self.order, start, end, true)
     }
 
     /// The elements with a score from `min` to `max`, ascending.
     #[inline]
     pub fn by_score(&self, min: ScoreBound, max: ScoreBound) -> Elements<'_> {
+        self.scores_between(min, max, false)
+    }
+
+    /// The elements of [`Zset::by_score`], descending.
+    #[inline]
+    pub fn by_score_rev(&self, min: ScoreBound, max: ScoreBound) -> Elements<'_> {
+        self.scores_between(min, max, true)
+    }
+
+    #[inline]
+    fn scores_between(&self, min: ScoreBound, max: ScoreBound, descending: bool) -> Elements<'_> {
         // Most calls find nothing due yet, which the first element tells.
         match self.order.first() {
-            Some(first) if max.admits_to(first.score) => self.scores_between(min, max),
+            Some(first) if max.admits_to(first.score) => {
+                let from = match min.admits_from(first.score) {
+                    true => 0,
+                    false => self.order.count(|element| !min.admits_from(element.score)),
+                };
+                let to = self.order.count(|element| max.admits_to(element.score));
+                Elements::new(&self.order, from, to, descending)
+            }
             _ => Elements::default(),
         }
     }
 
-    /// The elements of [`Zset::by_score`], descending.
-    pub fn by_score_rev(&self, min: ScoreBound, max: ScoreBound) -> Elements<'_> {
-        self.by_score(min, max).reversed()
+    /// The elements with a member from `min` to `max`, if all scores are the same. If not, what
+    /// comes is as arbitrary as in Redis, and the same while the set is a listpack.
+    pub(super) fn by_lex(&self, min: &LexBound, max: &LexBound, descending: bool) -> Elements<'_> {
+        let (from, to) = if self.large {
+            (
+                self.order.count(|element| !min.admits_from(&element.member)),
+                self.order.count(|element| max.admits_to(&element.member)),
+            )
+        } else {
+            self.walk_lex(min, max, descending)
+        };
+        Elements::new(&self.order, from, to, descending)
+    }
+
+    /// Finds the ranks of a range of members as Redis does in a listpack, from one end.
+    fn walk_lex(&self, min: &LexBound, max: &LexBound, descending: bool) -> (usize, usize) {
+        let (first, last) = (self.iter().next(), self.by_rank_rev(0, self.len()).next());
+        let apart = first.is_none_or(|(member, _)| !max.admits_to(member))
+            || last.is_none_or(|(member, _)| !min.admits_from(member));
+        if apart {
+            return (0, 0);
+        }
+        if descending {
+            let walk = || self.by_rank_rev(0, self.len());
+            let left = walk().take_while(|(member, _)| !max.admits_to(member)).count();
+            let found = walk().skip(left).take_while(|(member, _)| min.admits_from(member));
+            let to = self.len() - left;
+            (to - found.count(), to)
+        } else {
+            let from = self.iter().take_while(|(member, _)| !min.admits_from(member)).count();
+            let found = self.iter().skip(from).take_while(|(member, _)| max.admits_to(member));
+            (from, from + found.count())
+        }
     }
 
     /// Removes the elements of the ranks from `start` up to but without `end`; how many.
-    pub fn remove_by_rank(&mut self, start: usize, end: usize) -> usize {
-        let doomed = self.by_rank(start, end).map(|(member, _)| member.clone()).collect();
-        self.remove_all(doomed)
+    pub(super) fn remove_by_rank(&mut self, start: usize, end: usize) -> usize {
+        (start..end.min(self.len())).filter(|_| self.pop(start).is_some()).count()
     }
 
     /// Removes the elements with a score from `min` to `max`; how many.
-    pub fn remove_by_score(&mut self, min: ScoreBound, max: ScoreBound) -> usize {
-        let doomed = self.by_score(min, max).map(|(member, _)| member.clone()).collect();
-        self.remove_all(doomed)
+    pub(super) fn remove_by_score(&mut self, min: ScoreBound, max: ScoreBound) -> usize {
+        let (from, to) = self.by_score(min, max).ranks();
+        self.remove_by_rank(from, to)
     }
 
-    fn remove_all(&mut self, doomed: Vec<Bytes>) -> usize {
-        doomed.iter().filter(|member| self.remove(member)).count()
+    /// Removes the elements with a member from `min` to `max`; how many.
+    pub(super) fn remove_by_lex(&mut self, min: &LexBound, max: &LexBound) -> usize {
+        let (from, to) = self.by_lex(min, max, false).ranks();
+        self.remove_by_rank(from, to)
     }
-
-    fn ranks(&self, start: usize, end: usize, descending: bool) -> Elements<'_> {
-        let len = self.len();
-        let end = end.min(len);
-        if start >= end {
-            return Elements::default();
-        }
-        // How many elements come before the first one wanted, in the direction of walking.
-        let before = if descending { len - end } else { start };
-        let walk = if before <= len / 2 {
-            Walk::Whole(skip(self.order.iter(), before, descending))
-        } else {
-            // It is nearer to the other end, so find it from there and start at it.
-            let mut rest = skip(self.order.iter(), len - before - 1, !descending);
-            let first = if descending { rest.next() } else { rest.next_back() };
-            let first = first.expect("`before` is the rank of an element");
-            Walk::Part(match descending {
-                true => self.order.range(..=first),
-                false => self.order.range(first..),
-            })
-        };
-        Elements { walk, descending, left: end - start }
-    }
-
-    fn scores_between(&self, min: ScoreBound, max: ScoreBound) -> Elements<'_> {
-        // "After every member with score s" is "before every member with the next greater score".
-        let from = match min {
-            ScoreBound::Incl(bound) => Node::before(bound),
-            ScoreBound::Excl(bound) if bound < f64::INFINITY => Node::before(bound.next_up()),
-            ScoreBound::Excl(_) => return Elements::default(),
-        };
-        let to = match max {
-            ScoreBound::Incl(bound) if bound < f64::INFINITY => Some(Node::before(bound.next_up())),
-            ScoreBound::Incl(_) => None,
-            ScoreBound::Excl(bound) => Some(Node::before(bound)),
-        };
-        if to.as_ref().is_some_and(|to| *to <= from) {
-            return Elements::default();
-        }
-        let to = to.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
-        let range = self.order.range::<Node, _>((Bound::Included(&from), to));
-        Elements { walk: Walk::Part(range), descending: false, left: usize::MAX }
-    }
-}
-
-/// Leaves out the first `count` nodes, or the last if `descending`.
-fn skip(
-    mut nodes: btree_set::Iter<'_, Node>,
-    count: usize,
-    descending: bool,
-) -> btree_set::Iter<'_, Node> {
-    if count > 0 {
-        let _ = if descending { nodes.nth_back(count - 1) } else { nodes.nth(count - 1) };
-    }
-    nodes
-}
-
-fn element(node: &Node) -> (&Bytes, f64) {
-    (&node.member, node.score)
 }
 
 /// The text of a score in a reply of protocol version 2, and so in a Lua script: C's `%.17g`.
@@ -353,6 +369,8 @@ pub fn score_text(score: f64) -> Bytes {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    const SMALL: Small = Small { entries: 128, bytes: 64 };
 
     /// The naive model: a vector sorted anew after each change.
     #[derive(Default)]
@@ -435,7 +453,7 @@ mod tests {
         match op {
             Op::Insert(m, s) => {
                 prop_assert_eq!(
-                    zset.insert(Bytes::from(m.as_slice()), s),
+                    zset.insert(Bytes::from(m.as_slice()), s, SMALL),
                     naive.insert(&m, s + 0.0)
                 );
             }
@@ -477,6 +495,54 @@ mod tests {
         Ok(())
     }
 
+    fn lex_bound() -> impl Strategy<Value = LexBound> {
+        let member = || "[a-c0-9]{0,3}".prop_map(Bytes::from);
+        prop_oneof![
+            1 => Just(LexBound::Least),
+            1 => Just(LexBound::Greatest),
+            4 => member().prop_map(LexBound::Incl),
+            4 => member().prop_map(LexBound::Excl),
+        ]
+    }
+
+    /// What is done to a set that is large enough to be a tree of three levels: members that come
+    /// and change (of the scores so many), ranks that go, and how many of each are tried.
+    fn steps() -> impl Strategy<Value = Vec<(bool, u32, u8)>> {
+        let step =
+            |inserts: u32| (prop::bool::weighted(f64::from(inserts) / 8.0), 0..4_000_u32, 0..4_u8);
+        let many = |inserts, count| prop::collection::vec(step(inserts), count);
+        (many(7, 0..4_000_usize), many(2, 0..3_000_usize))
+            .prop_map(|(grow, shrink)| grow.into_iter().chain(shrink).collect())
+    }
+
+    fn by_steps(steps: &[(bool, u32, u8)], scores: u8) -> (Zset, Vec<(f64, Vec<u8>)>) {
+        let (mut zset, mut sorted) = (Zset::default(), Vec::<(f64, Vec<u8>)>::new());
+        let place = |sorted: &[(f64, Vec<u8>)], at: &(f64, Vec<u8>)| {
+            sorted.partition_point(|other| other < at)
+        };
+        for (insert, number, score) in steps {
+            let (member, score) = (number.to_string().into_bytes(), f64::from(score % scores));
+            let old = zset.score(&member);
+            if let Some(old) = old {
+                let at = place(&sorted, &(old, member.clone()));
+                assert_eq!(sorted.remove(at), (old, member.clone()));
+            }
+            if *insert {
+                zset.insert(Bytes::from(member.clone()), score, SMALL);
+                let new = (score, member);
+                sorted.insert(place(&sorted, &new), new);
+            } else if old.is_some() {
+                assert!(zset.remove(&member));
+            } else if !sorted.is_empty() {
+                let at = *number as usize % sorted.len();
+                let gone = zset.remove_by_rank(at, at + 1);
+                sorted.remove(at);
+                assert_eq!(gone, 1);
+            }
+        }
+        (zset, sorted)
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
 
@@ -487,6 +553,71 @@ mod tests {
                 apply(op, &mut zset, &mut naive)?;
             }
         }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig {
+            failure_persistence: None, cases: 64, ..Default::default()
+        })]
+
+        #[test]
+        fn large_sets_are_sorted_and_counted(
+            steps in steps(), min in bound(), max in bound(), a in 0..4_000_usize, b in 0..4_000_usize
+        ) {
+            let (zset, sorted) = by_steps(&steps, 4);
+            zset.order.check();
+            prop_assert_eq!(owned(zset.iter()), sorted.clone());
+            for (rank, (score, member)) in sorted.iter().enumerate() {
+                prop_assert_eq!((zset.rank(member), zset.score(member)), (Some(rank), Some(*score)));
+            }
+            let mut within: Vec<_> = sorted.clone();
+            within.retain(|(score, _)| min.admits_from(*score) && max.admits_to(*score));
+            prop_assert_eq!(zset.by_score(min, max).len(), within.len());
+            prop_assert_eq!(owned(zset.by_score(min, max)), within.clone());
+            let some: Vec<_> = within.iter().rev().skip(a % 100).take(b).cloned().collect();
+            prop_assert_eq!(owned(zset.by_score_rev(min, max).limit(a % 100, b)), some);
+            let ranks = sorted.iter().take(b).skip(a.min(b)).cloned();
+            prop_assert_eq!(owned(zset.by_rank(a, b)), ranks.collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn ranges_by_member_are_those_of_a_sorted_vector(
+            steps in steps(), few in 0..200_usize, min in lex_bound(), max in lex_bound()
+        ) {
+            for steps in [&steps[..], &steps[..few.min(steps.len())]] {
+                let (mut zset, mut sorted) = by_steps(steps, 1);
+                let within = |member: &[u8]| {
+                    let member = Bytes::from(member);
+                    min.admits_from(&member) && max.admits_to(&member)
+                };
+                let found: Vec<_> = sorted.iter().filter(|(_, member)| within(member)).cloned().collect();
+                prop_assert_eq!(owned(zset.by_lex(&min, &max, false)), found.clone());
+                let back: Vec<_> = found.iter().rev().cloned().collect();
+                prop_assert_eq!(owned(zset.by_lex(&min, &max, true)), back);
+                prop_assert_eq!(zset.remove_by_lex(&min, &max), found.len());
+                sorted.retain(|(_, member)| !within(member));
+                zset.order.check();
+                prop_assert_eq!(owned(zset.iter()), sorted);
+            }
+        }
+    }
+
+    #[test]
+    fn a_sorted_set_once_large_stays_so() {
+        let mut zset = Zset::default();
+        zset.insert("a".into(), -0.0, SMALL);
+        assert_eq!(
+            (zset.encoding(), score_text(zset.first().unwrap().1)),
+            ("listpack", "0".into())
+        );
+        zset.insert("m".repeat(65).into(), 1.0, SMALL);
+        zset.remove("m".repeat(65).as_bytes());
+        zset.insert("b".into(), -0.0, SMALL);
+        assert_eq!(
+            (zset.encoding(), zset.score(b"b").unwrap().is_sign_negative()),
+            ("skiplist", true)
+        );
+        assert_eq!(zset.settled(SMALL).encoding(), "listpack");
     }
 
     #[test]

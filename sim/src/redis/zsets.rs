@@ -1,23 +1,26 @@
-//! The commands on sorted sets: ZADD, ZREM, ZSCORE, ZCARD, ZCOUNT, ZRANGE, ZREVRANGE,
-//! ZRANGEBYSCORE, ZREVRANGEBYSCORE, ZPOPMIN, ZREMRANGEBYSCORE, ZREMRANGEBYRANK.
+//! The commands on sorted sets: the table, the short ones, and what the modelled scripts use, too.
 //!
-//! Elements come as (member, score); who does not want the scores drops them. Not modelled: the
-//! options of ZADD (NX, XX, GT, LT, CH, INCR), ranges by member, and counts of ZPOPMIN. BZPOPMIN
-//! is with the clients.
+//! Elements come as (member, score); who does not want the scores drops them. ZADD is in [`add`],
+//! ranges are in [`ranges`], what takes elements out is in [`pops`], and what makes one sorted set of
+//! several in [`algebra`].
 
-use super::ClientId;
-use super::blocked::Serve;
+mod add;
+mod algebra;
+mod pops;
+mod ranges;
+
 use super::bytes::{Bytes, Key};
-use super::command::popped;
-use super::db::Db;
+use super::db::{Class, Db};
 use super::error::Error;
 use super::lists::positions;
+use super::random::{self, Wanted};
 use super::reply::Reply;
-use super::server::{Answer, Call, Server};
+use super::scan;
+use super::server::{Answer, Call};
 use super::table::Spec;
-use super::table::flag::{FAST, READONLY};
-use super::value::Value;
-use super::zset::{Elements, Inserted, ScoreBound, Zset};
+use super::table::flag::{BLOCKING, DENYOOM, FAST, MOVABLEKEYS, NOSCRIPT, READONLY, WRITE};
+use super::zset::{Elements, Inserted, ScoreBound, Zset, score_text};
+pub(super) use pops::Pop;
 
 /// `LIMIT offset count` of a range by score.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,12 +49,147 @@ impl Limit {
     }
 }
 
-pub(super) const COMMANDS: &[Spec] = &[Spec::new("zcard", 2, READONLY | FAST, (1, 1, 1), zcard)];
+const READS: u32 = READONLY | FAST;
+const WRITES: u32 = WRITE | DENYOOM | FAST;
+const WAITS: u32 = WRITE | NOSCRIPT | BLOCKING | FAST;
+const NAMED: u32 = READONLY | MOVABLEKEYS;
+const STORES: u32 = WRITE | DENYOOM | MOVABLEKEYS;
+const NONE: (i32, i32, i32) = (0, 0, 0);
+const KEY: (i32, i32, i32) = (1, 1, 1);
+
+pub(super) const COMMANDS: &[Spec] = &[
+    Spec::new("bzmpop", -5, WRITE | BLOCKING | MOVABLEKEYS, NONE, pops::bzmpop),
+    Spec::new("bzpopmax", -3, WAITS, (1, -2, 1), pops::bzpopmax),
+    Spec::new("bzpopmin", -3, WAITS, (1, -2, 1), pops::bzpopmin),
+    Spec::new("zadd", -4, WRITES, KEY, add::zadd),
+    Spec::new("zcard", 2, READS, KEY, zcard),
+    Spec::new("zcount", 4, READS, KEY, ranges::zcount),
+    Spec::new("zdiff", -3, NAMED, NONE, algebra::zdiff),
+    Spec::new("zdiffstore", -4, STORES, KEY, algebra::zdiffstore),
+    Spec::new("zincrby", 4, WRITES, KEY, add::zincrby),
+    Spec::new("zinter", -3, NAMED, NONE, algebra::zinter),
+    Spec::new("zintercard", -3, NAMED, NONE, algebra::zintercard),
+    Spec::new("zinterstore", -4, STORES, KEY, algebra::zinterstore),
+    Spec::new("zlexcount", 4, READS, KEY, ranges::zlexcount),
+    Spec::new("zmpop", -4, WRITE | MOVABLEKEYS, NONE, pops::zmpop),
+    Spec::new("zmscore", -3, READS, KEY, zmscore),
+    Spec::new("zpopmax", -2, WRITE | FAST, KEY, pops::zpopmax),
+    Spec::new("zpopmin", -2, WRITE | FAST, KEY, pops::zpopmin),
+    Spec::new("zrandmember", -2, READONLY, KEY, zrandmember),
+    Spec::new("zrange", -4, READONLY, KEY, ranges::zrange),
+    Spec::new("zrangebylex", -4, READONLY, KEY, ranges::zrangebylex),
+    Spec::new("zrangebyscore", -4, READONLY, KEY, ranges::zrangebyscore),
+    Spec::new("zrangestore", -5, WRITE | DENYOOM, (1, 2, 1), ranges::zrangestore),
+    Spec::new("zrank", 3, READS, KEY, zrank),
+    Spec::new("zrem", -3, WRITE | FAST, KEY, zrem),
+    Spec::new("zremrangebylex", 4, WRITE, KEY, ranges::zremrangebylex),
+    Spec::new("zremrangebyrank", 4, WRITE, KEY, ranges::zremrangebyrank),
+    Spec::new("zremrangebyscore", 4, WRITE, KEY, ranges::zremrangebyscore),
+    Spec::new("zrevrange", -4, READONLY, KEY, ranges::zrevrange),
+    Spec::new("zrevrangebylex", -4, READONLY, KEY, ranges::zrevrangebylex),
+    Spec::new("zrevrangebyscore", -4, READONLY, KEY, ranges::zrevrangebyscore),
+    Spec::new("zrevrank", 3, READS, KEY, zrevrank),
+    Spec::new("zscan", -3, READONLY, KEY, zscan),
+    Spec::new("zscore", 3, READS, KEY, zscore),
+    Spec::new("zunion", -3, NAMED, NONE, algebra::zunion),
+    Spec::new("zunionstore", -4, STORES, KEY, algebra::zunionstore),
+];
 
 /// ZCARD.
 fn zcard(call: &mut Call<'_>) -> Answer {
     let key = call.key(1);
     Ok(Reply::int(call.db().zcard(&key)?))
+}
+
+/// ZMSCORE.
+fn zmscore(call: &mut Call<'_>) -> Answer {
+    let (args, key) = (call.args, call.key(1));
+    let zset = call.db().read::<Zset>(&key)?;
+    let score = |member: &Bytes| zset.and_then(|zset| zset.score(member));
+    let replies = args[2..].iter().map(|member| score(member).map_or(Reply::Nil, Reply::Double));
+    Ok(Reply::Array(replies.collect()))
+}
+
+/// ZRANDMEMBER.
+fn zrandmember(call: &mut Call<'_>) -> Answer {
+    let (args, key) = (call.args, call.key(1));
+    let wanted = random::wanted(&args[2..], "withscores")?;
+    let db = call.db();
+    let len = db.zcard(&key)?;
+    let (count, with_scores) = match wanted {
+        Wanted::One if len == 0 => return Ok(Reply::Nil),
+        Wanted::Some(..) if len == 0 => return Ok(Reply::Array(Vec::new())),
+        Wanted::One => (1, false),
+        Wanted::Some(count, with_scores) => (count, with_scores),
+    };
+    let places = random::places(db, len, count);
+    let Some(zset) = db.read::<Zset>(&key)? else { return Ok(Reply::Nil) };
+    let mut chosen = places.into_iter().filter_map(|place| zset.at(place));
+    Ok(match wanted {
+        Wanted::One => Reply::bulk(chosen.next().map(|(member, _)| member)),
+        Wanted::Some(..) => elements(chosen, with_scores),
+    })
+}
+
+/// ZRANK.
+fn zrank(call: &mut Call<'_>) -> Answer {
+    Ok(rank(call)?.map_or(Reply::Nil, |(rank, _)| Reply::int(rank)))
+}
+
+/// ZREVRANK.
+fn zrevrank(call: &mut Call<'_>) -> Answer {
+    Ok(rank(call)?.map_or(Reply::Nil, |(rank, len)| Reply::int(len - 1 - rank)))
+}
+
+/// The rank of a member, and of how many.
+fn rank(call: &mut Call<'_>) -> Result<Option<(usize, usize)>, Error> {
+    let (args, key) = (call.args, call.key(1));
+    let zset = call.db().read::<Zset>(&key)?;
+    Ok(zset.and_then(|zset| Some((zset.rank(&args[2])?, zset.len()))))
+}
+
+/// ZREM.
+fn zrem(call: &mut Call<'_>) -> Answer {
+    let (args, key) = (call.args, call.key(1));
+    Ok(Reply::int(call.db().zrem_many(&key, args[2..].iter().map(Bytes::as_bytes))?))
+}
+
+/// ZSCAN.
+fn zscan(call: &mut Call<'_>) -> Answer {
+    let (args, key) = (call.args, call.key(1));
+    let cursor = scan::cursor(&args[2])?;
+    let Some(zset) = call.db().read::<Zset>(&key)? else { return Ok(scan::reply(0, Vec::new())) };
+    let options = scan::Options::read(&args[3..], false)?;
+    let mut found = Vec::new();
+    let mut see = |(member, score): (&Bytes, f64)| {
+        if options.lets(member) {
+            found.extend([Reply::Bulk(member.clone()), Reply::Bulk(score_text(score))]);
+        }
+    };
+    if !zset.is_large() {
+        zset.iter().for_each(see);
+        return Ok(scan::reply(0, found));
+    }
+    let (places, next) = scan::walk(cursor, zset.len(), options.count);
+    places.filter_map(|place| zset.at(place)).for_each(&mut see);
+    Ok(scan::reply(next, found))
+}
+
+/// ZSCORE.
+fn zscore(call: &mut Call<'_>) -> Answer {
+    let (args, key) = (call.args, call.key(1));
+    Ok(call.db().zscore(&key, &args[2])?.map_or(Reply::Nil, Reply::Double))
+}
+
+/// A reply of elements.
+fn elements<'a>(elements: impl Iterator<Item = (&'a Bytes, f64)>, with_scores: bool) -> Reply {
+    if with_scores {
+        let pair =
+            |(member, score): (&Bytes, f64)| (Reply::Bulk(member.clone()), Reply::Double(score));
+        Reply::Pairs(elements.map(pair).collect())
+    } else {
+        Reply::bulks(elements.map(|(member, _)| member))
+    }
 }
 
 impl Db {
@@ -64,11 +202,16 @@ impl Db {
         if score.is_nan() {
             return Err(Error::NotAFloat);
         }
-        self.upsert(key, |zset: &mut Zset, dirty| {
-            let inserted = zset.insert(member, score);
+        let small = self.limits.zset();
+        let inserted = self.upsert(key, |zset: &mut Zset, dirty| {
+            let inserted = zset.insert(member, score, small);
             *dirty += u64::from(inserted != Inserted::Unchanged);
-            inserted == Inserted::Added
-        })
+            inserted
+        })?;
+        if inserted != Inserted::Unchanged {
+            self.notify(Class::Zset, "zadd", key);
+        }
+        Ok(inserted == Inserted::Added)
     }
 
     /// ZADD of several members; how many are new.
@@ -83,15 +226,20 @@ impl Db {
         if elements.clone().any(|(_, score)| score.is_nan()) {
             return Err(Error::NotAFloat);
         }
-        self.upsert(key, |zset: &mut Zset, dirty| {
+        let (small, before) = (self.limits.zset(), self.dirty);
+        let added = self.upsert(key, |zset: &mut Zset, dirty| {
             let mut added = 0;
             for (member, score) in elements {
-                let inserted = zset.insert(member, score);
+                let inserted = zset.insert(member, score, small);
                 added += usize::from(inserted == Inserted::Added);
                 *dirty += u64::from(inserted != Inserted::Unchanged);
             }
             added
-        })
+        })?;
+        if self.dirty != before {
+            self.notify(Class::Zset, "zadd", key);
+        }
+        Ok(added)
     }
 
     /// ZREM of one member; whether it was there. The last member takes the key with it.
@@ -105,7 +253,9 @@ impl Db {
         key: &Key,
         members: impl IntoIterator<Item = &'a [u8]>,
     ) -> Result<usize, Error> {
-        self.cut(key, |zset| members.into_iter().filter(|member| zset.remove(member)).count())
+        self.cut(key, "zrem", |zset| {
+            members.into_iter().filter(|member| zset.remove(member)).count()
+        })
     }
 
     /// ZSCORE: the score of a member.
@@ -120,7 +270,7 @@ impl Db {
 
     /// ZCOUNT: the number of members with a score from `min` to `max`.
     pub fn zcount(&self, key: &Key, min: ScoreBound, max: ScoreBound) -> Result<usize, Error> {
-        Ok(self.read::<Zset>(key)?.map_or(0, |zset| zset.by_score(min, max).count()))
+        Ok(self.read::<Zset>(key)?.map_or(0, |zset| zset.by_score(min, max).len()))
     }
 
     /// ZRANGE: the elements from rank `start` to rank `stop`, both included; negative ranks count
@@ -177,6 +327,9 @@ impl Db {
             *dirty += 1;
             zset.pop_first()
         })?;
+        if popped.is_some() {
+            self.notify(Class::Zset, "zpopmin", key);
+        }
         Ok(popped.flatten())
     }
 
@@ -187,39 +340,34 @@ impl Db {
         min: ScoreBound,
         max: ScoreBound,
     ) -> Result<usize, Error> {
-        self.cut(key, |zset| zset.remove_by_score(min, max))
+        self.cut(key, "zremrangebyscore", |zset| zset.remove_by_score(min, max))
     }
 
     /// ZREMRANGEBYRANK: removes the elements that [`Db::zrange`] would show; how many.
     pub fn zremrangebyrank(&mut self, key: &Key, start: i64, stop: i64) -> Result<usize, Error> {
-        self.cut(key, |zset| {
+        self.cut(key, "zremrangebyrank", |zset| {
             let ranks = positions(start, stop, zset.len());
             zset.remove_by_rank(ranks.start, ranks.end)
         })
     }
 
     /// Lets `cut` remove members from the set at `key`, each of which is a change.
-    fn cut(&mut self, key: &Key, cut: impl FnOnce(&mut Zset) -> usize) -> Result<usize, Error> {
+    fn cut(
+        &mut self,
+        key: &Key,
+        event: &'static str,
+        cut: impl FnOnce(&mut Zset) -> usize,
+    ) -> Result<usize, Error> {
         let gone = self.modify(key, |zset: &mut Zset, dirty| {
             let gone = cut(zset);
             *dirty += gone as u64;
             gone
         })?;
-        Ok(gone.unwrap_or(0))
-    }
-}
-
-/// A client that waits in BZPOPMIN.
-pub(super) struct PopMin;
-
-impl Serve for PopMin {
-    fn wants(&self, value: &Value) -> bool {
-        value.is_zset()
-    }
-
-    fn serve(&self, server: &mut Server, _: ClientId, db: usize, key: &Key) -> Option<Reply> {
-        let (member, score) = server.dbs[db].zpopmin(key).ok().flatten()?;
-        Some(popped(key, member, score))
+        let gone = gone.unwrap_or(0);
+        if gone > 0 {
+            self.notify(Class::Zset, event, key);
+        }
+        Ok(gone)
     }
 }
 

@@ -282,8 +282,9 @@ pub(super) fn many(arguments: &[Bytes]) -> Result<Many, Error> {
     let end = end(place)?;
     let count = match options {
         [] => 1,
-        [word, count] if is(word, "count") => match args::positive(count, WANTED)? {
+        [word, count, rest @ ..] if is(word, "count") => match args::positive(count, WANTED)? {
             0 => return Err(Error::Text(WANTED)),
+            _ if !rest.is_empty() => return Err(Error::Syntax),
             count => count,
         },
         _ => return Err(Error::Syntax),

@@ -1,0 +1,285 @@
+//! A state of Lua as Redis makes it, and how a script runs in it.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use mlua::{
+    Function, HookTriggers, Lua, LuaOptions, LuaString, Result, StdLib, Table, Value, VmState,
+};
+
+use super::super::bytes::Bytes;
+use super::super::error::Error;
+use super::super::reply::Reply;
+use super::super::server::Answer;
+use super::super::{ClientId, Redis};
+use super::globals::{self, Globals};
+use super::native::{self, Native};
+use super::random::Random;
+use super::seat::Seat;
+use super::{Limits, api, frozen, functions, handler, raise, reply};
+
+/// After how many instructions a script is asked whether it may go on.
+const STEP: u32 = 100_000;
+
+/// A state of Lua.
+pub(super) struct Interpreter {
+    lua: Lua,
+    seat: Rc<RefCell<Seat>>,
+    globals: Globals,
+    handler: Function,
+    xpcall: Function,
+    /// `KEYS` and `ARGV`.
+    names: [LuaString; 2],
+    pcall: Function,
+    limits: Rc<Limits>,
+    /// The contents of the globals while a library is loaded.
+    loading: Option<Table>,
+}
+
+/// What a script that is stopped ends with.
+const KILLED: &str = "Script killed by user with SCRIPT KILL...";
+
+/// A script that is to run.
+pub(super) struct Script<'a> {
+    pub(super) function: &'a Function,
+    /// What errors call it.
+    pub(super) name: &'a str,
+    pub(super) client: ClientId,
+    pub(super) keys: &'a [Bytes],
+    pub(super) args: &'a [Bytes],
+    pub(super) read_only: bool,
+}
+
+impl Interpreter {
+    /// The state for EVAL.
+    pub(super) fn of_eval(limits: &Rc<Limits>, random: &Rc<Random>) -> Self {
+        let made = Interpreter::new(limits, random, |native, redis| api::of_eval(native, redis));
+        let made = made.and_then(|interpreter| {
+            let handler = &interpreter.handler;
+            interpreter.globals.contents.raw_set("__redis__err__handler", handler)?;
+            Ok(interpreter)
+        });
+        made.expect("an empty state has room for its libraries")
+    }
+
+    /// The state for functions.
+    pub(super) fn of_functions(limits: &Rc<Limits>, random: &Rc<Random>) -> Self {
+        let made = Interpreter::new(limits, random, |_, _| Ok(()));
+        let made = made.and_then(|mut interpreter| {
+            interpreter.loading = Some(interpreter.globals_of_libraries()?);
+            Ok(interpreter)
+        });
+        made.expect("an empty state has room for its libraries")
+    }
+
+    /// What a library finds in its globals while it is loaded.
+    fn globals_of_libraries(&self) -> Result<Table> {
+        let native = Native { lua: &self.lua, memory: self.limits.memory };
+        let redis = self.lua.create_table()?;
+        let register = functions::register_function(native, &self.seat)?;
+        redis.raw_set("register_function", register)?;
+        api::log(native, &redis)?;
+        let complaining = frozen::complaining(native)?;
+        redis.set_metatable(Some(complaining.clone()))?;
+        let globals = self.lua.create_table()?;
+        globals.raw_set("redis", self.globals.frozen.freeze(native, &redis, None)?)?;
+        globals.set_metatable(Some(complaining))?;
+        Ok(globals)
+    }
+
+    fn new(
+        limits: &Rc<Limits>,
+        random: &Rc<Random>,
+        add: impl FnOnce(Native<'_>, &Table) -> Result<()>,
+    ) -> Result<Self> {
+        let libraries = StdLib::TABLE | StdLib::STRING | StdLib::MATH;
+        let lua = Lua::new_with(libraries, LuaOptions::default())?;
+        let seat = Rc::new(RefCell::new(Seat::default()));
+        let native = Native { lua: &lua, memory: limits.memory };
+        let redis = api::library(native, &seat)?;
+        add(native, &redis)?;
+        let [xpcall, pcall] = [lua.globals().raw_get("xpcall")?, lua.globals().raw_get("pcall")?];
+        let random = api::random(native, &seat, random)?;
+        let globals = globals::build(native, &redis, random)?;
+        let handler = handler::function(native)?;
+        let names = [lua.create_string("KEYS")?, lua.create_string("ARGV")?];
+        let limits = Rc::clone(limits);
+        let made =
+            Interpreter { lua, seat, globals, handler, xpcall, pcall, names, limits, loading: None };
+        made.watch()?;
+        native::limit(&made.lua, 0);
+        Ok(made)
+    }
+
+    /// Asks every so often whether the script that runs may go on.
+    fn watch(&self) -> Result<()> {
+        let (seat, limits) = (Rc::clone(&self.seat), Rc::clone(&self.limits));
+        let often = HookTriggers::new().every_nth_instruction(STEP);
+        self.lua.set_hook(often, move |lua, _| {
+            let seat = &mut *seat.borrow_mut();
+            seat.asked += 1;
+            let too_long = seat.asked * u64::from(STEP) > limits.instructions;
+            let overdue = limits.overdue.as_ref().is_some_and(|overdue| overdue(seat.asked));
+            seat.killed |= too_long || (overdue && !seat.wrote);
+            if !seat.killed {
+                return Ok(VmState::Continue);
+            }
+            // From now on every line fails: whoever catches this one gets no further.
+            lua.set_hook(HookTriggers::EVERY_LINE, |_, _| Err(raise::table(KILLED)))?;
+            Err(raise::table(KILLED))
+        })
+    }
+
+    /// Compiles a text.
+    ///
+    /// # Errors
+    /// What is wrong with it, in Lua's words.
+    pub(super) fn compile(
+        &self,
+        text: &[u8],
+        name: &str,
+    ) -> std::result::Result<Function, String> {
+        globals::compile(&self.lua, text, name)
+    }
+
+    /// Runs a script of EVAL.
+    pub(super) fn eval(&self, redis: &mut Redis, script: &Script<'_>) -> Answer {
+        self.run(redis, script, |interpreter| {
+            let tables = [script.keys, script.args];
+            for (name, strings) in interpreter.names.iter().zip(tables) {
+                let table = interpreter.list(strings)?;
+                interpreter.globals.contents.raw_set(name, table)?;
+            }
+            let arguments = (script.function, &interpreter.handler);
+            native::limit(&interpreter.lua, interpreter.limits.memory);
+            interpreter.xpcall.call(arguments)
+        })
+    }
+
+    /// Runs a function.
+    pub(super) fn call(&self, redis: &mut Redis, script: &Script<'_>) -> Answer {
+        self.run(redis, script, |interpreter| {
+            let keys = interpreter.list(script.keys)?;
+            let args = interpreter.list(script.args)?;
+            let arguments = (script.function, keys, args, &interpreter.handler);
+            native::limit(&interpreter.lua, interpreter.limits.memory);
+            interpreter.globals.call.call(arguments)
+        })
+    }
+
+    fn list(&self, strings: &[Bytes]) -> Result<Table> {
+        let table = self.lua.create_table()?;
+        for (at, string) in strings.iter().enumerate() {
+            table.raw_seti(at + 1, LuaString::wrap(string))?;
+        }
+        Ok(table)
+    }
+
+    /// Lets the server sit where scripts reach it while `start` runs, which says whether the script
+    /// succeeded, and with what.
+    fn run(
+        &self,
+        redis: &mut Redis,
+        script: &Script<'_>,
+        start: impl FnOnce(&Self) -> Result<(bool, Value)>,
+    ) -> Answer {
+        let (db, resp) = self.enter(redis, script);
+        let ended = start(self);
+        native::limit(&self.lua, 0);
+        let chosen = self.seat.borrow_mut().resp();
+        let answer = match ended {
+            Ok((true, value)) => reply::from_lua(&value, chosen),
+            Ok((false, Value::Table(error))) => {
+                handler::reply(script.name, &error).map(Reply::Error)
+            }
+            Ok((false, error)) => Ok(self.failure(script, &error)),
+            Err(error) => Ok(self.failure(script, &Value::Error(error.into()))),
+        };
+        self.leave(redis, script.client, db, resp);
+        answer.map_err(|error| Error::line(format!("ERR {error}")))
+    }
+
+    /// The reply to a script whose error has no place: there was no room to find it, or the one for
+    /// the script itself ran out.
+    fn failure(&self, script: &Script<'_>, error: &Value) -> Reply {
+        let text = raise::to_value(&self.lua, error.clone()).ok();
+        let text = text.and_then(|text| handler::text(&text));
+        let text = text.unwrap_or_else(|| "execution failure".to_owned());
+        let line = format!("ERR Error running script {}, {text:.100}", script.name);
+        Reply::Error(Error::line(handler::one_line(&line)))
+    }
+
+    /// What the client had selected is given back to [`Interpreter::leave`].
+    fn enter(&self, redis: &mut Redis, script: &Script<'_>) -> (usize, u8) {
+        let seat = &mut *self.seat.borrow_mut();
+        std::mem::swap(&mut redis.server, &mut seat.redis.server);
+        seat.client = script.client;
+        seat.running = true;
+        seat.read_only = script.read_only;
+        seat.wrote = false;
+        seat.asked = 0;
+        let session = seat.redis.server.session(script.client);
+        let before = (session.db, session.resp);
+        session.resp = 2;
+        before
+    }
+
+    fn leave(&self, redis: &mut Redis, client: ClientId, db: usize, resp: u8) {
+        let seat = &mut *self.seat.borrow_mut();
+        let session = seat.redis.server.session(client);
+        (session.db, session.resp) = (db, resp);
+        std::mem::swap(&mut redis.server, &mut seat.redis.server);
+        seat.running = false;
+        let exhausted = self.lua.used_memory() > self.limits.memory / 2;
+        if std::mem::take(&mut seat.killed) {
+            self.watch().expect("a state has room for its hook");
+        }
+        if exhausted {
+            self.lua.gc_collect().expect("no script has finalizers");
+        }
+    }
+
+    /// Lets the globals show other contents while `run` runs.
+    fn with_globals<R>(
+        &self,
+        contents: Option<&Table>,
+        run: impl FnOnce() -> Result<R>,
+    ) -> Result<R> {
+        let shows = self.globals.shown.metatable().expect("it is frozen");
+        shows.raw_set("__index", contents)?;
+        let result = run();
+        native::limit(&self.lua, 0);
+        shows.raw_set("__index", &self.globals.contents)?;
+        result
+    }
+
+    /// Runs the text of a library, which registers functions; `library` is given back with them.
+    pub(super) fn load(
+        &self,
+        text: &Function,
+        library: functions::Library,
+    ) -> (functions::Library, std::result::Result<(), String>) {
+        self.seat.borrow_mut().library = Some(library);
+        self.seat.borrow_mut().asked = 0;
+        let ended = self.with_globals(self.loading.as_ref(), || {
+            native::limit(&self.lua, self.limits.memory);
+            self.pcall.call::<(bool, Value)>(text)
+        });
+        native::limit(&self.lua, 0);
+        let seat = &mut *self.seat.borrow_mut();
+        if std::mem::take(&mut seat.killed) {
+            self.watch().expect("a state has room for its hook");
+        }
+        let library = seat.library.take().expect("nobody took it");
+        let error = match ended {
+            Ok((true, _)) => return (library, Ok(())),
+            Ok((false, error)) => error,
+            Err(error) => Value::Error(error.into()),
+        };
+        let text = raise::to_value(&self.lua, error).and_then(|error| match error {
+            Value::Table(table) => Ok(handler::text(&table.get("err")?)),
+            other => Ok(handler::text(&other).map(|text| format!("ERR {text}"))),
+        });
+        (library, Err(text.ok().flatten().unwrap_or_else(|| "ERR unknown".to_owned())))
+    }
+}

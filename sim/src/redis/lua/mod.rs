@@ -1,0 +1,326 @@
+//! Scripts in Lua 5.1: EVAL, SCRIPT, FCALL, FUNCTION, with what Redis 7.0.15 gives a script.
+//!
+//! A script is compiled once and kept by its SHA1. It runs whole: the clock stands still, and
+//! clients that wait are served after it. An error takes nothing back.
+//!
+//! What differs from Redis:
+//! - A script that runs for too long ([`ScriptLimits`]) ends with the error of SCRIPT KILL: with one
+//!   thread nobody can send SCRIPT KILL. There is no BUSY either.
+//! - `pairs` may go through keys of 32 bytes or more in another order: Redis's Lua hashes every byte
+//!   of a string. The text of a table or a function (`tostring`) holds an address in both.
+//! - `table.insert` into a library is not refused ([`frozen`]), and JSON, MessagePack and replies
+//!   are nested no deeper than 1,500, 1,500 and 1,000.
+//! - The debugger is not there. FUNCTION DUMP and RESTORE are unknown subcommands.
+//! - Error texts that are not UTF-8 are repaired.
+
+mod api;
+mod args;
+mod bit;
+mod cjson;
+mod cmsgpack;
+mod frozen;
+mod functions;
+mod globals;
+mod handler;
+mod help;
+mod interpreter;
+mod item;
+mod native;
+mod number;
+mod raise;
+mod random;
+mod reply;
+mod seat;
+mod shebang;
+mod structs;
+
+use std::rc::Rc;
+
+use mlua::Function;
+
+use super::args::{int, is};
+use super::bytes::{Bytes, FixedMap};
+use super::error::Error;
+use super::reply::Reply;
+use super::server::Answer;
+use super::table::flag::{
+    ALLOW_BUSY, DENYOOM, LOADING, MOVABLEKEYS, NOSCRIPT, READONLY, SKIP_MONITOR, STALE, WRITE,
+};
+use super::table::{Run, Spec};
+use super::{ClientId, Redis};
+use functions::Functions;
+use interpreter::{Interpreter, Script};
+use random::Random;
+use shebang::Flags;
+
+const RUNS: u32 = NOSCRIPT | STALE | SKIP_MONITOR | MOVABLEKEYS;
+
+pub(super) const COMMANDS: &[Spec] = &[
+    whole("eval", -3, RUNS, |redis, client, args| eval(redis, client, args, false)),
+    whole("eval_ro", -3, RUNS | READONLY, |redis, client, args| eval(redis, client, args, true)),
+    whole("evalsha", -3, RUNS, |redis, client, args| evalsha(redis, client, args, false)),
+    whole("evalsha_ro", -3, RUNS | READONLY, |redis, client, args| {
+        evalsha(redis, client, args, true)
+    }),
+    whole("fcall", -3, RUNS, |redis, client, args| fcall(redis, client, args, false)),
+    whole("fcall_ro", -3, RUNS | READONLY, |redis, client, args| fcall(redis, client, args, true)),
+    Spec::container("script", SCRIPT),
+    Spec::container("function", FUNCTION),
+];
+
+const SCRIPT: &[Spec] = &[
+    whole("debug", 3, NOSCRIPT, script_debug),
+    whole("exists", -3, NOSCRIPT, script_exists),
+    whole("flush", -2, NOSCRIPT, script_flush),
+    whole("help", 2, LOADING | STALE, |_, _, _| Ok(help::reply(help::SCRIPT))),
+    whole("kill", 2, NOSCRIPT | ALLOW_BUSY, |_, _, _| Err(NOT_BUSY)),
+    whole("load", 3, NOSCRIPT | STALE, script_load),
+];
+
+const FUNCTION: &[Spec] = &[
+    whole("delete", 3, NOSCRIPT | WRITE, |redis, _, args| {
+        redis.scripts(|scripts, _| scripts.functions.delete(&args[2]))
+    }),
+    whole("flush", -2, NOSCRIPT | WRITE, function_flush),
+    whole("help", 2, LOADING | STALE, |_, _, _| Ok(help::reply(help::FUNCTION))),
+    whole("kill", 2, NOSCRIPT | ALLOW_BUSY, |_, _, _| Err(NOT_BUSY)),
+    whole("list", -2, NOSCRIPT, |redis, _, args| {
+        redis.scripts(|scripts, _| scripts.functions.list(args))
+    }),
+    whole("load", -3, NOSCRIPT | WRITE | DENYOOM, |redis, _, args| {
+        redis.scripts(|scripts, _| {
+            scripts.ready_functions();
+            let Scripts { functions, function_state: Some(lua), .. } = scripts else {
+                unreachable!("it was made ready");
+            };
+            functions.load(lua, args)
+        })
+    }),
+    whole("stats", 2, NOSCRIPT | ALLOW_BUSY, |redis, _, _| {
+        redis.scripts(|scripts, _| Ok(scripts.functions.stats()))
+    }),
+];
+
+const fn whole(
+    name: &'static str,
+    arity: i32,
+    flags: u32,
+    run: fn(&mut Redis, ClientId, &[Bytes]) -> Answer,
+) -> Spec {
+    Spec { name, arity, flags, keys: (0, 0, 0), run: Run::Whole(run) }
+}
+
+const NOT_BUSY: Error = Error::Text("NOTBUSY No scripts in execution right now.");
+const NO_SCRIPT: Error = Error::Text("NOSCRIPT No matching script. Please use EVAL.");
+
+/// How long a script may run, and how much memory it may use.
+pub struct ScriptLimits {
+    /// The most instructions of Lua's machine, in steps of 100,000.
+    pub instructions: u64,
+    /// The most bytes of all scripts together: their values, and what is left of earlier ones. One
+    /// function of a library may exceed it; the script's next allocation then fails.
+    pub memory: usize,
+    /// Asked after every 100,000 instructions of a script, with how often it has been asked during
+    /// this script: is it overdue? A script that has written goes on all the same.
+    pub overdue: Option<Box<dyn Fn(u64) -> bool>>,
+}
+
+type Limits = ScriptLimits;
+
+/// 200,000,000 instructions, which is some seconds, and 256 MiB.
+impl Default for ScriptLimits {
+    fn default() -> Self {
+        ScriptLimits { instructions: 200_000_000, memory: 256 << 20, overdue: None }
+    }
+}
+
+/// A script that was compiled.
+struct Cached {
+    sha: Bytes,
+    function: Function,
+    /// `None`: it has no line that says.
+    flags: Option<Flags>,
+}
+
+/// What a server knows of scripts and functions.
+#[derive(Default)]
+pub(super) struct Scripts {
+    limits: Rc<ScriptLimits>,
+    random: Rc<Random>,
+    eval_state: Option<Interpreter>,
+    by_sha: FixedMap<Bytes, Rc<Cached>>,
+    /// The same by their texts: a text that comes again need not be hashed.
+    by_text: FixedMap<Bytes, Rc<Cached>>,
+    function_state: Option<Interpreter>,
+    functions: Functions,
+}
+
+impl Scripts {
+    fn ready_functions(&mut self) {
+        let (limits, random) = (&self.limits, &self.random);
+        self.function_state.get_or_insert_with(|| Interpreter::of_functions(limits, random));
+    }
+
+    /// The script of a text, compiled if it is not there (`luaCreateFunction`).
+    fn compiled(&mut self, text: &Bytes) -> Result<Rc<Cached>, Error> {
+        if let Some(cached) = self.by_text.get(text) {
+            return Ok(Rc::clone(cached));
+        }
+        let script = shebang::script(text)?;
+        let (limits, random) = (&self.limits, &self.random);
+        let lua = self.eval_state.get_or_insert_with(|| Interpreter::of_eval(limits, random));
+        let function = lua.compile(script.text, "@user_script").map_err(|problem| {
+            let line = format!("ERR Error compiling script (new function): {problem}");
+            Error::line(handler::one_line(&line))
+        })?;
+        let sha = Bytes::from(&*sha1(text));
+        let cached = Rc::new(Cached { sha: sha.clone(), function, flags: script.flags });
+        self.by_sha.insert(sha, Rc::clone(&cached));
+        self.by_text.insert(text.clone(), Rc::clone(&cached));
+        Ok(cached)
+    }
+
+    /// Runs a script with the arguments of EVAL.
+    fn run(
+        &self,
+        redis: &mut Redis,
+        client: ClientId,
+        script: &Cached,
+        [keys, rest]: [&[Bytes]; 2],
+        read_only: bool,
+    ) -> Answer {
+        let read_only = may_only_read(script.flags, read_only)?;
+        let lua = self.eval_state.as_ref().expect("the script was compiled");
+        let name = script.sha.as_str().expect("a digest is text");
+        let function = &script.function;
+        lua.eval(redis, &Script { function, name, client, keys, args: rest, read_only })
+    }
+}
+
+impl Redis {
+    /// Limits scripts. Those that are there are forgotten, and functions, too.
+    pub fn limit_scripts(&mut self, limits: ScriptLimits) {
+        self.scripts = Some(Box::new(Scripts { limits: Rc::new(limits), ..Scripts::default() }));
+    }
+
+    /// Lets `run` work with the scripts and the server.
+    fn scripts<R>(&mut self, run: impl FnOnce(&mut Scripts, &mut Redis) -> R) -> R {
+        let mut scripts = self.scripts.take().unwrap_or_default();
+        let result = run(&mut scripts, self);
+        self.scripts = Some(scripts);
+        result
+    }
+}
+
+/// The SHA1 of a text, in hexadecimal.
+fn sha1(text: &[u8]) -> Box<[u8]> {
+    sha1_smol::Sha1::from(text).digest().to_string().into_bytes().into()
+}
+
+/// The keys and the other arguments of a script.
+fn split_keys(keys: i64, args: &[Bytes]) -> Result<(&[Bytes], &[Bytes]), Error> {
+    let negative = Error::Text("ERR Number of keys can't be negative");
+    let keys = usize::try_from(keys).map_err(|_| negative)?;
+    let too_many = Error::Text("ERR Number of keys can't be greater than number of args");
+    args.split_at_checked(keys).ok_or(too_many)
+}
+
+/// Whether a script must not write: it says so, or a command asks for it.
+fn may_only_read(flags: Option<Flags>, asked: bool) -> Result<bool, Error> {
+    match flags {
+        Some(flags) if asked && !flags.no_writes() => Err(Error::Text(
+            "ERR Can not execute a script with write flag using *_ro command.",
+        )),
+        Some(flags) => Ok(flags.no_writes()),
+        None => Ok(asked),
+    }
+}
+
+/// EVAL and EVAL_RO.
+fn eval(redis: &mut Redis, client: ClientId, args: &[Bytes], read_only: bool) -> Answer {
+    let (keys, rest) = split_keys(int(&args[2])?, &args[3..])?;
+    redis.scripts(|scripts, redis| {
+        let script = scripts.compiled(&args[1])?;
+        scripts.run(redis, client, &script, [keys, rest], read_only)
+    })
+}
+
+/// EVALSHA and EVALSHA_RO.
+fn evalsha(redis: &mut Redis, client: ClientId, args: &[Bytes], read_only: bool) -> Answer {
+    if args[1].len() != 40 {
+        return Err(NO_SCRIPT);
+    }
+    let (keys, rest) = split_keys(int(&args[2])?, &args[3..])?;
+    redis.scripts(|scripts, redis| {
+        let script = Rc::clone(scripts.by_sha.get(&*args[1].to_ascii_lowercase()).ok_or(NO_SCRIPT)?);
+        scripts.run(redis, client, &script, [keys, rest], read_only)
+    })
+}
+
+/// FCALL and FCALL_RO.
+fn fcall(redis: &mut Redis, client: ClientId, args: &[Bytes], read_only: bool) -> Answer {
+    redis.scripts(|scripts, redis| {
+        scripts.ready_functions();
+        let lua = scripts.function_state.as_ref().expect("it was made ready");
+        scripts.functions.call(lua, redis, client, args, read_only)
+    })
+}
+
+fn script_load(redis: &mut Redis, _: ClientId, args: &[Bytes]) -> Answer {
+    let script = redis.scripts(|scripts, _| scripts.compiled(&args[2]))?;
+    Ok(Reply::Bulk(script.sha.clone()))
+}
+
+fn script_exists(redis: &mut Redis, _: ClientId, args: &[Bytes]) -> Answer {
+    redis.scripts(|scripts, _| {
+        let exists = |sha: &Bytes| {
+            Reply::flag(scripts.by_sha.contains_key(&*sha.to_ascii_lowercase()))
+        };
+        Ok(Reply::Array(args[2..].iter().map(exists).collect()))
+    })
+}
+
+/// SCRIPT FLUSH. The numbers of `math.random` go on.
+fn script_flush(redis: &mut Redis, _: ClientId, args: &[Bytes]) -> Answer {
+    if !is_flush(args) {
+        return Err(Error::Text("ERR SCRIPT FLUSH only support SYNC|ASYNC option"));
+    }
+    redis.scripts(|scripts, _| {
+        scripts.by_sha.clear();
+        scripts.by_text.clear();
+        scripts.eval_state = None;
+    });
+    Ok(Reply::OK)
+}
+
+fn is_flush(args: &[Bytes]) -> bool {
+    match args {
+        [_, _] => true,
+        [_, _, how] => is(how, "sync") || is(how, "async"),
+        _ => false,
+    }
+}
+
+fn script_debug(_: &mut Redis, _: ClientId, args: &[Bytes]) -> Answer {
+    match &args[2] {
+        mode if is(mode, "no") => Ok(Reply::OK),
+        mode if is(mode, "yes") || is(mode, "sync") => {
+            Err(Error::Text("ERR the debugger of scripts is not supported"))
+        }
+        _ => Err(Error::Text("ERR Use SCRIPT DEBUG YES/SYNC/NO")),
+    }
+}
+
+fn function_flush(redis: &mut Redis, _: ClientId, args: &[Bytes]) -> Answer {
+    if args.len() > 3 {
+        let word = String::from_utf8_lossy(&args[1]);
+        return Err(Error::line(format!(
+            "ERR unknown subcommand or wrong number of arguments for '{word}'. Try FUNCTION HELP."
+        )));
+    }
+    if !is_flush(args) {
+        return Err(Error::Text("ERR FUNCTION FLUSH only supports SYNC|ASYNC option"));
+    }
+    redis.scripts(|scripts, _| scripts.functions = Functions::default());
+    Ok(Reply::OK)
+}

@@ -1,0 +1,50 @@
+-- Functions of Lua that catch errors, made to see those of Rust functions as scripts should.
+local unwrap, pcall, xpcall, resume, load, byte, type = ...
+
+local function caught(succeeded, err, ...)
+  if succeeded or type(err) ~= 'userdata' then return succeeded, err, ... end
+  return false, unwrap(err)
+end
+
+-- Redis's pcall gives the text of an error that is a table.
+local function text(succeeded, err, ...)
+  if succeeded or type(err) ~= 'table' then return succeeded, err, ... end
+  local inside = err.err
+  if type(inside) == 'string' or type(inside) == 'number' then return false, inside end
+  return false, err
+end
+
+local guarded = {}
+
+function guarded.pcall(...)
+  return text(caught(pcall(...)))
+end
+
+function guarded.xpcall(f, handler)
+  return xpcall(f, function(err)
+    if type(err) == 'userdata' then err = unwrap(err) end
+    return handler(err)
+  end)
+end
+
+function guarded.resume(...)
+  return caught(resume(...))
+end
+
+-- No compiled code: the space in front of it makes it a syntax error.
+function guarded.load(reader, name)
+  local first = true
+  return load(function()
+    local piece = reader()
+    if first and type(piece) == 'string' and byte(piece) == 27 then piece = ' ' .. piece end
+    first = false
+    return piece
+  end, name)
+end
+
+-- Calls a function of Redis with its two tables.
+function guarded.call(f, keys, args, handler)
+  return xpcall(function() return f(keys, args) end, handler)
+end
+
+return guarded

@@ -1,0 +1,61 @@
+//! What the server counts for INFO: commands, errors, connections.
+//!
+//! No command takes time here, so times are nought.
+
+use std::collections::BTreeMap;
+
+use super::bytes::Bytes;
+use super::error::Error;
+
+/// How often a command was called.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Calls {
+    pub(super) calls: u64,
+    /// Refused before it ran.
+    pub(super) rejected: u64,
+    /// Answered with an error.
+    pub(super) failed: u64,
+}
+
+/// The counters since the start, or since CONFIG RESETSTAT.
+#[derive(Debug, Default)]
+pub(super) struct Stats {
+    /// By the command's place in the table.
+    pub(super) calls: Vec<Calls>,
+    /// By the first word of the error.
+    pub(super) errors: BTreeMap<Bytes, u64>,
+    pub(super) commands: u64,
+    pub(super) connections: u64,
+    pub(super) hits: u64,
+    pub(super) misses: u64,
+}
+
+/// How far the first word of an error may reach, and how many there may be.
+const PREFIX: usize = 32;
+
+impl Stats {
+    /// The counters of a command.
+    #[inline]
+    pub(super) fn of(&mut self, index: usize) -> &mut Calls {
+        if index >= self.calls.len() {
+            self.calls.resize(index + 1, Calls::default());
+        }
+        &mut self.calls[index]
+    }
+
+    /// Counts an error that was answered.
+    pub(super) fn error(&mut self, error: &Error) {
+        let line = error.bytes();
+        let head = &line[..line.len().min(PREFIX)];
+        let prefix = match head.iter().position(|byte| *byte == b' ') {
+            Some(end) => &head[..end],
+            None => b"ERR",
+        };
+        match self.errors.get_mut(prefix) {
+            Some(count) => *count += 1,
+            None => {
+                self.errors.insert(Bytes::from(prefix), 1);
+            }
+        }
+    }
+}

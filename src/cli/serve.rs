@@ -1,0 +1,62 @@
+//! `serve`: a Redis server on a socket, until a signal ends it. It prints where it listens, and at
+//! its end the commands that came and that it does not know.
+
+use super::{Exit, tell, write};
+use crate::serve::{Options, Time, serve as listen};
+use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+#[derive(clap::Args, Debug)]
+pub(super) struct How {
+    /// The port to listen on; 0: one that is free
+    #[arg(long, default_value_t = 6379)]
+    port: u16,
+    /// The address to listen on
+    #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    bind: IpAddr,
+    /// Whether time passes by itself, or by the command BOOTRACE.ADVANCE
+    #[arg(long, value_enum, default_value_t = Time::Real)]
+    time: Time,
+    /// How many clients there may be at a time
+    #[arg(long, default_value_t = 10_000)]
+    maxclients: usize,
+    /// The password that clients must give
+    #[arg(long, default_value = "")]
+    requirepass: String,
+    /// What random members are drawn from
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+}
+
+pub(super) fn serve(how: &How) -> Exit {
+    if !how.bind.is_loopback() {
+        tell(&format!(
+            "warning: whoever can reach {} can do anything with this server; it is made for tests\n",
+            how.bind
+        ));
+    }
+    let options = Options {
+        address: SocketAddr::new(how.bind, how.port),
+        time: how.time,
+        max_clients: how.maxclients,
+        password: how.requirepass.clone(),
+        seed: how.seed,
+    };
+    let mut written = None;
+    let unknown = listen(&options, |address| written = write(&format!("listening on {address}\n")));
+    match unknown {
+        Ok(unknown) => {
+            let mut text = String::new();
+            for (name, count) in &unknown {
+                let times = if *count == 1 { "once" } else { &format!("{count} times") };
+                let _ = writeln!(text, "unknown command {name}, {times}");
+            }
+            tell(&text);
+            written.unwrap_or(Exit::AsDeclared)
+        }
+        Err(error) => {
+            tell(&format!("error: cannot listen on {}: {error}\n", options.address));
+            Exit::Io
+        }
+    }
+}

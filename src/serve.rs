@@ -1,0 +1,97 @@
+//! The Redis model on a socket: one thread, as Redis has, and a task for each connection.
+//!
+//! The model is told the time by this file's clock and nothing else of the world. A command is
+//! executed when its last byte has come, in the order in which they come.
+
+mod connection;
+mod hub;
+
+use bootrace_sim::redis::Bytes;
+use clap::ValueEnum;
+use hub::Hub;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::LocalSet;
+
+/// How time passes.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+pub(crate) enum Time {
+    /// By itself
+    Real,
+    /// By the command BOOTRACE.ADVANCE, from the instant of the start
+    Virtual,
+}
+
+/// What is served, and where.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    /// Port 0 is one that is free.
+    pub(crate) address: SocketAddr,
+    pub(crate) time: Time,
+    pub(crate) max_clients: usize,
+    /// Empty: none.
+    pub(crate) password: String,
+    pub(crate) seed: u64,
+}
+
+/// How often keys whose deadline has passed are removed.
+const SWEEP: Duration = Duration::from_millis(100);
+
+/// How long to wait when a connection cannot be accepted: there may be no descriptor left.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// How many connections may wait to be accepted: Redis's `tcp-backlog`.
+const BACKLOG: u32 = 511;
+
+/// Serves until SIGTERM or SIGINT or a client's SHUTDOWN, and says by `listening` where; the names
+/// of the commands that came and were not known, and how often.
+///
+/// # Errors
+/// The address cannot be listened on, or there is no event queue.
+pub(crate) fn serve(
+    options: &Options,
+    listening: impl FnOnce(SocketAddr),
+) -> io::Result<BTreeMap<Bytes, u64>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let local = LocalSet::new();
+    local.block_on(&runtime, async {
+        let mut ends = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
+        let socket = match options.address {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        // A port is free again as soon as its server has ended.
+        socket.set_reuseaddr(true)?;
+        socket.bind(options.address)?;
+        let listener = socket.listen(BACKLOG)?;
+        let address = listener.local_addr()?;
+        let hub = Rc::new(RefCell::new(Hub::new(options, address)));
+        listening(address);
+        let [terminate, interrupt] = &mut ends;
+        let shutdown = hub.borrow().shutdown();
+        tokio::select! {
+            () = accept(&listener, &hub) => {}
+            () = hub::keep_time(&hub) => {}
+            () = shutdown.notified() => {}
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        let unknown = hub.borrow().unknown();
+        Ok(unknown)
+    })
+}
+
+async fn accept(listener: &TcpListener, hub: &Rc<RefCell<Hub>>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => connection::begin(hub, stream, peer),
+            Err(_) => tokio::time::sleep(PAUSE).await,
+        }
+    }
+}

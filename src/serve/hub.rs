@@ -1,0 +1,321 @@
+//! What all connections share: the model, the clock, and who is connected.
+
+use super::connection::{Connection, Input};
+use super::{Options, SWEEP, Time};
+use bootrace_sim::clock::Instant;
+use bootrace_sim::redis::{Bytes, ClientId, Error, Host, Redis, Reply, resp};
+use std::cell::RefCell;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::Notify;
+
+/// The model and its clients.
+pub(super) struct Hub {
+    pub(super) redis: Redis,
+    clock: Clock,
+    connections: Vec<Option<Rc<Connection>>>,
+    /// Numbers that are free again, the smallest first.
+    free: BinaryHeap<Reverse<u32>>,
+    connected: usize,
+    /// Whom something was written for that is not the one who is being served.
+    written: Vec<u32>,
+    /// What bytes are read into first.
+    pub(super) scratch: Vec<u8>,
+    shutdown: Rc<Notify>,
+    /// Rings when the next deadline may be before the one that is waited for.
+    earlier: Rc<Notify>,
+    armed: Option<Instant>,
+}
+
+enum Clock {
+    Real,
+    Virtual(Instant),
+}
+
+impl Clock {
+    fn now(&self) -> Instant {
+        match self {
+            Clock::Real => wall(),
+            Clock::Virtual(now) => *now,
+        }
+    }
+}
+
+fn wall() -> Instant {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_nanos()).map_or(Instant::MAX, Instant::from_nanos)
+}
+
+/// How much is read at a time.
+const SCRATCH: usize = 64 << 10;
+
+/// What becomes of a client after a request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Then {
+    /// Its next request is read.
+    On,
+    /// It waits.
+    Waits,
+    /// It is disconnected, once it has been sent what there is.
+    Ends,
+}
+
+impl Hub {
+    pub(super) fn new(options: &Options, address: SocketAddr) -> Self {
+        let mut redis = Redis::new();
+        redis.seed(options.seed);
+        redis.host(Host {
+            port: address.port(),
+            process: std::process::id(),
+            time: match options.time {
+                Time::Real => "real",
+                Time::Virtual => "virtual",
+            },
+            since: wall(),
+        });
+        for (name, value) in [
+            ("maxclients", options.max_clients.to_string()),
+            ("requirepass", options.password.clone()),
+            ("port", address.port().to_string()),
+            ("bind", address.ip().to_string()),
+        ] {
+            redis.configure(name, &value).expect("it is a setting and a value of it");
+        }
+        let clock = match options.time {
+            Time::Real => Clock::Real,
+            Time::Virtual => Clock::Virtual(wall()),
+        };
+        Hub {
+            redis,
+            clock,
+            connections: Vec::new(),
+            free: BinaryHeap::new(),
+            connected: 0,
+            written: Vec::new(),
+            scratch: vec![0; SCRATCH],
+            shutdown: Rc::default(),
+            earlier: Rc::default(),
+            armed: None,
+        }
+    }
+
+    /// Rings when the server is to end.
+    pub(super) fn shutdown(&self) -> Rc<Notify> {
+        Rc::clone(&self.shutdown)
+    }
+
+    /// The commands that came and were not known.
+    pub(super) fn unknown(&self) -> BTreeMap<Bytes, u64> {
+        self.redis.unknown().clone()
+    }
+
+    /// Lets a client in.
+    ///
+    /// # Errors
+    /// There are too many; the connection is given back.
+    pub(super) fn enter(
+        &mut self,
+        mut connection: Connection,
+    ) -> Result<Rc<Connection>, Connection> {
+        if self.connected >= self.redis.max_clients() {
+            return Err(connection);
+        }
+        let place = u32::try_from(self.connections.len()).expect("there are fewer descriptors");
+        let number = self.free.pop().map_or(place, |Reverse(number)| number);
+        if number == place {
+            self.connections.push(None);
+        }
+        connection.number = number;
+        let connection = Rc::new(connection);
+        let (peer, local) = (connection.peer.to_string(), connection.local.to_string());
+        self.redis.connect(ClientId(number), &peer, &local, self.clock.now());
+        self.connections[number as usize] = Some(Rc::clone(&connection));
+        self.connected += 1;
+        Ok(connection)
+    }
+
+    /// Whether a client waits.
+    pub(super) fn waits(&self, number: u32) -> bool {
+        self.redis.is_blocked(ClientId(number))
+    }
+
+    /// Forgets a client.
+    pub(super) fn leave(&mut self, number: u32) {
+        if self.connections[number as usize].take().is_some() {
+            self.redis.disconnect(ClientId(number));
+            self.free.push(Reverse(number));
+            self.connected -= 1;
+        }
+    }
+
+    /// Reads requests from a client's bytes and executes them, until there are none or it waits.
+    pub(super) fn requests(
+        &mut self,
+        connection: &Connection,
+        input: &mut Input,
+        bytes: &[u8],
+        at: &mut usize,
+    ) -> Then {
+        let client = ClientId(connection.number);
+        loop {
+            let allowed = self.redis.allowed(client);
+            match input.requests.next(bytes, at, allowed) {
+                Ok(false) => return Then::On,
+                Ok(true) => {}
+                Err(malformed) => {
+                    let reply = malformed.into();
+                    self.redis.malformed(&reply);
+                    self.reply(connection, &reply);
+                    return Then::Ends;
+                }
+            }
+            match self.request(connection, input.requests.args()) {
+                Then::On => {}
+                other => return other,
+            }
+        }
+    }
+
+    fn request(&mut self, connection: &Connection, args: &[Bytes]) -> Then {
+        let client = ClientId(connection.number);
+        let now = self.clock.now();
+        let reply = match self.own(args) {
+            Some(reply) => Some(reply),
+            None => self.redis.request(client, args, now),
+        };
+        self.deliver(Some(connection.number));
+        match reply {
+            None => Then::Waits,
+            Some(reply) => {
+                self.reply(connection, &reply);
+                if self.redis.is_closing(client) { Then::Ends } else { Then::On }
+            }
+        }
+    }
+
+    /// The commands about time and about the process, which the model knows nothing of.
+    fn own(&mut self, args: &[Bytes]) -> Option<Reply> {
+        let name = args[0].as_bytes();
+        let Clock::Virtual(now) = self.clock else { return None };
+        if name.eq_ignore_ascii_case(b"BOOTRACE.ADVANCE") {
+            let ms = args.get(1).and_then(|ms| ms.to_int()).filter(|ms| *ms >= 0);
+            let (Some(ms), 2) = (ms, args.len()) else {
+                let usage = "ERR BOOTRACE.ADVANCE takes a number of milliseconds";
+                return Some(Reply::Error(Error::Text(usage)));
+            };
+            return Some(self.advance(now, ms));
+        }
+        if name.eq_ignore_ascii_case(b"BOOTRACE.DEADLINE") {
+            let next = [self.redis.next_deadline(), self.redis.next_expiry()];
+            let next = next.into_iter().flatten().min();
+            return Some(next.map_or(Reply::Nil, |next| Reply::Int(next.ms())));
+        }
+        None
+    }
+
+    /// Lets time pass: what falls due on the way happens at its instant.
+    fn advance(&mut self, now: Instant, ms: i64) -> Reply {
+        let end = Instant::from_ms(now.ms().saturating_add(ms));
+        while let Some(next) = self.redis.next_deadline().filter(|next| *next <= end) {
+            self.clock = Clock::Virtual(next);
+            self.redis.expire(next);
+        }
+        self.clock = Clock::Virtual(end);
+        self.redis.sweep(end);
+        Reply::Int(end.ms())
+    }
+
+    fn reply(&mut self, connection: &Connection, reply: &Reply) {
+        let version = self.redis.protocol(ClientId(connection.number));
+        resp::encode(reply, version, &mut connection.out.borrow_mut());
+    }
+
+    /// Hands out what goes to clients beside replies, and lets go who is to be disconnected. `but`
+    /// writes its own.
+    fn deliver(&mut self, but: Option<u32>) {
+        if self.redis.has_served() {
+            let served: Vec<(ClientId, Reply)> = self.redis.served().collect();
+            for (client, reply) in served {
+                let Some(Some(connection)) = self.connections.get(client.0 as usize) else {
+                    continue;
+                };
+                let version = self.redis.protocol(client);
+                resp::encode(&reply, version, &mut connection.out.borrow_mut());
+                if but != Some(client.0) {
+                    self.written.push(client.0);
+                }
+            }
+        }
+        for client in self.redis.dismissed() {
+            if let Some(Some(connection)) = self.connections.get(client.0 as usize) {
+                connection.dismiss();
+            }
+        }
+    }
+
+    /// Sends what was written for others, and sees to it that the next deadline is kept.
+    pub(super) fn flush(&mut self) {
+        self.written.sort_unstable();
+        self.written.dedup();
+        for number in std::mem::take(&mut self.written) {
+            if let Some(Some(connection)) = self.connections.get(number as usize) {
+                // Its task goes on with what is left, and with the requests it held back.
+                connection.send();
+                connection.wake.notify_one();
+            }
+        }
+        let next = self.redis.next_deadline();
+        if next.is_some_and(|next| self.armed.is_none_or(|armed| next < armed)) {
+            self.armed = next;
+            self.earlier.notify_one();
+        }
+    }
+
+    /// Ends the waits whose time is up.
+    fn expire(&mut self) {
+        let now = self.clock.now();
+        if self.redis.next_deadline().is_some_and(|next| next <= now) {
+            self.redis.expire(now);
+        }
+        self.deliver(None);
+        self.armed = self.redis.next_deadline();
+        self.flush();
+    }
+
+    fn sweep(&mut self) {
+        self.redis.sweep(self.clock.now());
+        self.deliver(None);
+        self.flush();
+    }
+
+    /// How long until the next deadline, at most until the next sweep.
+    fn pause(&self) -> Duration {
+        if let (Clock::Real, Some(armed)) = (&self.clock, self.armed) {
+            let nanos = armed.since(self.clock.now()).nanos();
+            return Duration::from_nanos(nanos.unsigned_abs()).min(SWEEP);
+        }
+        SWEEP
+    }
+}
+
+/// Ends waits in time and removes dead keys, for ever.
+pub(super) async fn keep_time(hub: &RefCell<Hub>) {
+    let earlier = Rc::clone(&hub.borrow().earlier);
+    let mut swept = tokio::time::Instant::now();
+    loop {
+        let pause = hub.borrow().pause();
+        tokio::select! {
+            () = earlier.notified() => continue,
+            () = tokio::time::sleep(pause) => {}
+        }
+        let mut hub = hub.borrow_mut();
+        hub.expire();
+        if swept.elapsed() >= SWEEP {
+            swept = tokio::time::Instant::now();
+            hub.sweep();
+        }
+    }
+}

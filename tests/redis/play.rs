@@ -1,0 +1,596 @@
+//! Plays a session on the model and on a real server at once, and says where they part.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bootrace_sim::clock::Instant;
+use bootrace_sim::redis::resp::{decode, encode};
+use bootrace_sim::redis::{Bytes, ClientId, Redis, Reply};
+
+use super::judge::{self, Order};
+use super::{START_MS, Step};
+use crate::real::{Connection, Server};
+
+/// The most clients of a session.
+const CLIENTS: usize = 4;
+/// The client that looks at the keyspace.
+const WITNESS: usize = CLIENTS;
+/// After how many commands the whole keyspace is compared.
+const BATCH: usize = 50;
+/// Which databases are looked at.
+const DATABASES: [&str; 2] = ["0", "1"];
+
+/// Whether the model knows a command of these words.
+pub(crate) fn knows(words: &[&str]) -> bool {
+    let args: Vec<Bytes> = words.iter().map(|word| Bytes::from(*word)).collect();
+    let reply = Redis::new().request(ClientId(0), &args, Instant::from_ms(START_MS));
+    match reply {
+        Some(Reply::Error(error)) => !error.to_string().starts_with("ERR unknown"),
+        _ => true,
+    }
+}
+
+/// Where the model and the real server part.
+#[derive(Clone, Debug)]
+pub(crate) struct Parting {
+    /// The number of the step, or of the last before the keyspaces were compared.
+    pub(crate) at: usize,
+    /// What was compared.
+    pub(crate) what: String,
+    pub(crate) model: String,
+    pub(crate) real: String,
+}
+
+/// What was done in a session.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Tally {
+    /// Commands sent to both.
+    pub(crate) commands: usize,
+    /// Those left out, because the client waited or the model does not know them.
+    pub(crate) left_out: usize,
+}
+
+/// A real server, with what plays on it.
+pub(crate) struct Bench {
+    server: Server,
+    /// The clients and the witness.
+    real: Vec<Connection>,
+    known: BTreeMap<Vec<u8>, bool>,
+}
+
+/// A session on its way.
+struct Play<'a> {
+    bench: &'a mut Bench,
+    model: Redis,
+    now_ms: i64,
+    /// The version of the protocol that each client speaks.
+    versions: [u8; CLIENTS + 1],
+    /// How the commands between MULTI and EXEC are compared, by client.
+    queued: [Option<Vec<Order>>; CLIENTS],
+    /// What clients wait for, by client.
+    waiting: [Option<Vec<Vec<u8>>>; CLIENTS],
+    tally: Tally,
+    /// What the real server answered, step by step.
+    record: Option<Vec<(usize, Vec<u8>)>>,
+}
+
+impl Bench {
+    /// Starts a real server.
+    pub(crate) fn start() -> Bench {
+        let server = Server::start(START_MS);
+        let real = (0..=CLIENTS).map(|_| server.connect()).collect();
+        let mut bench = Bench { server, real, known: BTreeMap::new() };
+        // It forgets dead keys when it meets them, as the model does.
+        bench.ask(&["debug", "set-active-expire", "0"]);
+        bench
+    }
+
+    /// Asks the real server something.
+    fn ask(&mut self, words: &[&str]) -> Vec<u8> {
+        let args: Vec<Vec<u8>> = words.iter().map(|word| word.as_bytes().to_vec()).collect();
+        self.real[WITNESS].send(&request(&args));
+        whole(&mut self.real[WITNESS]).expect("the real server answers")
+    }
+
+    /// Everything as in the beginning.
+    fn reset(&mut self) {
+        self.ask(&["client", "kill", "type", "normal", "skipme", "yes"]);
+        self.ask(&["client", "kill", "type", "pubsub", "skipme", "yes"]);
+        self.server.set_clock(START_MS);
+        for client in 0..CLIENTS {
+            self.real[client] = self.server.connect();
+        }
+        self.ask(&["hello", "2"]);
+        for (name, value) in [
+            ("hash-max-listpack-entries", "128"),
+            ("hash-max-listpack-value", "64"),
+            ("zset-max-listpack-entries", "128"),
+            ("zset-max-listpack-value", "64"),
+            ("set-max-intset-entries", "512"),
+            ("stream-node-max-entries", "100"),
+            ("stream-node-max-bytes", "4096"),
+        ] {
+            self.ask(&["config", "set", name, value]);
+        }
+        self.ask(&["select", "0"]);
+        self.ask(&["flushall"]);
+        self.ask(&["script", "flush"]);
+    }
+
+    /// Plays a session.
+    pub(crate) fn play(&mut self, steps: &[Step]) -> Result<Tally, Box<Parting>> {
+        self.play_and(steps, false).map(|(tally, _)| tally)
+    }
+
+    /// Plays a session, and hands back what the real server answered to each step.
+    pub(crate) fn play_and(
+        &mut self,
+        steps: &[Step],
+        record: bool,
+    ) -> Result<(Tally, Vec<(usize, Vec<u8>)>), Box<Parting>> {
+        self.reset();
+        let mut play = Play {
+            model: Redis::new(),
+            bench: self,
+            now_ms: START_MS,
+            versions: [2; CLIENTS + 1],
+            queued: Default::default(),
+            waiting: Default::default(),
+            tally: Tally::default(),
+            record: record.then(Vec::new),
+        };
+        let (mut at, mut since) = (0, 0);
+        while at < steps.len() {
+            let end = run_end(steps, at);
+            play.run(steps, at, end)?;
+            since += end - at;
+            at = end;
+            if since >= BATCH || at == steps.len() {
+                since = 0;
+                play.nobody_else_was_served(at - 1)?;
+                play.compare_keyspaces(at - 1)?;
+            }
+        }
+        Ok((play.tally, play.record.unwrap_or_default()))
+    }
+
+    fn knows(&mut self, args: &[Vec<u8>]) -> bool {
+        let name = args[0].to_ascii_lowercase();
+        *self.known.entry(name).or_insert_with_key(|name| {
+            knows(&[std::str::from_utf8(name).expect("names of commands are text")])
+        })
+    }
+}
+
+/// Where the steps end that can be sent at once.
+fn run_end(steps: &[Step], from: usize) -> usize {
+    let mut end = from + 1;
+    let alone = |step: &Step| {
+        judge::may_wait(&step.args)
+            || ["multi", "exec", "discard", "hello", "reset"]
+                .iter()
+                .any(|name| step.args[0].eq_ignore_ascii_case(name.as_bytes()))
+    };
+    if alone(&steps[from]) {
+        return end;
+    }
+    while end < steps.len()
+        && end - from < BATCH
+        && steps[end].client == steps[from].client
+        && steps[end].wait_ms == 0
+        && !alone(&steps[end])
+    {
+        end += 1;
+    }
+    end
+}
+
+fn request(args: &[Vec<u8>]) -> Vec<u8> {
+    let mut bytes = format!("*{}\r\n", args.len()).into_bytes();
+    for arg in args {
+        bytes.extend_from_slice(format!("${}\r\n", arg.len()).as_bytes());
+        bytes.extend_from_slice(arg);
+        bytes.extend_from_slice(b"\r\n");
+    }
+    bytes
+}
+
+/// The next whole reply of the real server; `None`: none comes.
+fn whole(real: &mut Connection) -> Option<Vec<u8>> {
+    let mut least = 1;
+    loop {
+        let come = real.peek(least);
+        let reply =
+            decode(come).expect("a real server's replies are replies").map(|(_, size)| size);
+        if let Some(size) = reply {
+            let reply = come[..size].to_vec();
+            real.take(size);
+            return Some(reply);
+        }
+        if come.len() < least {
+            return None;
+        }
+        least = come.len() + 1;
+    }
+}
+
+impl Play<'_> {
+    /// Runs steps of one client, of which only the first moves the clock.
+    fn run(&mut self, steps: &[Step], from: usize, end: usize) -> Result<(), Box<Parting>> {
+        let client = steps[from].client;
+        if steps[from].wait_ms != 0 {
+            self.wait(steps[from].wait_ms, from)?;
+        }
+        let id = ClientId(u32::try_from(client).expect("few clients"));
+        if self.model.is_blocked(id) {
+            self.tally.left_out += end - from;
+            return Ok(());
+        }
+        let in_multi = self.queued[client].is_some();
+        let playable: Vec<usize> = (from..end)
+            .filter(|at| {
+                let args = &steps[*at].args;
+                self.bench.knows(args) && !(in_multi && judge::is_random(&args[0]))
+            })
+            .collect();
+        self.tally.left_out += end - from - playable.len();
+        let mut bytes = Vec::new();
+        playable.iter().for_each(|at| bytes.extend(request(&steps[*at].args)));
+        if !bytes.is_empty() {
+            self.bench.real[client].send(&bytes);
+        }
+        for at in playable {
+            self.tally.commands += 1;
+            self.step(client, &steps[at].args, at)?;
+        }
+        Ok(())
+    }
+
+    /// Moves both clocks, and lets the waits end whose time is up.
+    fn wait(&mut self, wait_ms: i64, at: usize) -> Result<(), Box<Parting>> {
+        self.now_ms += wait_ms;
+        self.bench.server.set_clock(self.now_ms);
+        let now = Instant::from_ms(self.now_ms);
+        self.model.expire(now);
+        if self.waiting.iter().any(Option::is_some) {
+            self.bench.ask(&["ping"]);
+        }
+        self.deliver(at)
+    }
+
+    /// Runs a command on the model, and compares with what the real server answered.
+    fn step(&mut self, client: usize, args: &[Vec<u8>], at: usize) -> Result<(), Box<Parting>> {
+        if client < CLIENTS && judge::is_random(&args[0]) {
+            return self.random(client, args, at);
+        }
+        let reply = self.request(client, args);
+        self.deliver(at)?;
+        let Some(reply) = reply else {
+            self.waiting[client] = Some(args.to_vec());
+            // The real server has read the command when it has answered the witness.
+            self.bench.ask(&["ping"]);
+            return self.nobody_else_was_served(at);
+        };
+        let order = self.note(client, args, &reply);
+        self.expect(client, &reply, order, at, &shown(client, args))
+    }
+
+    fn request(&mut self, client: usize, args: &[Vec<u8>]) -> Option<Reply> {
+        let id = ClientId(u32::try_from(client).expect("few clients"));
+        let words: Vec<Bytes> = args.iter().map(|arg| Bytes::from(arg.as_slice())).collect();
+        self.model.request(id, &words, Instant::from_ms(self.now_ms))
+    }
+
+    /// Keeps track of versions and transactions; how the reply is compared.
+    fn note(&mut self, client: usize, args: &[Vec<u8>], reply: &Reply) -> Order {
+        let order = judge::order(args, self.versions[client] == 3);
+        let is = |name: &str| args[0].eq_ignore_ascii_case(name.as_bytes());
+        if is("hello") && !matches!(reply, Reply::Error(_)) && args.len() > 1 {
+            self.versions[client] = if args[1] == b"3" { 3 } else { 2 };
+        }
+        if client < CLIENTS {
+            let queued = &mut self.queued[client];
+            if *reply == Reply::Status("QUEUED") {
+                queued.get_or_insert_default().push(order);
+                return Order::Exact;
+            } else if is("multi") && *reply == Reply::OK {
+                *queued = Some(Vec::new());
+            } else if is("discard") || is("exec") || is("reset") {
+                return Order::Exact;
+            }
+        }
+        order
+    }
+
+    /// Gives clients what the model has for them beside replies, and expects the same of the real
+    /// server.
+    fn deliver(&mut self, at: usize) -> Result<(), Box<Parting>> {
+        let served: Vec<(ClientId, Reply)> = self.model.served().collect();
+        for (client, reply) in served {
+            let client = client.0 as usize;
+            let waited = match &reply {
+                Reply::Push(_) => None,
+                _ => self.waiting[client].take(),
+            };
+            let what = match waited {
+                Some(args) => format!("what came of {}", shown(client, &args)),
+                None => format!("a message to [{client}]"),
+            };
+            self.expect(client, &reply, Order::Exact, at, &what)?;
+        }
+        Ok(())
+    }
+
+    /// Compares a reply of the model with the next of the real server.
+    fn expect(
+        &mut self,
+        client: usize,
+        reply: &Reply,
+        order: Order,
+        at: usize,
+        what: &str,
+    ) -> Result<(), Box<Parting>> {
+        let mut model = Vec::new();
+        encode(reply, self.versions[client], &mut model);
+        if model.is_empty() {
+            return Ok(());
+        }
+        let connection = &mut self.bench.real[client];
+        let mut least = 1;
+        loop {
+            let come = connection.peek(least);
+            if come.starts_with(&model) {
+                connection.take(model.len());
+                self.keep(at, client, model);
+                return Ok(());
+            }
+            if come.len() < least || !model.starts_with(come) {
+                break;
+            }
+            least = come.len() + 1;
+        }
+        let real = whole(connection);
+        let orders = self.queued.get_mut(client).and_then(|queued| match what.contains("] exec") {
+            true => queued.take(),
+            false => None,
+        });
+        let same = match (&real, orders) {
+            (None, _) => false,
+            (Some(real), Some(orders)) => each_agrees(&orders, &model, real),
+            (Some(real), None) => judge::agree(order, &model, real),
+        };
+        if same {
+            self.keep(at, client, real.unwrap_or_default());
+            return Ok(());
+        }
+        Err(Box::new(Parting {
+            at,
+            what: what.to_owned(),
+            model: model.escape_ascii().to_string(),
+            real: real.map_or("(nothing)".to_owned(), |real| real.escape_ascii().to_string()),
+        }))
+    }
+
+    fn keep(&mut self, at: usize, client: usize, reply: Vec<u8>) {
+        if let Some(record) = &mut self.record
+            && client < CLIENTS
+        {
+            record.push((at, reply));
+        }
+    }
+
+    /// That the real server has answered nobody whom the model lets wait.
+    fn nobody_else_was_served(&mut self, at: usize) -> Result<(), Box<Parting>> {
+        for client in 0..CLIENTS {
+            let pending = self.bench.real[client].pending();
+            if !pending.is_empty() {
+                let what = match &self.waiting[client] {
+                    Some(args) => shown(client, args),
+                    None => format!("a message to [{client}]"),
+                };
+                let real = pending.escape_ascii().to_string();
+                return Err(Box::new(Parting { at, what, model: "(nothing)".to_owned(), real }));
+            }
+        }
+        Ok(())
+    }
+
+    /// A command with a random reply: the real one is checked, and the model brought to the same
+    /// state; the model's own is checked on a copy.
+    fn random(&mut self, client: usize, args: &[Vec<u8>], at: usize) -> Result<(), Box<Parting>> {
+        let what = shown(client, args);
+        let Some(real) = whole(&mut self.bench.real[client]) else {
+            return Err(Box::new(Parting {
+                at,
+                what,
+                model: "a reply".to_owned(),
+                real: "(nothing)".to_owned(),
+            }));
+        };
+        let (reply, _) = decode(&real).expect("a reply").expect("a whole one");
+        let members = judge::members(&reply);
+        let pops = args[0].eq_ignore_ascii_case(b"spop");
+        let part = |model: String| {
+            let real = real.escape_ascii().to_string();
+            Err(Box::new(Parting { at, what: what.clone(), model, real }))
+        };
+        if pops && !members.is_empty() {
+            let copy = words(&["copy", &String::from_utf8_lossy(&args[1]), "rig:copy", "replace"]);
+            self.request(client, &copy);
+            let mut on_copy = args.to_vec();
+            on_copy[1] = b"rig:copy".to_vec();
+            let own = self.request(client, &on_copy);
+            self.request(client, &words(&["del", "rig:copy"]));
+            if own.as_ref().map(|own| judge::members(own).len()) != Some(members.len()) {
+                return part(format!("{own:?}"));
+            }
+            let mut remove = vec![b"srem".to_vec(), args[1].clone()];
+            remove.extend(members.iter().map(|member| member.to_vec()));
+            let removed = self.request(client, &remove);
+            self.deliver(at)?;
+            if removed != Some(Reply::int(members.len())) {
+                return part(format!("{removed:?} of them are there"));
+            }
+            return Ok(());
+        }
+        let own = self.request(client, args).expect("nobody waits for a random member");
+        self.deliver(at)?;
+        if members.is_empty() {
+            let mut model = Vec::new();
+            encode(&own, self.versions[client], &mut model);
+            return if model == real { Ok(()) } else { part(model.escape_ascii().to_string()) };
+        }
+        let same_count = judge::members(&own).len() == members.len();
+        let shape = std::mem::discriminant(&own) == std::mem::discriminant(&reply);
+        let loose = matches!(own, Reply::Pairs(_) | Reply::Map(_));
+        if !(loose || same_count && shape) || !self.are_there(client, args, &own, &reply) {
+            return part(format!("{own:?}"));
+        }
+        Ok(())
+    }
+
+    /// Whether the members of both replies are members of the key.
+    fn are_there(&mut self, client: usize, args: &[Vec<u8>], own: &Reply, real: &Reply) -> bool {
+        let (all, size) = match args[0].to_ascii_lowercase().as_slice() {
+            b"srandmember" => (words(&["smembers"]), 1),
+            b"hrandfield" => (words(&["hgetall"]), 1 + usize::from(args.len() > 3)),
+            b"zrandmember" => (words(&["zrange"]), 1 + usize::from(args.len() > 3)),
+            _ => return true,
+        };
+        let mut all = all;
+        all.push(args[1].clone());
+        if all[0] == b"zrange" {
+            all.extend(words(&["0", "-1", "withscores"]));
+        }
+        let Some(all) = self.request(client, &all) else { return false };
+        let there = flat(&all);
+        let in_there =
+            |reply: &Reply| flat(reply).chunks(size).all(|some| there.contains(&some[0]));
+        in_there(own) && in_there(real)
+    }
+
+    /// Compares all keys: types, values, encodings, deadlines, groups.
+    fn compare_keyspaces(&mut self, at: usize) -> Result<(), Box<Parting>> {
+        let mut queue = VecDeque::new();
+        for database in DATABASES {
+            let select = words(&["select", database]);
+            if !self.bench.knows(&select) && database != "0" {
+                continue;
+            }
+            if self.bench.knows(&select) {
+                queue.push_back(select.clone());
+                self.request(WITNESS, &select);
+            }
+            let keys = words(&["keys", "*"]);
+            if !self.bench.knows(&keys) {
+                continue;
+            }
+            let names = self.request(WITNESS, &keys).map_or(Vec::new(), |reply| flat(&reply));
+            queue.push_back(keys);
+            for name in names {
+                self.look_at(&name, &mut queue);
+            }
+        }
+        let mut bytes = Vec::new();
+        queue.iter().for_each(|args| bytes.extend(request(args)));
+        self.bench.real[WITNESS].send(&bytes);
+        for args in queue {
+            self.step(WITNESS, &args, at)?;
+        }
+        Ok(())
+    }
+
+    /// Queues what shows a key of the database selected.
+    fn look_at(&mut self, name: &[u8], queue: &mut VecDeque<Vec<Vec<u8>>>) {
+        let of = |before: &[&str], after: &[&str]| {
+            let mut args = words(before);
+            args.push(name.to_vec());
+            args.extend(words(after));
+            args
+        };
+        let kind = match self.request(WITNESS, &of(&["type"], &[])) {
+            Some(Reply::Status(kind)) => kind.as_bytes().to_vec(),
+            Some(Reply::Simple(kind)) => kind.to_vec(),
+            _ => Vec::new(),
+        };
+        let value = match kind.as_slice() {
+            b"string" => of(&["get"], &[]),
+            b"list" => of(&["lrange"], &["0", "-1"]),
+            b"hash" => of(&["hgetall"], &[]),
+            b"set" => of(&["smembers"], &[]),
+            b"zset" => of(&["zrange"], &["0", "-1", "withscores"]),
+            _ => of(&["xinfo", "stream"], &["full", "count", "0"]),
+        };
+        let all = [
+            of(&["type"], &[]),
+            of(&["pexpiretime"], &[]),
+            of(&["object", "encoding"], &[]),
+            value,
+        ];
+        queue.extend(all.into_iter().filter(|args| self.bench.knows(args)));
+    }
+}
+
+/// The strings in a reply, in order.
+fn flat(reply: &Reply) -> Vec<Vec<u8>> {
+    match reply {
+        Reply::Bulk(bytes) => vec![bytes.to_vec()],
+        Reply::Array(all) | Reply::Set(all) => all.iter().flat_map(flat).collect(),
+        Reply::Map(all) | Reply::Pairs(all) => {
+            all.iter().flat_map(|(one, two)| [flat(one), flat(two)].concat()).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Whether the replies within those of EXEC agree.
+fn each_agrees(orders: &[Order], model: &[u8], real: &[u8]) -> bool {
+    let (Ok(Some((Reply::Array(model), _))), Ok(Some((Reply::Array(real), _)))) =
+        (decode(model), decode(real))
+    else {
+        return false;
+    };
+    let bytes = |reply: &Reply| {
+        let mut out = Vec::new();
+        encode(reply, 3, &mut out);
+        out
+    };
+    model.len() == real.len()
+        && orders.len() == model.len()
+        && orders
+            .iter()
+            .zip(model.iter().zip(&real))
+            .all(|(order, (model, real))| judge::agree(*order, &bytes(model), &bytes(real)))
+}
+
+pub(crate) fn words(all: &[&str]) -> Vec<Vec<u8>> {
+    all.iter().map(|word| word.as_bytes().to_vec()).collect()
+}
+
+/// A command as redis-cli takes it, with the number of its client.
+pub(crate) fn shown(client: usize, args: &[Vec<u8>]) -> String {
+    let mut line = format!("[{client}]");
+    for arg in args {
+        let plain = !arg.is_empty()
+            && arg.iter().all(|byte| byte.is_ascii_graphic() && !b"\"'\\".contains(byte));
+        match (plain, String::from_utf8_lossy(arg)) {
+            (true, text) => line += &format!(" {text}"),
+            (false, _) => line += &format!(" \"{}\"", quoted(arg)),
+        }
+    }
+    line
+}
+
+/// The inside of a string in double quotes, as redis-cli reads it.
+fn quoted(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for byte in bytes {
+        match byte {
+            b'"' | b'\\' => text.extend(['\\', char::from(*byte)]),
+            b'\n' => text += "\\n",
+            b'\r' => text += "\\r",
+            b' '..=b'~' => text.push(char::from(*byte)),
+            other => text += &format!("\\x{other:02x}"),
+        }
+    }
+    text
+}
