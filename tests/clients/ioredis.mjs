@@ -82,8 +82,8 @@ async function messages() {
   assert.equal(await writer.publish('other', 'none'), 0);
   for (let turn = 0; got.length < 3 && turn < 100; turn++) await new Promise((resolve) => setTimeout(resolve, 10));
   assert.deepEqual(got, [['news', 'first'], ['n*', 'news', 'first'], ['more', 'second']]);
-  assert.equal(await reader.unsubscribe(), 1);
-  assert.equal(await reader.punsubscribe(), 0);
+  assert.equal(await reader.unsubscribe('news', 'more'), 1);
+  assert.equal(await reader.punsubscribe('n*'), 0);
 }
 
 async function scripts() {
