@@ -320,7 +320,13 @@ impl Db {
 
     /// Puts the result of a command of the form …STORE there, in place of what was; an empty one
     /// takes the key away.
-    pub(super) fn store(&mut self, key: &Key, value: Value, class: Class, event: &'static str) {
+    pub(super) fn store_result(
+        &mut self,
+        key: &Key,
+        value: Value,
+        class: Class,
+        event: &'static str,
+    ) {
         if value.is_empty_collection() {
             self.del(key);
             return;

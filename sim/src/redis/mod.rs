@@ -27,12 +27,12 @@ mod info;
 mod keys;
 mod lists;
 mod longdouble;
-mod random;
+#[cfg(feature = "lua")]
+mod lua;
 mod monitor;
 mod pause;
 mod pubsub;
-#[cfg(feature = "lua")]
-mod lua;
+mod random;
 mod reply;
 pub mod resp;
 mod scan;
@@ -40,8 +40,8 @@ mod server;
 mod session;
 mod set;
 mod sets;
-mod sort;
 mod settings;
+mod sort;
 mod stats;
 mod stream;
 mod streams;
@@ -153,28 +153,6 @@ impl Redis {
         let known = match self.admit(client, args) {
             Ok(known) => known,
             Err(error) => return Err(self.reject(client, args, error)),
-        let resolved = table::resolve(args);
-        if resolved.is_err() && table::find(&args[0]).is_none() {
-            *self.server.unknown.entry(args[0].clone()).or_default() += 1;
-        }
-        let session = self.server.session(client);
-        let known = match (resolved, &mut session.queued) {
-            (Ok(known), None) => known,
-            (Ok(known), Some(_)) if transactions::NOT_QUEUED.contains(&known.spec.name) => known,
-            (Ok(known), Some(queued)) if known.spec.is(table::flag::NO_MULTI) => {
-                queued.refused = true;
-                return Err(Error::Text("ERR Command not allowed inside a transaction"));
-            }
-            (Ok(_), Some(queued)) => return Ok(transactions::queue(queued, args)),
-            (Err(error), queued) => {
-                if let Some(queued) = queued {
-                    queued.refused = true;
-                }
-                if args::is(&args[0], "exec") {
-                    return Err(transactions::abort(&mut self.server, client, &error));
-                }
-                return Err(error);
-            }
         };
         let server = &mut *self.server;
         let session = server.known(client).expect("it was asked for before");
@@ -235,10 +213,7 @@ impl Redis {
         self.server.stats.error(&error);
         let session = self.server.session(client);
         if known.is_some_and(|known| known.spec.name == "exec") {
-            session.queued = None;
-            self.server.unwatch(client);
-            let why = error.to_string();
-            return Error::line(format!("EXECABORT Transaction discarded because of: {why}"));
+            return transactions::abort(&mut self.server, client, &error);
         }
         if let Some(queued) = &mut session.queued {
             queued.refused = true;

@@ -10,8 +10,8 @@ use super::super::reply::Reply;
 use super::args::{Args, to_number};
 use super::native::Native;
 use super::number::{self, to_i32};
-use super::random::Random;
 use super::raise::{self, Raised};
+use super::random::Random;
 use super::reply;
 use super::seat::{self, Seat};
 

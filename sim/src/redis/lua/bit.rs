@@ -22,7 +22,10 @@ pub(super) fn library(native: Native<'_>) -> Result<Table> {
     add("rol", |lua, args| shift(lua, args, u32::rotate_left))?;
     add("ror", |lua, args| shift(lua, args, u32::rotate_right))?;
     add("bswap", |lua, args| Ok(bits(lua, args, 1)?.swap_bytes()))?;
-    library.raw_set("tohex", native.function(|lua, args: Args| lua.create_string(tohex(lua, &args)?))?)?;
+    library.raw_set(
+        "tohex",
+        native.function(|lua, args: Args| lua.create_string(tohex(lua, &args)?))?,
+    )?;
     Ok(library)
 }
 

@@ -7,8 +7,8 @@
 use mlua::{Error, Lua, LuaString, MultiValue, Result, Table, Value};
 
 use super::args::Args;
-use super::native::Native;
 use super::item::{self, Item};
+use super::native::Native;
 use super::number::{to_i32, to_i64};
 use super::raise;
 

@@ -90,7 +90,8 @@ impl Functions {
             return Err(Error::line(format!("ERR Library '{name}' already exists")));
         }
         let before = self.unlink(&name);
-        let library = Library { name: name.clone(), code: code.clone(), functions: BTreeMap::new() };
+        let library =
+            Library { name: name.clone(), code: code.clone(), functions: BTreeMap::new() };
         match self.registered(lua, read.text, library) {
             Ok(library) => {
                 self.link(library);
@@ -151,9 +152,7 @@ impl Functions {
             }
         }
         let wanted = |library: &&Library| {
-            pattern.is_none_or(|pattern| {
-                super::super::glob::matches(pattern, &library.name, true)
-            })
+            pattern.is_none_or(|pattern| super::super::glob::matches(pattern, &library.name, true))
         };
         let shown = self.libraries.values().filter(wanted).map(|library| library.shown(with_code));
         Ok(Reply::Array(shown.collect()))
@@ -232,10 +231,7 @@ impl Library {
 }
 
 /// `redis.register_function`.
-pub(super) fn register_function(
-    native: Native<'_>,
-    seat: &Rc<RefCell<Seat>>,
-) -> Result<Function> {
+pub(super) fn register_function(native: Native<'_>, seat: &Rc<RefCell<Seat>>) -> Result<Function> {
     let seat = Rc::clone(seat);
     native.function(move |_: &Lua, args: Args| {
         let seat = &mut *seat.borrow_mut();
@@ -276,8 +272,10 @@ fn positional(args: &Args) -> Read {
 /// The arguments in a table. The outer error is one of Lua.
 fn named(given: &Value) -> Result<Read> {
     let Value::Table(table) = given else {
-        return Ok(Err("calling redis.register_function with a single argument is only applicable \
-                       to Lua table (representing named arguments)."));
+        return Ok(Err(
+            "calling redis.register_function with a single argument is only applicable \
+                       to Lua table (representing named arguments).",
+        ));
     };
     let (mut name, mut description, mut function) = (None, None, None);
     let mut flags = Flags::default();

@@ -42,7 +42,9 @@ fn tostring(lua: &Lua, value: &Value) -> Result<Vec<u8>> {
             string.map_or_else(Vec::new, |string| string.as_bytes().to_vec())
         }
         null if null.is_null() => b"userdata: (nil)".to_vec(),
-        other => format!("{}: {:?}", super::args::type_name(other), other.to_pointer()).into_bytes(),
+        other => {
+            format!("{}: {:?}", super::args::type_name(other), other.to_pointer()).into_bytes()
+        }
     })
 }
 

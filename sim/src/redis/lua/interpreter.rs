@@ -104,8 +104,17 @@ impl Interpreter {
         let handler = handler::function(native)?;
         let names = [lua.create_string("KEYS")?, lua.create_string("ARGV")?];
         let limits = Rc::clone(limits);
-        let made =
-            Interpreter { lua, seat, globals, handler, xpcall, pcall, names, limits, loading: None };
+        let made = Interpreter {
+            lua,
+            seat,
+            globals,
+            handler,
+            xpcall,
+            pcall,
+            names,
+            limits,
+            loading: None,
+        };
         made.watch()?;
         native::limit(&made.lua, 0);
         Ok(made)
@@ -134,11 +143,7 @@ impl Interpreter {
     ///
     /// # Errors
     /// What is wrong with it, in Lua's words.
-    pub(super) fn compile(
-        &self,
-        text: &[u8],
-        name: &str,
-    ) -> std::result::Result<Function, String> {
+    pub(super) fn compile(&self, text: &[u8], name: &str) -> std::result::Result<Function, String> {
         globals::compile(&self.lua, text, name)
     }
 

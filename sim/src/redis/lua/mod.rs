@@ -228,9 +228,9 @@ fn split_keys(keys: i64, args: &[Bytes]) -> Result<(&[Bytes], &[Bytes]), Error> 
 /// Whether a script must not write: it says so, or a command asks for it.
 fn may_only_read(flags: Option<Flags>, asked: bool) -> Result<bool, Error> {
     match flags {
-        Some(flags) if asked && !flags.no_writes() => Err(Error::Text(
-            "ERR Can not execute a script with write flag using *_ro command.",
-        )),
+        Some(flags) if asked && !flags.no_writes() => {
+            Err(Error::Text("ERR Can not execute a script with write flag using *_ro command."))
+        }
         Some(flags) => Ok(flags.no_writes()),
         None => Ok(asked),
     }
@@ -252,7 +252,8 @@ fn evalsha(redis: &mut Redis, client: ClientId, args: &[Bytes], read_only: bool)
     }
     let (keys, rest) = split_keys(int(&args[2])?, &args[3..])?;
     redis.scripts(|scripts, redis| {
-        let script = Rc::clone(scripts.by_sha.get(&*args[1].to_ascii_lowercase()).ok_or(NO_SCRIPT)?);
+        let script =
+            Rc::clone(scripts.by_sha.get(&*args[1].to_ascii_lowercase()).ok_or(NO_SCRIPT)?);
         scripts.run(redis, client, &script, [keys, rest], read_only)
     })
 }
@@ -273,9 +274,8 @@ fn script_load(redis: &mut Redis, _: ClientId, args: &[Bytes]) -> Answer {
 
 fn script_exists(redis: &mut Redis, _: ClientId, args: &[Bytes]) -> Answer {
     redis.scripts(|scripts, _| {
-        let exists = |sha: &Bytes| {
-            Reply::flag(scripts.by_sha.contains_key(&*sha.to_ascii_lowercase()))
-        };
+        let exists =
+            |sha: &Bytes| Reply::flag(scripts.by_sha.contains_key(&*sha.to_ascii_lowercase()));
         Ok(Reply::Array(args[2..].iter().map(exists).collect()))
     })
 }

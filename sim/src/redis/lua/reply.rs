@@ -46,7 +46,7 @@ pub(super) fn to_lua(lua: &Lua, reply: &Reply, resp: u8) -> Result<Value> {
             Ok(Value::Table(table))
         }
         Reply::Double(number) => string(score_text(*number).as_bytes()),
-        Reply::Array(replies) | Reply::Push(replies) => list(replies),
+        Reply::Array(replies) | Reply::Push(replies) | Reply::Several(replies) => list(replies),
         Reply::Map(pairs) if new => map(lua, pairs),
         Reply::Pairs(pairs) if new => {
             let table = lua.create_table()?;
@@ -84,7 +84,7 @@ pub(super) fn to_lua(lua: &Lua, reply: &Reply, resp: u8) -> Result<Value> {
             wrapped(lua, "verbatim_string", inner)
         }
         Reply::BigNumber(text) | Reply::Verbatim(_, text) => string(text),
-        Reply::Nothing => Ok(Value::Nil),
+        Reply::Nothing | Reply::Several(_) => Ok(Value::Nil),
     }
 }
 

@@ -82,7 +82,8 @@ impl<'a> Format<'a> {
         while let Some((digit, left)) = self.left.split_first()
             && digit.is_ascii_digit()
         {
-            let longer = number.checked_mul(10).and_then(|ten| ten.checked_add((digit - b'0').into()));
+            let longer =
+                number.checked_mul(10).and_then(|ten| ten.checked_add((digit - b'0').into()));
             number = longer.ok_or_else(|| raise::error(self.lua, "integral size overflow"))?;
             self.left = left;
         }
@@ -185,7 +186,8 @@ fn pack(lua: &Lua, args: &Args) -> Result<LuaString> {
 fn integer(format: &Format<'_>, data: &[u8], size: usize, signed: bool) -> f64 {
     let step = |value: u64, byte: &u8| (value << 8) | u64::from(*byte);
     let data = &data[..size];
-    let value = if format.little { data.iter().rev().fold(0, step) } else { data.iter().fold(0, step) };
+    let value =
+        if format.little { data.iter().rev().fold(0, step) } else { data.iter().fold(0, step) };
     if !signed {
         return value as f64;
     }

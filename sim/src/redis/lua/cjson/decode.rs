@@ -212,8 +212,7 @@ impl<'a> Decoder<'a> {
             b'f' => 0x0c,
             b'r' => b'\r',
             b'u' => {
-                let (codepoint, length) =
-                    self.codepoint().ok_or("invalid unicode escape code")?;
+                let (codepoint, length) = self.codepoint().ok_or("invalid unicode escape code")?;
                 let mut utf8 = [0; 4];
                 self.unescaped.extend_from_slice(codepoint.encode_utf8(&mut utf8).as_bytes());
                 self.at += length;
@@ -242,9 +241,8 @@ impl<'a> Decoder<'a> {
 
     /// Four digits.
     fn hexadecimal(&self, at: usize) -> Option<u32> {
-        (at..at + 4).try_fold(0, |value, at| {
-            Some((value << 4) | char::from(self.byte(at)).to_digit(16)?)
-        })
+        (at..at + 4)
+            .try_fold(0, |value, at| Some((value << 4) | char::from(self.byte(at)).to_digit(16)?))
     }
 
     fn value(&mut self, token: Token<'a>) -> Result<Item<'a>> {

@@ -170,7 +170,8 @@ impl Encoder<'_> {
                 b'"' | b'/' | b'\\' => *byte,
                 _ => {
                     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-                    let (high, low) = (DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]);
+                    let (high, low) =
+                        (DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]);
                     self.out.extend_from_slice(&[b'\\', b'u', b'0', b'0', high, low]);
                     continue;
                 }
