@@ -34,7 +34,6 @@ pub(crate) fn order(args: &[Vec<u8>], resp3: bool) -> Order {
         b"pubsub" if args.get(1).is_some_and(|word| word.eq_ignore_ascii_case(b"channels")) => {
             Order::Free(1)
         }
-        b"unsubscribe" | b"punsubscribe" if args.len() == 1 => Order::Kind,
         b"object" => Order::Encoding,
         b"scan" | b"sscan" => Order::Scan(1),
         b"hscan" | b"zscan" => Order::Scan(2),
@@ -47,6 +46,11 @@ pub(crate) fn order(args: &[Vec<u8>], resp3: bool) -> Order {
 pub(crate) fn is_random(name: &[u8]) -> bool {
     const RANDOM: [&str; 5] = ["spop", "srandmember", "hrandfield", "zrandmember", "randomkey"];
     RANDOM.iter().any(|random| name.eq_ignore_ascii_case(random.as_bytes()))
+}
+
+/// Whether the command alone is about all channels, of which it then speaks in any order.
+pub(crate) fn of_all(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"unsubscribe") || name.eq_ignore_ascii_case(b"punsubscribe")
 }
 
 /// Whether a client may have to wait for the reply.

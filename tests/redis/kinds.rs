@@ -86,7 +86,11 @@ const BOUNDS: [&str; 16] = [
 ];
 const LEX: [&str; 12] = ["-", "+", "[a", "(a", "[b", "(b", "[c", "(d", "[foo", "[", "a", "("];
 const PATTERNS: [&str; 10] = ["*", "s*", "?1", "[a-m]*", "h[^1]", "*1", "a", "\\*", "", "*o*"];
-const SCRIPTS: [&str; 8] = [
+const SCRIPTS: [&str; 12] = [
+    "redis.call('rpush',KEYS[1],ARGV[1]) redis.call('lpush',KEYS[1],'first') return 1",
+    "redis.call('del',KEYS[1]) redis.call('zadd',KEYS[1],2,ARGV[1],1,'low') return redis.call('type',KEYS[1])",
+    "return {cjson.encode({1e14,12345678901234567,0.1,ARGV[1]}),cmsgpack.pack(9007199254740993,1e300)}",
+    "return cmsgpack.unpack(cmsgpack.pack({9007199254740992,-1,2^53+2,3.5,ARGV[1]}))",
     "return redis.call('get',KEYS[1])",
     "return redis.call('set',KEYS[1],ARGV[1])",
     "return {1,2,{ok='fine'},ARGV[1],false,3.7}",

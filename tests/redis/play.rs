@@ -1,6 +1,6 @@
 //! Plays a session on the model and on a real server at once, and says where they part.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bootrace_sim::clock::Instant;
 use bootrace_sim::redis::resp::{decode, encode};
@@ -10,12 +10,14 @@ use super::judge::{self, Order};
 use super::{START_MS, Step};
 use crate::real::{Connection, Server};
 
-/// The most clients of a session.
-const CLIENTS: usize = 4;
+/// The most clients of a session. The last of them only listens.
+const CLIENTS: usize = 5;
 /// The client that looks at the keyspace.
 const WITNESS: usize = CLIENTS;
 /// After how many commands the whole keyspace is compared.
 const BATCH: usize = 50;
+/// In place of a command: the client's connection ends.
+pub(crate) const CLOSE: &[u8] = b"(close)";
 /// Which databases are looked at.
 const DATABASES: [&str; 2] = ["0", "1"];
 
@@ -54,6 +56,8 @@ pub(crate) struct Bench {
     server: Server,
     /// The clients and the witness.
     real: Vec<Connection>,
+    /// What CLIENT ID says to the clients.
+    ids: Vec<String>,
     known: BTreeMap<Vec<u8>, bool>,
 }
 
@@ -78,7 +82,7 @@ impl Bench {
     pub(crate) fn start() -> Bench {
         let server = Server::start(START_MS);
         let real = (0..=CLIENTS).map(|_| server.connect()).collect();
-        let mut bench = Bench { server, real, known: BTreeMap::new() };
+        let mut bench = Bench { server, real, ids: Vec::new(), known: BTreeMap::new() };
         // It forgets dead keys when it meets them, as the model does.
         bench.ask(&["debug", "set-active-expire", "0"]);
         bench
@@ -91,16 +95,27 @@ impl Bench {
         whole(&mut self.real[WITNESS]).expect("the real server answers")
     }
 
+    /// Another client, and its number.
+    fn connect(&self) -> (Connection, String) {
+        let mut connection = self.server.connect();
+        connection.send(&request(&words(&["client", "id"])));
+        let id = whole(&mut connection).expect("the real server answers");
+        (connection, String::from_utf8_lossy(&id[1..]).trim().to_owned())
+    }
+
     /// Everything as in the beginning.
     fn reset(&mut self) {
         self.real[WITNESS] = self.server.connect();
         self.ask(&["client", "kill", "type", "normal", "skipme", "yes"]);
         self.ask(&["client", "kill", "type", "pubsub", "skipme", "yes"]);
         self.server.set_clock(START_MS);
+        self.ids.clear();
         for client in 0..CLIENTS {
-            self.real[client] = self.server.connect();
+            let (connection, id) = self.connect();
+            self.real[client] = connection;
+            self.ids.push(id);
         }
-        self.ask(&["hello", "2"]);
+        self.ask(&["config", "set", "notify-keyspace-events", ""]);
         for (name, value) in [
             ("hash-max-listpack-entries", "128"),
             ("hash-max-listpack-value", "64"),
@@ -140,6 +155,9 @@ impl Bench {
             record: record.then(Vec::new),
         };
         let (mut at, mut since) = (0, 0);
+        if steps.is_empty() {
+            return Ok((play.tally, Vec::new()));
+        }
         while at < steps.len() {
             let end = run_end(steps, at);
             play.run(steps, at, end)?;
@@ -151,6 +169,7 @@ impl Bench {
                 play.compare_keyspaces(at - 1)?;
             }
         }
+        play.compare_walks(steps.len() - 1)?;
         Ok((play.tally, play.record.unwrap_or_default()))
     }
 
@@ -167,6 +186,7 @@ fn run_end(steps: &[Step], from: usize) -> usize {
     let mut end = from + 1;
     let alone = |step: &Step| {
         judge::may_wait(&step.args)
+            || step.args[0] == CLOSE
             || ["multi", "exec", "discard", "hello", "reset"]
                 .iter()
                 .any(|name| step.args[0].eq_ignore_ascii_case(name.as_bytes()))
@@ -222,6 +242,10 @@ impl Play<'_> {
             self.wait(steps[from].wait_ms, from)?;
         }
         let id = ClientId(u32::try_from(client).expect("few clients"));
+        if steps[from].args[0] == CLOSE {
+            self.close(client, id);
+            return self.deliver(from);
+        }
         if self.model.is_blocked(id) {
             self.tally.left_out += end - from;
             return Ok(());
@@ -230,7 +254,8 @@ impl Play<'_> {
         let playable: Vec<usize> = (from..end)
             .filter(|at| {
                 let args = &steps[*at].args;
-                self.bench.knows(args) && !(in_multi && judge::is_random(&args[0]))
+                let all = args.len() == 1 && judge::of_all(&args[0]);
+                self.bench.knows(args) && !all && !(in_multi && judge::is_random(&args[0]))
             })
             .collect();
         self.tally.left_out += end - from - playable.len();
@@ -244,6 +269,16 @@ impl Play<'_> {
             self.step(client, &steps[at].args, at)?;
         }
         Ok(())
+    }
+
+    /// Ends a client's connection on both sides; another takes its place.
+    fn close(&mut self, client: usize, id: ClientId) {
+        self.bench.ask(&["client", "kill", "id", &self.bench.ids[client].clone()]);
+        (self.bench.real[client], self.bench.ids[client]) = self.bench.connect();
+        self.model.disconnect(id);
+        self.versions[client] = 2;
+        self.queued[client] = None;
+        self.waiting[client] = None;
     }
 
     /// Moves both clocks, and lets the waits end whose time is up.
@@ -498,6 +533,44 @@ impl Play<'_> {
             self.step(WITNESS, &args, at)?;
         }
         Ok(())
+    }
+
+    /// Compares what SCAN sees, a few keys at a time.
+    fn compare_walks(&mut self, at: usize) -> Result<(), Box<Parting>> {
+        if !self.bench.knows(&words(&["scan"])) {
+            return Ok(());
+        }
+        let mut seen = [BTreeSet::new(), BTreeSet::new()];
+        for (side, seen) in seen.iter_mut().enumerate() {
+            let mut cursor = b"0".to_vec();
+            loop {
+                let mut args = words(&["scan", "", "count", "3"]);
+                args[1] = cursor;
+                let reply = match side {
+                    0 => self.request(WITNESS, &args),
+                    _ => {
+                        self.bench.real[WITNESS].send(&request(&args));
+                        let reply = whole(&mut self.bench.real[WITNESS]);
+                        reply.and_then(|reply| decode(&reply).ok()?.map(|(reply, _)| reply))
+                    }
+                };
+                let mut found = reply.map_or(Vec::new(), |reply| flat(&reply)).into_iter();
+                cursor = found.next().unwrap_or_else(|| b"0".to_vec());
+                seen.extend(found);
+                if cursor == b"0" {
+                    break;
+                }
+            }
+        }
+        let [model, real] = seen;
+        if model == real {
+            return Ok(());
+        }
+        let shown = |seen: BTreeSet<Vec<u8>>| {
+            super::play::shown(WITNESS, &seen.into_iter().collect::<Vec<_>>())
+        };
+        let what = "a walk with SCAN".to_owned();
+        Err(Box::new(Parting { at, what, model: shown(model), real: shown(real) }))
     }
 
     /// Queues what shows a key of the database selected.

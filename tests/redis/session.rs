@@ -3,7 +3,11 @@
 use super::grammar::Family;
 use super::judge::may_wait;
 use super::kinds::Kinds;
+use super::play::CLOSE;
 use super::{Rng, START_MS, Step};
+
+/// The client that listens to what happens to keys.
+const LISTENER: usize = 4;
 
 /// How many clients a session has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,6 +33,11 @@ pub(crate) fn session(
             steps.push(Step { client, wait_ms: 0, args: words("hello 3") });
         }
     }
+    if rng.below(3) == 0 {
+        let listen = ["config set notify-keyspace-events Kg$lshzt", "psubscribe __key*"];
+        steps.push(Step { client: 0, wait_ms: 0, args: words(listen[0]) });
+        steps.push(Step { client: LISTENER, wait_ms: 0, args: words(listen[1]) });
+    }
     let mut client = 0;
     while steps.len() < length {
         let family = families[rng.below(families.len())];
@@ -45,6 +54,9 @@ pub(crate) fn session(
             client = 0;
         }
         kinds.now_ms += wait_ms;
+        if count > 1 && rng.below(60) == 0 {
+            args = vec![CLOSE.to_vec()];
+        }
         steps.push(Step { client, wait_ms, args });
     }
     steps
