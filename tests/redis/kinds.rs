@@ -112,6 +112,10 @@ const OFFSETS: [&str; 12] = ["0", "1", "3", "7", "8", "9", "63", "100", "#0", "#
 impl Kinds {
     /// An argument of this kind.
     pub(crate) fn draw(&self, kind: &str, rng: &mut Rng) -> Vec<u8> {
+        if kind == "y" {
+            // Ranges by member mean something where all scores are the same.
+            return format!("y{}", 1 + rng.below(3)).into_bytes();
+        }
         if rng.below(150) == 0 {
             return rng.pick(&["", "x", "-1", "nan", "18446744073709551616", "(", "$"]).into();
         }
@@ -139,6 +143,7 @@ impl Kinds {
             "sc" => rng.pick(&SCORES).into(),
             "a" => rng.pick(&BOUNDS).into(),
             "la" => rng.pick(&LEX).into(),
+            "pp" => rng.pick(&["a*", "b", "n[e]ws", "\\x?"]).into(),
             "p" => rng.pick(&PATTERNS).into(),
             "by" => rng.pick(&["s*", "nosort", "h1->*", "h*->a", "*", "s1"]).into(),
             "db" => number([0, 0, 0, 1, 1, 16, -1][rng.below(7)]),

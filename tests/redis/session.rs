@@ -66,7 +66,7 @@ pub(crate) fn session(
 fn settings(rng: &mut Rng) -> Vec<Step> {
     let mut steps = Vec::new();
     for (name, values) in [
-        ("hash-max-listpack-entries", ["128", "3", "5"]),
+        ("hash-max-listpack-entries", ["512", "3", "5"]),
         ("zset-max-listpack-entries", ["128", "3", "5"]),
         ("set-max-intset-entries", ["512", "3", "5"]),
         ("stream-node-max-entries", ["100", "3", "5"]),

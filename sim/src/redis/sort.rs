@@ -118,6 +118,10 @@ fn run(call: &mut Call<'_>, mut options: Options<'_>) -> Answer {
     }
     let unsorted = constant && !forced;
     let mut elements = elements(db, &key)?;
+    if let Some(Value::Zset(zset)) = db.entry_mut(&key).map(|entry| &mut entry.value) {
+        // Redis walks it as a skip list, and leaves it one.
+        zset.enlarge();
+    }
     if unsorted && options.descending && !is_set {
         elements.reverse();
     }

@@ -126,6 +126,11 @@ impl Zset {
         if self.large { "skiplist" } else { "listpack" }
     }
 
+    /// Makes it a skip list in Redis, whatever its size.
+    pub(super) fn enlarge(&mut self) {
+        self.large = true;
+    }
+
     /// Whether it is a skip list in Redis.
     pub(super) fn is_large(&self) -> bool {
         self.large
