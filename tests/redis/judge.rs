@@ -48,9 +48,11 @@ pub(crate) fn is_random(name: &[u8]) -> bool {
     RANDOM.iter().any(|random| name.eq_ignore_ascii_case(random.as_bytes()))
 }
 
-/// Whether the command alone is about all channels, of which it then speaks in any order.
-pub(crate) fn of_all(name: &[u8]) -> bool {
-    name.eq_ignore_ascii_case(b"unsubscribe") || name.eq_ignore_ascii_case(b"punsubscribe")
+/// Whether the command has a reply for each channel: without any named it speaks of all, in any
+/// order, and in EXEC it answers with more replies than are said to come.
+pub(crate) fn of_channels(name: &[u8]) -> bool {
+    const COMMANDS: [&str; 4] = ["subscribe", "unsubscribe", "psubscribe", "punsubscribe"];
+    COMMANDS.iter().any(|command| name.eq_ignore_ascii_case(command.as_bytes()))
 }
 
 /// Whether a client may have to wait for the reply.

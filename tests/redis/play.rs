@@ -259,7 +259,7 @@ impl Play<'_> {
             .filter(|at| {
                 let args = &steps[*at].args;
                 let random = judge::is_random(&args[0]) && (in_multi || self.listening);
-                let all = args.len() == 1 && judge::of_all(&args[0]);
+                let all = (args.len() == 1 || in_multi) && judge::of_channels(&args[0]);
                 self.bench.knows(args) && !all && !random
             })
             .collect();

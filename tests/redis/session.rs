@@ -47,7 +47,7 @@ pub(crate) fn session(
             client = rng.below(count);
         }
         let wait_ms = match rng.below(25) {
-            0 => [1, 1, 1, 2, 3, 5, 10, 100, 1000, -1][rng.below(10)],
+            0 => [1, 1, 1, 1, 2, 3, 5, 10, 100, 1000][rng.below(10)],
             _ => 0,
         };
         if client + 1 == count && count > 1 && may_wait(&args) {

@@ -253,12 +253,14 @@ fn config_get(call: &mut Call<'_>) -> Answer {
                     }
                 };
                 if named {
-                    found.insert(name, settings.get(row));
+                    // What is named whole is answered as it was named.
+                    let shown = if exact { pattern.clone() } else { Bytes::from(name) };
+                    found.entry(name).or_insert((shown, settings.get(row)));
                 }
             }
         }
     }
-    let pairs = found.into_iter().map(|(name, value)| (name.into(), Reply::Bulk(value)));
+    let pairs = found.into_values().map(|(name, value)| (Reply::Bulk(name), Reply::Bulk(value)));
     Ok(Reply::Map(pairs.collect()))
 }
 
