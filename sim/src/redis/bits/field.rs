@@ -68,6 +68,18 @@ impl Width {
         }
     }
 
+    /// A number to be set, of a type with a sign. Redis finds out in 64 bits how far it is from the
+    /// largest, so that one very far below all saturates to the largest.
+    fn far(self, number: i64, overflow: Overflow) -> i128 {
+        let (_, most) = self.bounds();
+        let negative = |most: i64| most.wrapping_sub(number) < 0;
+        let above = self.bits < 64 && number < 0 && i64::try_from(most).is_ok_and(negative);
+        match overflow {
+            Overflow::Saturate if above => most,
+            _ => i128::from(number),
+        }
+    }
+
     fn get(self, held: &[u8], at: u64) -> i128 {
         let bits = (at..at + u64::from(self.bits)).map(|bit| {
             let (byte, mask) = place(bit);
@@ -149,7 +161,7 @@ impl Op {
             Act::Get => return (number_reply(old), false),
             // A negative number is a very large one to a type without a sign.
             Act::Set(number) if !self.width.signed => i128::from(number.cast_unsigned()),
-            Act::Set(number) => i128::from(number),
+            Act::Set(number) => self.width.far(number, self.overflow),
             Act::IncrBy(by) => old + i128::from(by),
         };
         let Some(new) = self.width.fit(number, self.overflow) else {
