@@ -291,10 +291,16 @@ impl Play<'_> {
         self.now_ms += wait_ms;
         self.bench.server.set_clock(self.now_ms);
         let now = Instant::from_ms(self.now_ms);
-        self.model.expire(now);
         if self.waiting.iter().any(Option::is_some) {
-            self.bench.ask(&["ping"]);
+            // When Redis finds out that a key is dead is its own affair, and whoever waits as a
+            // member of a stream's group is told: so both look at all keys now.
+            self.model.sweep(now);
+            for database in DATABASES {
+                self.bench.ask(&["select", database]);
+                self.bench.ask(&["scan", "0", "count", "1000"]);
+            }
         }
+        self.model.expire(now);
         self.deliver(at)
     }
 

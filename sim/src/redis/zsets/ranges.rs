@@ -212,7 +212,13 @@ pub(super) fn zrangestore(call: &mut Call<'_>) -> Answer {
     let db = call.db();
     let small = db.limits.zset();
     let mut result = Zset::default();
-    for (member, score) in query.of(db.read(&from)?) {
+    let found = query.of(db.read(&from)?);
+    // Of a range by rank Redis knows the length before it makes the set.
+    if matches!(query.range, Range::Ranks(..)) && found.len() > db.limits.zset_max_listpack_entries
+    {
+        result.enlarge();
+    }
+    for (member, score) in found {
         result.insert(member.clone(), score, small);
     }
     let len = result.len();
