@@ -1,12 +1,11 @@
 //! OBJECT: how a value is stored in Redis, as far as it can be known from what it is.
 
-use crate::redis::bytes::Bytes;
 use crate::redis::error::Error;
 use crate::redis::reply::Reply;
 use crate::redis::server::{Answer, Call};
 use crate::redis::table::Spec;
 use crate::redis::table::flag::{LOADING, READONLY, STALE};
-use crate::redis::value::{Limits, Value};
+use crate::redis::value::Value;
 
 pub(super) const COMMANDS: &[Spec] = &[
     Spec::new("encoding", 3, READONLY, (2, 2, 1), encoding),
@@ -24,36 +23,20 @@ const SHARED: i64 = 10_000;
 /// OBJECT ENCODING.
 fn encoding(call: &mut Call<'_>) -> Answer {
     let key = call.key(2);
-    let db = call.db();
-    let limits = db.limits;
-    Ok(db.entry(&key).map_or(Reply::Nil, |entry| name(&entry.value, &limits).into()))
+    Ok(call.db().entry(&key).map_or(Reply::Nil, |entry| name(&entry.value).into()))
 }
 
 /// The name of an encoding.
-fn name(value: &Value, limits: &Limits) -> &'static str {
-    let short = |bytes: &Bytes, most: usize| bytes.len() <= most;
+fn name(value: &Value) -> &'static str {
     match value {
         Value::String(text) if text.is_grown() => "raw",
         Value::String(text) if text.to_int().is_some() => "int",
         Value::String(text) if text.len() <= EMBEDDED => "embstr",
         Value::String(_) => "raw",
         Value::List(_) => "quicklist",
-        Value::Hash(hash) => {
-            let fits = |text: &Bytes| short(text, limits.hash_max_listpack_value);
-            let small = hash.len() <= limits.hash_max_listpack_entries
-                && hash.iter().all(|(field, value)| fits(field) && fits(value));
-            if small { "listpack" } else { "hashtable" }
-        }
-        Value::Set(set) => {
-            let small = set.len() <= limits.set_max_intset_entries
-                && set.iter().all(|member| member.to_int().is_some());
-            if small { "intset" } else { "hashtable" }
-        }
-        Value::Zset(zset) => {
-            let small = zset.len() <= limits.zset_max_listpack_entries
-                && zset.iter().all(|(member, _)| short(member, limits.zset_max_listpack_value));
-            if small { "listpack" } else { "skiplist" }
-        }
+        Value::Hash(hash) => hash.encoding(),
+        Value::Set(set) => set.encoding(),
+        Value::Zset(zset) => zset.encoding(),
         Value::Stream(_) => "stream",
     }
 }

@@ -35,7 +35,7 @@ pub(super) fn library(native: Native<'_>, seat: &Rc<RefCell<Seat>>) -> Result<Ta
     let (caller, trier) = (Rc::clone(seat), Rc::clone(seat));
     let call = move |lua: &Lua, words: Variadic<Word>| match command(&caller, words)? {
         Ok(Reply::Error(error)) => {
-            let err = reply::with_code(&error.to_string()).into_bytes();
+            let err = reply::with_code(&error.bytes());
             Err(mlua::Error::external(Raised::Table { err, counted: true }))
         }
         Ok(answer) => reply::to_lua(lua, &answer, caller.borrow_mut().resp()),
@@ -186,7 +186,7 @@ fn error_reply(lua: &Lua, args: Args) -> Result<Table> {
     };
     let text = reply::up_to_zero(&text.as_bytes()).to_vec();
     let text = text.strip_prefix(b"-").unwrap_or(&text);
-    raise::error_table(lua, &reply::bytes_with_code(text), false)
+    raise::error_table(lua, &reply::with_code(text), false)
 }
 
 fn status_reply(lua: &Lua, args: Args) -> Result<Table> {

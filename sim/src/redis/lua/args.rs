@@ -16,6 +16,11 @@ impl FromLuaMulti for Args {
 }
 
 impl Args {
+    /// Adds nil behind the last one.
+    pub(super) fn push_nil(&mut self) {
+        self.0.push(Value::Nil);
+    }
+
     /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.0.len()

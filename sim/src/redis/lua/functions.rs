@@ -101,7 +101,7 @@ impl Functions {
                 if let Some(before) = before {
                     self.link(before);
                 }
-                Err(Error::line(handler::one_line(&format!("ERR {problem}"))))
+                Err(Error::Bytes(handler::one_line(&[b"ERR ", &*problem].concat())))
             }
         }
     }
@@ -112,18 +112,18 @@ impl Functions {
         lua: &Interpreter,
         text: &[u8],
         library: Library,
-    ) -> std::result::Result<Library, String> {
+    ) -> std::result::Result<Library, Vec<u8>> {
         let text = lua
             .compile(text, CHUNK)
-            .map_err(|problem| format!("Error compiling function: {problem}"))?;
+            .map_err(|problem| [b"Error compiling function: ", &*problem].concat())?;
         let (library, ended) = lua.load(&text, library);
-        ended.map_err(|problem| format!("Error registering functions: {problem}"))?;
+        ended.map_err(|problem| [b"Error registering functions: ", &*problem].concat())?;
         if library.functions.is_empty() {
-            return Err("No functions registered".to_owned());
+            return Err(b"No functions registered".to_vec());
         }
         for name in library.functions.keys() {
             if self.functions.contains_key(&name.to_ascii_lowercase()) {
-                return Err(format!("Function {name} already exists"));
+                return Err([b"Function ", &**name, b" already exists"].concat());
             }
         }
         Ok(library)

@@ -156,7 +156,11 @@ const COMPILED: u8 = 0x1b;
 ///
 /// # Errors
 /// What is wrong with it, in Lua's words.
-pub(super) fn compile(lua: &Lua, text: &[u8], name: &str) -> std::result::Result<Function, String> {
+pub(super) fn compile(
+    lua: &Lua,
+    text: &[u8],
+    name: &str,
+) -> std::result::Result<Function, Vec<u8>> {
     let spaced;
     let text = if text.first() == Some(&COMPILED) {
         spaced = [b" ", text].concat();
@@ -166,7 +170,7 @@ pub(super) fn compile(lua: &Lua, text: &[u8], name: &str) -> std::result::Result
     };
     let chunk = lua.load(text).set_name(name).set_mode(mlua::chunk::ChunkMode::Text);
     chunk.into_function().map_err(|error| match error {
-        mlua::Error::SyntaxError { message, .. } => message,
-        other => other.to_string(),
+        mlua::Error::SyntaxError { message, .. } => message.into_bytes(),
+        other => other.to_string().into_bytes(),
     })
 }

@@ -2,6 +2,7 @@
 
 use mlua::{Function, Lua, Result, Table, Value};
 
+use super::super::bytes::Bytes;
 use super::super::error::Error;
 use super::native::Native;
 use super::{number, raise};
@@ -68,27 +69,26 @@ fn place(lua: &Lua) -> Option<(String, i64)> {
 
 /// The reply to a script that ended with this error, which [`function`] has made a table.
 pub(super) fn reply(script: &str, error: &Table) -> Result<Error> {
-    let message = text(&error.get("err")?).unwrap_or_else(|| "ERR the error has no text".into());
+    let mut line = text(&error.get("err")?).unwrap_or_else(|| b"ERR the error has no text".into());
     let source = text(&error.get("source")?);
-    let line = text(&error.get("line")?);
-    Ok(match (source, line) {
-        (Some(source), Some(line)) => {
-            Error::line(one_line(&format!("{message} script: {script}, on {source}:{line}.")))
-        }
-        _ => Error::line(one_line(&message)),
-    })
+    if let (Some(source), Some(number)) = (source, text(&error.get("line")?)) {
+        let parts =
+            [b" script: ", script.as_bytes(), b", on ", &source, b":", &number, b"."].concat();
+        line.extend_from_slice(&parts);
+    }
+    Ok(Error::Bytes(one_line(&line)))
 }
 
 /// The text of a string or a number, up to a zero byte, where it ends for Redis.
-pub(super) fn text(value: &Value) -> Option<String> {
-    let bytes = match value {
+pub(super) fn text(value: &Value) -> Option<Vec<u8>> {
+    let mut text = match value {
         Value::String(string) => string.as_bytes().to_vec(),
         Value::Integer(number) => written(*number as f64),
         Value::Number(number) => written(*number),
         _ => return None,
     };
-    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
-    Some(String::from_utf8_lossy(&bytes[..end]).into_owned())
+    text.truncate(text.iter().position(|byte| *byte == 0).unwrap_or(text.len()));
+    Some(text)
 }
 
 fn written(number: f64) -> Vec<u8> {
@@ -98,6 +98,9 @@ fn written(number: f64) -> Vec<u8> {
 }
 
 /// A text that fits a line: without line ends at its end, and with spaces for others.
-pub(super) fn one_line(text: &str) -> String {
-    text.trim_end_matches(['\r', '\n']).replace(['\r', '\n'], " ")
+pub(super) fn one_line(text: &[u8]) -> Bytes {
+    let is_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
+    let length = text.iter().rposition(|byte| !is_end(byte)).map_or(0, |last| last + 1);
+    let spaced = |byte: &u8| if is_end(byte) { b' ' } else { *byte };
+    Bytes::from(text[..length].iter().map(spaced).collect::<Vec<u8>>())
 }

@@ -143,7 +143,11 @@ impl Interpreter {
     ///
     /// # Errors
     /// What is wrong with it, in Lua's words.
-    pub(super) fn compile(&self, text: &[u8], name: &str) -> std::result::Result<Function, String> {
+    pub(super) fn compile(
+        &self,
+        text: &[u8],
+        name: &str,
+    ) -> std::result::Result<Function, Vec<u8>> {
         globals::compile(&self.lua, text, name)
     }
 
@@ -209,9 +213,10 @@ impl Interpreter {
     fn failure(&self, script: &Script<'_>, error: &Value) -> Reply {
         let text = raise::to_value(&self.lua, error.clone()).ok();
         let text = text.and_then(|text| handler::text(&text));
-        let text = text.unwrap_or_else(|| "execution failure".to_owned());
-        let line = format!("ERR Error running script {}, {text:.100}", script.name);
-        Reply::Error(Error::line(handler::one_line(&line)))
+        let text = text.unwrap_or_else(|| b"execution failure".to_vec());
+        let mut line = format!("ERR Error running script {}, ", script.name).into_bytes();
+        line.extend_from_slice(&text[..text.len().min(100)]);
+        Reply::Error(Error::Bytes(handler::one_line(&line)))
     }
 
     /// What the client had selected is given back to [`Interpreter::leave`].
@@ -263,7 +268,7 @@ impl Interpreter {
         &self,
         text: &Function,
         library: functions::Library,
-    ) -> (functions::Library, std::result::Result<(), String>) {
+    ) -> (functions::Library, std::result::Result<(), Vec<u8>>) {
         self.seat.borrow_mut().library = Some(library);
         self.seat.borrow_mut().asked = 0;
         let ended = self.with_globals(self.loading.as_ref(), || {
@@ -283,8 +288,8 @@ impl Interpreter {
         };
         let text = raise::to_value(&self.lua, error).and_then(|error| match error {
             Value::Table(table) => Ok(handler::text(&table.get("err")?)),
-            other => Ok(handler::text(&other).map(|text| format!("ERR {text}"))),
+            other => Ok(handler::text(&other).map(|text| [b"ERR ", &*text].concat())),
         });
-        (library, Err(text.ok().flatten().unwrap_or_else(|| "ERR unknown".to_owned())))
+        (library, Err(text.ok().flatten().unwrap_or_else(|| b"ERR unknown".to_vec())))
     }
 }

@@ -11,7 +11,7 @@
 //! - `table.insert` into a library is not refused ([`frozen`]), and JSON, MessagePack and replies
 //!   are nested no deeper than 1,500, 1,500 and 1,000.
 //! - The debugger is not there. FUNCTION DUMP and RESTORE are unknown subcommands.
-//! - Error texts that are not UTF-8 are repaired.
+//! - What a syntax error repeats of the text is repaired if it is not UTF-8.
 
 mod api;
 mod args;
@@ -170,8 +170,8 @@ impl Scripts {
         let (limits, random) = (&self.limits, &self.random);
         let lua = self.eval_state.get_or_insert_with(|| Interpreter::of_eval(limits, random));
         let function = lua.compile(script.text, "@user_script").map_err(|problem| {
-            let line = format!("ERR Error compiling script (new function): {problem}");
-            Error::line(handler::one_line(&line))
+            let line = [b"ERR Error compiling script (new function): ", &*problem].concat();
+            Error::Bytes(handler::one_line(&line))
         })?;
         let sha = Bytes::from(&*sha1(text));
         let cached = Rc::new(Cached { sha: sha.clone(), function, flags: script.flags });

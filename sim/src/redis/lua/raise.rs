@@ -38,6 +38,14 @@ pub(super) fn error(lua: &Lua, text: &str) -> Error {
     bare(place(lua) + text)
 }
 
+/// An error of [`bare`] behind the place of the call.
+pub(super) fn placed(lua: &Lua, error: &Error) -> Error {
+    match raised(error) {
+        Raised::Text(text) => bare([place(lua).as_bytes(), &text].concat()),
+        table => Error::external(table),
+    }
+}
+
 /// The table `{err = 'ERR text'}`, as Redis's own functions raise it (`luaPushError`).
 pub(super) fn table(text: &str) -> Error {
     Error::external(Raised::Table { err: format!("ERR {text}").into_bytes(), counted: false })

@@ -33,8 +33,7 @@ pub(super) fn to_lua(lua: &Lua, reply: &Reply, resp: u8) -> Result<Value> {
         Reply::Status(text) => field("ok", text.as_bytes()),
         Reply::Simple(text) => field("ok", text),
         Reply::Error(error) => {
-            let err = with_code(&error.to_string());
-            raise::error_table(lua, err.as_bytes(), true).map(Value::Table)
+            raise::error_table(lua, &with_code(&error.bytes()), true).map(Value::Table)
         }
         Reply::Int(number) => Ok(Value::Number(*number as f64)),
         Reply::Bulk(bytes) => string(bytes),
@@ -46,7 +45,7 @@ pub(super) fn to_lua(lua: &Lua, reply: &Reply, resp: u8) -> Result<Value> {
             Ok(Value::Table(table))
         }
         Reply::Double(number) => string(score_text(*number).as_bytes()),
-        Reply::Array(replies) | Reply::Push(replies) => list(replies),
+        Reply::Array(replies) | Reply::Push(replies) | Reply::Several(replies) => list(replies),
         Reply::Map(pairs) if new => map(lua, pairs),
         Reply::Pairs(pairs) if new => {
             let table = lua.create_table()?;
@@ -84,7 +83,7 @@ pub(super) fn to_lua(lua: &Lua, reply: &Reply, resp: u8) -> Result<Value> {
             wrapped(lua, "verbatim_string", inner)
         }
         Reply::BigNumber(text) | Reply::Verbatim(_, text) => string(text),
-        Reply::Attribute(_) | Reply::Several(_) | Reply::Nothing => Ok(Value::Nil),
+        Reply::Attribute(_) | Reply::Nothing => Ok(Value::Nil),
     }
 }
 
@@ -111,13 +110,7 @@ fn wrapped(lua: &Lua, name: &str, inner: Table) -> Result<Value> {
 }
 
 /// An error's text with its code: `ERR` if it has none (`luaPushErrorBuff`).
-pub(super) fn with_code(text: &str) -> String {
-    let text = text.trim_end_matches(['\r', '\n']);
-    if text.contains(' ') { text.to_owned() } else { format!("ERR {text}") }
-}
-
-/// As [`with_code`], of bytes.
-pub(super) fn bytes_with_code(text: &[u8]) -> Vec<u8> {
+pub(super) fn with_code(text: &[u8]) -> Vec<u8> {
     let is_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
     let trimmed = |mut text: &[u8]| {
         while let [rest @ .., last] = text
@@ -170,7 +163,7 @@ fn nested(value: &Value, resp: u8, depth: usize) -> Result<Reply> {
 fn of_table(table: &Table, resp: u8, depth: usize) -> Result<Reply> {
     if let Value::String(_) = table.raw_get("err")? {
         let text = handler::text(&table.get("err")?).unwrap_or_default();
-        return Ok(Reply::Error(Error::line(handler::one_line(&text))));
+        return Ok(Reply::Error(Error::Bytes(handler::one_line(&text))));
     }
     if let Value::String(status) = table.raw_get("ok")? {
         let status = one_line(up_to_zero(&status.as_bytes()));

@@ -19,7 +19,7 @@ const MOST_RESULTS: usize = 7_990;
 /// The functions of the library.
 pub(super) fn library(native: Native<'_>) -> Result<Table> {
     let library = native.lua.create_table()?;
-    library.raw_set("pack", native.function(|lua, args: Args| pack(lua, &args))?)?;
+    library.raw_set("pack", native.function(pack)?)?;
     library.raw_set("unpack", native.function(|lua, args: Args| unpack(lua, &args))?)?;
     library.raw_set("size", native.function(|lua, args: Args| size(lua, &args))?)?;
     Ok(library)
@@ -133,7 +133,9 @@ impl<'a> Format<'a> {
 }
 
 /// `struct.pack(format, …)`.
-fn pack(lua: &Lua, args: &Args) -> Result<LuaString> {
+fn pack(lua: &Lua, mut args: Args) -> Result<LuaString> {
+    // The library marks the end of its arguments so, and a missing one is found to be the mark.
+    args.push_nil();
     let text = args.string(lua, 1)?;
     let text = text.as_bytes();
     let mut format = Format::new(lua, &text);

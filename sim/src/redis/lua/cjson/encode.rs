@@ -16,15 +16,20 @@ pub(super) fn encode(lua: &Lua, args: &Args, settings: &mut Settings) -> Result<
     if args.len() != 1 {
         return Err(raise::argument(lua, 1, "expected 1 argument"));
     }
-    let mut encoder = Encoder { lua, settings, out: Vec::new() };
-    encoder.value(args.get(1), 0)?;
+    let mut encoder = Encoder { settings, out: Vec::new() };
+    // A walk through a table has frames of its own, so the place is found out here.
+    encoder.value(args.get(1), 0).map_err(|error| raise::placed(lua, &error))?;
     Ok(Value::String(lua.create_string(encoder.out)?))
 }
 
+/// Its errors have no place yet.
 struct Encoder<'a> {
-    lua: &'a Lua,
     settings: &'a Settings,
     out: Vec<u8>,
+}
+
+fn refused(what: &Value, reason: &str) -> Error {
+    raise::bare(format!("Cannot serialise {}: {reason}", type_name(what)))
 }
 
 /// What a table is written as.
@@ -35,10 +40,6 @@ enum Shape {
 }
 
 impl Encoder<'_> {
-    fn refused(&self, what: &Value, reason: &str) -> Error {
-        raise::error(self.lua, &format!("Cannot serialise {}: {reason}", type_name(what)))
-    }
-
     fn value(&mut self, value: &Value, depth: i32) -> Result<()> {
         match value {
             Value::String(string) => self.string(&string.as_bytes()),
@@ -49,7 +50,7 @@ impl Encoder<'_> {
             Value::Table(table) => self.table(table, depth + 1)?,
             Value::Nil => self.out.extend_from_slice(b"null"),
             null if null.is_null() => self.out.extend_from_slice(b"null"),
-            other => return Err(self.refused(other, "type not supported")),
+            other => return Err(refused(other, "type not supported")),
         }
         Ok(())
     }
@@ -57,7 +58,7 @@ impl Encoder<'_> {
     fn table(&mut self, table: &Table, depth: i32) -> Result<()> {
         if depth > self.settings.encode_depth.min(DEEPEST) {
             let problem = format!("Cannot serialise, excessive nesting ({depth})");
-            return Err(raise::error(self.lua, &problem));
+            return Err(raise::bare(problem));
         }
         match self.shape(table)? {
             Shape::Array(length) => {
@@ -95,7 +96,7 @@ impl Encoder<'_> {
                 self.value(key, depth)?;
                 self.out.push(b'"');
             }
-            other => return Err(self.refused(other, "table key must be a number or string")),
+            other => return Err(refused(other, "table key must be a number or string")),
         }
         self.out.push(b':');
         self.value(value, depth)
@@ -124,7 +125,7 @@ impl Encoder<'_> {
         if sparse_ratio > 0 && most > items.wrapping_mul(sparse_ratio) && most > sparse_safe {
             if !sparse_convert {
                 let table = Value::Table(table.clone());
-                return Err(self.refused(&table, "excessively sparse array"));
+                return Err(refused(&table, "excessively sparse array"));
             }
             return Ok(Shape::Object);
         }
@@ -135,7 +136,7 @@ impl Encoder<'_> {
         match self.settings.encode_invalid {
             _ if number.is_finite() => {}
             Invalid::Refused => {
-                return Err(self.refused(&Value::Number(number), "must not be NaN or Inf"));
+                return Err(refused(&Value::Number(number), "must not be NaN or Inf"));
             }
             Invalid::Null => {
                 self.out.extend_from_slice(b"null");
