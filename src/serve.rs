@@ -52,6 +52,9 @@ const BACKLOG: u32 = 511;
 /// Serves until SIGTERM or SIGINT or a client's SHUTDOWN, and says by `listening` where; the names
 /// of the commands that came and were not known, and how often.
 ///
+/// # Panics
+/// If a command has.
+///
 /// # Errors
 /// The address cannot be listened on, or there is no event queue.
 pub(crate) fn serve(
@@ -82,6 +85,7 @@ pub(crate) fn serve(
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
+        assert!(!hub.borrow().has_failed(), "a command has panicked: this is a bug in bootrace");
         let unknown = hub.borrow().unknown();
         Ok(unknown)
     })

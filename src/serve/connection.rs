@@ -108,7 +108,19 @@ async fn refuse(connection: Connection, why: &'static [u8]) {
     }
 }
 
+/// Ends the server if the task it belongs to panics: a command has left the model half done.
+struct Alarm(Rc<RefCell<Hub>>);
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.borrow_mut().fail();
+        }
+    }
+}
+
 async fn run(hub: Rc<RefCell<Hub>>, connection: Rc<Connection>) {
+    let _alarm = Alarm(Rc::clone(&hub));
     let mut input = Input::default();
     let mut then = Then::On;
     while !connection.dismissed.get() {

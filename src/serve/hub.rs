@@ -25,6 +25,7 @@ pub(super) struct Hub {
     /// What bytes are read into first.
     pub(super) scratch: Vec<u8>,
     shutdown: Rc<Notify>,
+    failed: bool,
     /// Rings when the next deadline may be before the one that is waited for.
     earlier: Rc<Notify>,
     armed: Option<Instant>,
@@ -109,6 +110,7 @@ impl Hub {
             written: Vec::new(),
             scratch: vec![0; SCRATCH],
             shutdown: Rc::default(),
+            failed: false,
             earlier: Rc::default(),
             armed: None,
         }
@@ -117,6 +119,17 @@ impl Hub {
     /// Rings when the server is to end.
     pub(super) fn shutdown(&self) -> Rc<Notify> {
         Rc::clone(&self.shutdown)
+    }
+
+    /// Ends the server, because a command has panicked.
+    pub(super) fn fail(&mut self) {
+        self.failed = true;
+        self.shutdown.notify_one();
+    }
+
+    /// Whether a command has panicked.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed
     }
 
     /// The commands that came and were not known.

@@ -3,18 +3,14 @@
 //! What they are about is mostly not modelled: nothing is saved, no command is slow, there is one
 //! user and no replica. They answer what a server answers to which nothing of the kind has happened.
 
-use std::rc::Rc;
-
-use super::ClientId;
 use super::args::{int, is};
-use super::blocked::Serve;
-use super::bytes::{Bytes, Key, parse_int};
+use super::bytes::{Bytes, parse_int};
 use super::connection::VERSION;
 use super::error::Error;
 use super::facts;
 use super::help;
 use super::reply::Reply;
-use super::server::{Answer, Call, Server};
+use super::server::{Answer, Call};
 use super::table::flag::{ADMIN, ALLOW_BUSY, FAST, LOADING, NO_MULTI, NOSCRIPT, READONLY, STALE};
 use super::table::{self, Spec};
 use super::value::Value;
@@ -71,7 +67,6 @@ pub(super) const COMMANDS: &[Spec] = &[
         ],
     ),
     Spec::new("time", 1, LOADING | STALE | FAST, NONE, time),
-    Spec::new("wait", 3, NOSCRIPT, NONE, wait),
 ];
 
 fn done(_: &mut Call<'_>) -> Answer {
@@ -104,35 +99,6 @@ fn replicaof(call: &mut Call<'_>) -> Answer {
         return Ok(Reply::OK);
     }
     Err(Error::Text("ERR replication is not modelled by this server"))
-}
-
-/// A client that waits for replicas that never come.
-struct Replicas;
-
-impl Serve for Replicas {
-    fn wants(&self, _: &Value) -> bool {
-        false
-    }
-
-    fn serve(&self, _: &mut Server, _: ClientId, _: usize, _: &Key) -> Option<Reply> {
-        None
-    }
-
-    fn timeout(&self) -> Reply {
-        Reply::Int(0)
-    }
-}
-
-/// WAIT: there are no replicas to wait for.
-fn wait(call: &mut Call<'_>) -> Answer {
-    let replicas = int(&call.args[1])?;
-    let wrong = Error::Text("ERR timeout is not an integer or out of range");
-    let ms = parse_int(&call.args[2]).ok_or(wrong)?;
-    let ms = u64::try_from(ms).map_err(|_| Error::Text("ERR timeout is negative"))?;
-    if replicas <= 0 {
-        return Ok(Reply::Int(0));
-    }
-    call.block(Vec::new(), ms, Rc::new(Replicas))
 }
 
 /// SAVE: there is nothing to save to, and nobody who reads it.

@@ -324,9 +324,8 @@ fn pause(call: &mut Call<'_>) -> Answer {
     if ms < 0 {
         return Err(Error::Text("ERR timeout is negative"));
     }
-    let end = call.server.now.ms().checked_add(ms);
-    let end = end.ok_or(Error::Text("ERR timeout is out of range"))?;
-    call.server.pause.begin(held, end);
+    // As in Redis, what is too long wraps around, and the pause is over at once.
+    call.server.pause.begin(held, call.server.now.ms().wrapping_add(ms));
     Ok(Reply::OK)
 }
 

@@ -12,10 +12,7 @@ use super::bytes::{Bytes, parse_int};
 /// What is recorded about a command.
 #[derive(Debug)]
 pub(super) struct Facts {
-    pub(super) arity: i64,
     pub(super) flags: Vec<&'static str>,
-    /// First, last, step.
-    pub(super) places: [i64; 3],
     /// Of access lists, without `@`.
     pub(super) categories: Vec<&'static str>,
     pub(super) hints: Vec<&'static str>,
@@ -95,15 +92,12 @@ fn words(text: &'static str) -> Vec<&'static str> {
 
 fn read(line: &'static str) -> (&'static str, Facts) {
     let columns: Vec<&str> = line.split('\t').collect();
-    let [name, arity, flags, places, categories, hints, keys] = columns[..] else {
+    let [name, _, flags, _, categories, hints, keys] = columns[..] else {
         panic!("a line of the record has seven columns: {line}")
     };
-    let places: Vec<i64> = places.split(' ').map(number).collect();
     let keys = keys.split('|').filter(|spec| !spec.is_empty()).map(key_spec);
     let facts = Facts {
-        arity: number(arity),
         flags: words(flags),
-        places: places.try_into().expect("three numbers"),
         categories: words(categories),
         hints: words(hints),
         keys: keys.collect(),
@@ -214,9 +208,12 @@ mod tests {
                 continue;
             };
             let (first, last, step) = spec.keys;
-            let place = (i64::from(spec.arity), [first, last, step].map(i64::from));
-            if place != (facts.arity, facts.places) {
-                wrong.push(format!("{name}: {place:?}"));
+            let shape = (spec.arity.to_string(), format!("{first} {last} {step}"));
+            let mut lines = include_str!("commands.txt").lines();
+            let line = lines.find(|line| line.split('\t').next() == Some(name));
+            let columns: Vec<&str> = line.expect("it is recorded").split('\t').collect();
+            if (shape.0.as_str(), shape.1.as_str()) != (columns[1], columns[3]) {
+                wrong.push(format!("{name}: {shape:?}"));
             }
             for (flag, bit) in NAMES {
                 if spec.is(bit) != facts.flags.contains(&flag) {

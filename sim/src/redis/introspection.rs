@@ -65,9 +65,11 @@ fn describe(known: &Known) -> Reply {
     let Some(facts) = facts::of(&known.name) else { return Reply::NilArray };
     let categories = facts.categories.iter().map(|name| Reply::Simple(format!("@{name}").into()));
     let hints = facts.hints.iter().map(|hint| Reply::from(*hint));
-    let mut described = vec![Reply::from(known.name.as_str()), Reply::Int(facts.arity)];
+    let mut described =
+        vec![Reply::from(known.name.as_str()), Reply::Int(i64::from(known.spec.arity))];
     described.push(Reply::Set(statuses(&facts.flags)));
-    described.extend(facts.places.map(Reply::Int));
+    let (first, last, step) = known.spec.keys;
+    described.extend([first, last, step].map(|place| Reply::Int(i64::from(place))));
     described.push(Reply::Set(categories.collect()));
     described.push(Reply::Set(hints.collect()));
     described.push(Reply::Set(facts.keys.iter().map(describe_key).collect()));

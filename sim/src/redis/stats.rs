@@ -26,8 +26,6 @@ pub(super) struct Stats {
     pub(super) errors: BTreeMap<Bytes, u64>,
     pub(super) commands: u64,
     pub(super) connections: u64,
-    pub(super) hits: u64,
-    pub(super) misses: u64,
 }
 
 /// How far the first word of an error may reach, and how many there may be.
