@@ -148,7 +148,15 @@ impl Interpreter {
         text: &[u8],
         name: &str,
     ) -> std::result::Result<Function, Vec<u8>> {
-        globals::compile(&self.lua, text, name)
+        let compiled = self
+            .lua
+            .create_string(text)
+            .and_then(|text| self.globals.compile.call::<(Option<Function>, Value)>((text, name)));
+        match compiled {
+            Ok((Some(function), _)) => Ok(function),
+            Ok((None, problem)) => Err(handler::text(&problem).unwrap_or_default()),
+            Err(error) => Err(error.to_string().into_bytes()),
+        }
     }
 
     /// Runs a script of EVAL.

@@ -11,7 +11,6 @@
 //! - `table.insert` into a library is not refused ([`frozen`]), and JSON, MessagePack and replies
 //!   are nested no deeper than 1,500, 1,500 and 1,000.
 //! - The debugger is not there. FUNCTION DUMP and RESTORE are unknown subcommands.
-//! - What a syntax error repeats of the text is repaired if it is not UTF-8.
 
 mod api;
 mod args;
