@@ -93,6 +93,7 @@ impl Bench {
 
     /// Everything as in the beginning.
     fn reset(&mut self) {
+        self.real[WITNESS] = self.server.connect();
         self.ask(&["client", "kill", "type", "normal", "skipme", "yes"]);
         self.ask(&["client", "kill", "type", "pubsub", "skipme", "yes"]);
         self.server.set_clock(START_MS);

@@ -22,8 +22,7 @@ pub(super) fn positive(argument: &[u8], otherwise: &'static str) -> Result<usize
 
 /// An integer that is not negative (`getPositiveLongFromObjectOrReply` without a text).
 pub(super) fn natural(argument: &[u8]) -> Result<usize, Error> {
-    const NEGATIVE: Error = Error::Text("ERR value is out of range, must be positive");
-    usize::try_from(int(argument)?).map_err(|_| NEGATIVE)
+    positive(argument, "ERR value is out of range, must be positive")
 }
 
 /// A number (`getDoubleFromObjectOrReply`).
@@ -104,14 +103,12 @@ pub(super) fn timeout(argument: &[u8], now_ms: i64) -> Result<u64, Error> {
         .filter(|seconds| !seconds.is_nan())
         .ok_or(Error::Text("ERR timeout is not a float or out of range"))?;
     let ms = (seconds * 1000.0).ceil();
-    let room = i64::MAX.saturating_sub(now_ms);
-    if ms > room as f64 {
-        return Err(Error::Text("ERR timeout is out of range"));
-    }
-    if ms < 0.0 {
+    // What does not fit is the least of all integers to C on x86-64.
+    if ms < 0.0 || ms >= i64::MAX as f64 {
         return Err(Error::Text("ERR timeout is negative"));
     }
-    Ok(ms as u64)
+    let room = i64::MAX.saturating_sub(now_ms);
+    Ok((ms as u64).min(room.unsigned_abs()))
 }
 
 #[cfg(test)]

@@ -320,14 +320,32 @@ impl Db {
 
     /// Puts the result of a command of the form …STORE there, in place of what was; an empty one
     /// takes the key away.
-    pub(super) fn store(&mut self, key: &Key, value: Value, class: Class, event: &'static str) {
+    pub(super) fn store_result(
+        &mut self,
+        key: &Key,
+        value: Value,
+        class: Class,
+        event: &'static str,
+    ) {
         if value.is_empty_collection() {
             self.del(key);
             return;
         }
-        self.insert(key.clone(), Entry { value, deadline: None });
+        self.set_key(key, value);
         self.dirty += 1;
         self.notify(class, event, key);
+    }
+
+    /// Gives a key this value and no deadline (Redis's `setKey`): as [`Db::insert`], but clients that
+    /// wait for such a key are signalled only if the key was not there.
+    pub(super) fn set_key(&mut self, key: &Key, value: Value) {
+        match self.entry_mut(key) {
+            Some(entry) if !entry.value.is_stream() => {
+                *entry = Entry { value, deadline: None };
+                self.touch(key);
+            }
+            _ => self.insert(key.clone(), Entry { value, deadline: None }),
+        }
     }
 
     /// Takes a key out, with what it held if it was still there. Counts and publishes nothing.

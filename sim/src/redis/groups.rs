@@ -61,7 +61,7 @@ impl Group {
             return;
         }
         match &mut self.read {
-            Some(read) if !marks.has_gap_from(id) => *read += 1,
+            Some(read) if !marks.has_gap_from(id) => *read = read.wrapping_add(1),
             read if marks.added > 0 => *read = marks.number_of(id),
             _ => {}
         }

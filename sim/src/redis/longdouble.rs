@@ -103,9 +103,11 @@ impl LongDouble {
             let scaled = u128::from(mantissa) * 10_u128.pow(PLACES);
             let scaled = half_even(scaled, exponent.unsigned_abs());
             let one = 10_u128.pow(PLACES);
-            let fraction = format!("{:017}", scaled % one);
-            let text = format!("{}.{fraction}", scaled / one);
-            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+            let [whole, fraction] = [scaled / one, scaled % one].map(|part| part as u64);
+            let mut text = format!("{whole}.{fraction:017}");
+            let end = text.trim_end_matches('0').trim_end_matches('.').len();
+            text.truncate(end);
+            text
         };
         if digits == "0" { Bytes::from("0") } else { Bytes::from(format!("{sign}{digits}")) }
     }
@@ -165,27 +167,80 @@ fn parse_digits<const BASE: u32>(text: &[u8]) -> Option<Size> {
         Some(at) => (&text[..at], parse_exponent(&text[at + 1..])?),
         None => (text, 0),
     };
-    let point = digits.iter().position(|byte| *byte == b'.');
-    let places = point.map_or(0, |at| digits.len() - at - 1);
-    if digits.len() == usize::from(point.is_some()) {
+    let (whole, fraction) = match digits.iter().position(|byte| *byte == b'.') {
+        Some(point) => (&digits[..point], &digits[point + 1..]),
+        None => (digits, [].as_slice()),
+    };
+    if whole.is_empty() && fraction.is_empty() {
         return None;
     }
-    let mut number = Big::default();
-    for (at, byte) in digits.iter().enumerate() {
-        if Some(at) != point {
-            number.multiply_add(BASE, char::from(*byte).to_digit(BASE)?);
-        }
-    }
-    if number.is_zero() {
-        return Some(LongDouble::ZERO.size);
-    }
-    let places = i64::try_from(places).ok()?;
-    let size = if BASE == 16 {
-        quotient(number, Big::from(1), exponent - 4 * places)
-    } else {
-        scale(number, exponent - places)
+    let places = i64::try_from(fraction.len()).ok()?;
+    let exponent = exponent - if BASE == 16 { 4 * places } else { places };
+    let number = Number::<BASE>::read(whole.iter().chain(fraction))?;
+    let size = match number {
+        Number::Small(0) => return Some(LongDouble::ZERO.size),
+        Number::Small(number) => match (BASE, small_power(exponent)) {
+            (10, Some(divisor)) => small_quotient(number, divisor),
+            _ => scale::<BASE>(Big::from(u128::from(number)), exponent),
+        },
+        Number::Large(number) => scale::<BASE>(number, exponent),
     };
     (size != LongDouble::ZERO.size).then_some(size)
+}
+
+/// The digits of a number. Most fit a word, and are then divided much faster.
+enum Number<const BASE: u32> {
+    Small(u64),
+    /// It does not fit the other.
+    Large(Big),
+}
+
+impl<const BASE: u32> Number<BASE> {
+    /// Reads digits; `None`: something else is among them, such as a second point.
+    fn read<'a>(digits: impl Iterator<Item = &'a u8>) -> Option<Self> {
+        let mut number = Number::Small(0);
+        for byte in digits {
+            let digit = char::from(*byte).to_digit(BASE)?;
+            number = match number {
+                Number::Small(small) => {
+                    let more = small.checked_mul(BASE.into());
+                    match more.and_then(|more| more.checked_add(digit.into())) {
+                        Some(more) => Number::Small(more),
+                        None => {
+                            let mut large = Big::from(u128::from(small));
+                            large.multiply_add(BASE, digit);
+                            Number::Large(large)
+                        }
+                    }
+                }
+                Number::Large(mut large) => {
+                    large.multiply_add(BASE, digit);
+                    Number::Large(large)
+                }
+            };
+        }
+        Some(number)
+    }
+}
+
+/// Ten to the power of what is not positive here, the other way up, if it fits a word.
+fn small_power(exponent: i64) -> Option<u64> {
+    10_u64.checked_pow(u32::try_from(exponent.checked_neg()?).ok()?)
+}
+
+/// `number` over `divisor`, neither nought: as [`quotient`], for what fits a word.
+fn small_quotient(number: u64, divisor: u64) -> Size {
+    let shift = number.leading_zeros();
+    let (wide, divisor) = (u128::from(number << shift) << 64, u128::from(divisor));
+    let (found, rest) = (wide / divisor, wide % divisor);
+    let exponent = -64 - i64::from(shift);
+    if found >> 66 != 0 {
+        // There are bits to spare: the lowest says whether something is left.
+        return round(found | u128::from(rest != 0), exponent);
+    }
+    let more = (rest << 32) / divisor;
+    let left = (rest << 32) % divisor != 0;
+    round(found << 33 | more << 1 | u128::from(left), exponent - 33)
 }
 
 /// An exponent after its mark, kept within what matters.
@@ -204,8 +259,11 @@ fn parse_exponent(text: &[u8]) -> Option<i64> {
     Some(if negative { -size } else { size })
 }
 
-/// `number` times ten to the power of `exponent`.
-fn scale(mut number: Big, exponent: i64) -> Size {
+/// `number` times ten, or two if its digits are hexadecimal, to the power of `exponent`.
+fn scale<const BASE: u32>(mut number: Big, exponent: i64) -> Size {
+    if BASE == 16 {
+        return quotient(number, Big::from(1), exponent);
+    }
     // No text is so long that its digits make up for this.
     if exponent > 5_000 {
         return Size::Infinite;
@@ -409,6 +467,18 @@ mod tests {
         assert!(LongDouble::parse(b"3.7e-4951").is_some(), "it is not quite nought");
         assert!(LongDouble::parse(b"1e4932").is_some());
         assert!(LongDouble::parse(b"0e99999999999").is_some());
+    }
+
+    #[test]
+    fn words_are_divided_as_large_numbers_are() {
+        let numbers = [1, 3, 7, 10, 999_999_999, 1 << 40, (1 << 63) + 1, u64::MAX - 1, u64::MAX];
+        for number in numbers {
+            for divisor in (0..20).map(|power| 10_u64.pow(power)) {
+                let [large, by] = [number, divisor].map(|word| Big::from(u128::from(word)));
+                let expected = quotient(large, by, 0);
+                assert_eq!(small_quotient(number, divisor), expected, "{number} {divisor}");
+            }
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 
 use super::args;
 use super::bytes::{Bytes, Key};
-use super::db::{Class, Db, Entry};
+use super::db::{Class, Db};
 use super::error::Error;
 use super::reply::Reply;
 use super::server::{Answer, Call, Origin};
@@ -169,10 +169,13 @@ fn sorted(db: &Db, elements: Vec<Bytes>, options: &Options<'_>) -> Result<Vec<By
     Ok(weighed.into_iter().map(|(_, element)| element).collect())
 }
 
-/// A weight as C's `strtod` reads it: space may go before it, and no text at all is nought.
+/// A weight as C's `strtod` reads it: space may go before it, a zero byte ends it, and no text at
+/// all is nought.
 fn number(text: &[u8]) -> Result<f64, Error> {
-    let trimmed = text.trim_ascii_start();
-    let number = if text.is_empty() { Some(0.0) } else { args::parse_float(trimmed) };
+    let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
+    let space = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0x0b;
+    let start = text.iter().position(|byte| !space(byte)).unwrap_or(text.len());
+    let number = if text.is_empty() { Some(0.0) } else { args::parse_float(&text[start..]) };
     let otherwise = "ERR One or more scores can't be converted into double";
     number.filter(|number| !number.is_nan()).ok_or(Error::Text(otherwise))
 }
@@ -205,7 +208,7 @@ fn store(db: &mut Db, target: &Key, list: List) -> Reply {
     if list.is_empty() {
         db.del(target);
     } else {
-        db.insert(target.clone(), Entry { value: Value::List(list), deadline: None });
+        db.set_key(target, Value::List(list));
         db.dirty += length as u64;
         db.notify(Class::List, "sortstore", target);
     }
@@ -227,6 +230,7 @@ mod tests {
     #[test]
     fn weights_are_read_as_strtod_reads_them() {
         assert_eq!((number(b" 5"), number(b""), number(b"1e2")), (Ok(5.0), Ok(0.0), Ok(100.0)));
+        assert_eq!((number(b"\x0b2"), number(b"3\0x"), number(b"\0")), (Ok(2.0), Ok(3.0), Ok(0.0)));
         assert!(number(b"5 ").is_err() && number(b" ").is_err() && number(b"nan").is_err());
     }
 

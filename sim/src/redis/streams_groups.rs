@@ -327,7 +327,11 @@ pub(super) fn xclaim(call: &mut Call<'_>) -> Answer {
             continue;
         };
         let count = match group.pending.get(number) {
-            Some(pending) if claim.min_idle > 0 && now - pending.time < claim.min_idle => continue,
+            Some(pending)
+                if claim.min_idle > 0 && now.saturating_sub(pending.time) < claim.min_idle =>
+            {
+                continue;
+            }
             Some(pending) => pending.count,
             None if claim.force => 1,
             None => continue,
@@ -337,7 +341,12 @@ pub(super) fn xclaim(call: &mut Call<'_>) -> Answer {
             seen = true;
         }
         let again = i64::from(!claim.just_ids);
-        group.give(*number, &args[3], claim.time, claim.retries.unwrap_or(count + again));
+        group.give(
+            *number,
+            &args[3],
+            claim.time,
+            claim.retries.unwrap_or(count.wrapping_add(again)),
+        );
         claimed.push(found);
         changes += 1;
         moved_on = false;
@@ -429,10 +438,10 @@ pub(super) fn xautoclaim(call: &mut Call<'_>) -> Answer {
             continue;
         };
         let pending = &group.pending[&number];
-        if min_idle > 0 && now - pending.time < min_idle {
+        if min_idle > 0 && now.saturating_sub(pending.time) < min_idle {
             continue;
         }
-        let count = pending.count + i64::from(!just_ids);
+        let count = pending.count.wrapping_add(i64::from(!just_ids));
         let created = !seen && group.see(&args[3], now);
         seen = true;
         group.give(number, &args[3], now, count);

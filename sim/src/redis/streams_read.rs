@@ -269,7 +269,7 @@ fn history(db: &mut Db, member: &Member, key: &Key, after: StreamId, most: usize
         read.push(found);
         if let Some(pending) = stream.groups.get_mut(&member.group)?.pending.get_mut(&number) {
             pending.time = now;
-            pending.count += 1;
+            pending.count = pending.count.wrapping_add(1);
         }
     }
     Some(Reply::Array(read))

@@ -128,9 +128,12 @@ fn incrbyfloat(call: &mut Call<'_>) -> Answer {
 
 /// MGET: what is no string is nothing.
 fn mget(call: &mut Call<'_>) -> Answer {
-    let keys = args::keys(&call.args[1..]);
+    let names = &call.args[1..];
     let db = call.db();
-    let replies = keys.iter().map(|key| Reply::bulk(db.get(key).unwrap_or(None)));
+    let replies = names.iter().map(|name| {
+        let held = db.get(&Key::from(name.clone()));
+        Reply::bulk(held.unwrap_or(None))
+    });
     Ok(Reply::Array(replies.collect()))
 }
 

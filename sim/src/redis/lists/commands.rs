@@ -282,9 +282,10 @@ pub(super) fn many(arguments: &[Bytes]) -> Result<Many, Error> {
     let end = end(place)?;
     let count = match options {
         [] => 1,
-        [word, count, rest @ ..] if is(word, "count") => match args::positive(count, WANTED)? {
+        [word, count, after @ ..] if is(word, "count") => match args::positive(count, WANTED)? {
             0 => return Err(Error::Text(WANTED)),
-            _ if !rest.is_empty() => return Err(Error::Syntax),
+            // A second COUNT is found after the first was read.
+            _ if !after.is_empty() => return Err(Error::Syntax),
             count => count,
         },
         _ => return Err(Error::Syntax),

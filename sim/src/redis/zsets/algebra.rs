@@ -228,7 +228,7 @@ fn store(call: &mut Call<'_>, name: &'static str, operation: Operation) -> Answe
     let query = Query::read(db, &args[2..], name, operation, Use::Store)?;
     let result = query.result(operation).settled(db.limits.zset());
     let len = result.len();
-    db.store(&to, Value::Zset(result), Class::Zset, name);
+    db.store_result(&to, Value::Zset(result), Class::Zset, name);
     Ok(Reply::int(len))
 }
 

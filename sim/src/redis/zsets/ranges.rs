@@ -216,7 +216,7 @@ pub(super) fn zrangestore(call: &mut Call<'_>) -> Answer {
         result.insert(member.clone(), score, small);
     }
     let len = result.len();
-    db.store(&to, Value::Zset(result), Class::Zset, "zrangestore");
+    db.store_result(&to, Value::Zset(result), Class::Zset, "zrangestore");
     Ok(Reply::int(len))
 }
 
