@@ -53,7 +53,7 @@ pub(super) struct Script<'a> {
 impl Interpreter {
     /// The state for EVAL.
     pub(super) fn of_eval(limits: &Rc<Limits>, random: &Rc<Random>) -> Self {
-        let made = Interpreter::new(limits, random, |native, redis| api::of_eval(native, redis));
+        let made = Interpreter::new(limits, random, api::of_eval);
         let made = made.and_then(|interpreter| {
             let handler = &interpreter.handler;
             interpreter.globals.contents.raw_set("__redis__err__handler", handler)?;
