@@ -9,8 +9,8 @@ mod cases;
 mod generate;
 #[path = "lua/pair.rs"]
 mod pair;
-#[path = "support/redis.rs"]
-mod redis;
+#[path = "lua/real.rs"]
+mod real;
 #[path = "support/mod.rs"]
 mod support;
 
@@ -29,10 +29,12 @@ fn main() -> ExitCode {
     for file in files {
         let name = support::named(&file);
         trials.push(trial(format!("{name} on the model"), &file, cases::on_the_model));
-        trials.push(real(format!("{name} on the real server"), move || cases::on_the_real(&file)));
+        trials.push(of_the_real(format!("{name} on the real server"), move || {
+            cases::on_the_real(&file)
+        }));
     }
     for (name, run) in generate::TESTS {
-        trials.push(real(format!("generated {name}"), run));
+        trials.push(of_the_real(format!("generated {name}"), run));
     }
     libtest_mimic::run(&arguments, trials).exit_code()
 }
@@ -43,8 +45,8 @@ fn trial(name: String, file: &Path, run: fn(&Path) -> Outcome) -> Trial {
 }
 
 /// A test that needs the real server, or its name with the reason why it is not run.
-fn real(name: String, run: impl FnOnce() -> Outcome + Send + 'static) -> Trial {
-    match redis::missing() {
+fn of_the_real(name: String, run: impl FnOnce() -> Outcome + Send + 'static) -> Trial {
+    match real::missing() {
         None => Trial::test(name, move || run().map_err(Failed::from)),
         Some(reason) => Trial::test(format!("{name}: {reason}"), || Ok(())).with_ignored_flag(true),
     }

@@ -3,6 +3,8 @@
 use super::connection::{Connection, Input};
 use super::{Options, SWEEP, Time};
 use bootrace_sim::clock::{Instant, Span};
+#[cfg(feature = "lua")]
+use bootrace_sim::redis::ScriptLimits;
 use bootrace_sim::redis::{Bytes, ClientId, Error, Host, Redis, Reply, resp};
 use std::cell::RefCell;
 use std::cmp::Reverse;
@@ -76,6 +78,21 @@ pub(super) enum Then {
     Ends,
 }
 
+/// In real time a script may run for as long as the setting `busy-reply-threshold` says.
+#[cfg(feature = "lua")]
+fn limit_scripts(redis: &mut Redis, options: &Options) {
+    if options.time == Time::Virtual {
+        return;
+    }
+    let start = std::time::Instant::now();
+    let elapsed_ms = move || u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+    redis.limit_scripts(ScriptLimits {
+        instructions: u64::MAX,
+        clock: Some(Box::new(elapsed_ms)),
+        ..ScriptLimits::default()
+    });
+}
+
 impl Hub {
     pub(super) fn new(options: &Options, address: SocketAddr) -> Self {
         let mut redis = Redis::new();
@@ -97,6 +114,8 @@ impl Hub {
         ] {
             redis.configure(name, &value).expect("it is a setting and a value of it");
         }
+        #[cfg(feature = "lua")]
+        limit_scripts(&mut redis, options);
         let clock = match options.time {
             Time::Real => Clock::Real,
             Time::Virtual => Clock::Virtual(wall()),

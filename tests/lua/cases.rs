@@ -8,7 +8,8 @@ use std::path::Path;
 use std::{env, fs};
 
 use crate::Outcome;
-use crate::pair::{Answers, Model, Real, shown};
+use crate::pair::{Answers, Model, shown};
+use crate::real::Real;
 
 struct Case {
     script: String,

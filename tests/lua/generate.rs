@@ -7,7 +7,8 @@ use proptest::test_runner::{Config, TestError, TestRng, TestRunner};
 use std::cell::RefCell;
 
 use crate::Outcome;
-use crate::pair::{Answers, Model, Real, shown};
+use crate::pair::{Answers, Model, shown};
+use crate::real::Real;
 
 /// The tests by name.
 pub(crate) const TESTS: [(&str, fn() -> Outcome); 7] = [

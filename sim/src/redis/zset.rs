@@ -345,11 +345,14 @@ impl Zset {
 
 /// The text of a score in a reply of protocol version 2, and so in a Lua script: C's `%.17g`.
 ///
-/// An infinity is `inf` or `-inf`.
+/// An infinity is `inf` or `-inf`. Only a script can make what is no number: `nan` or `-nan`.
 pub fn score_text(score: f64) -> Bytes {
     const EXACT: f64 = 1e15;
     if score.fract() == 0.0 && score.abs() < EXACT && !(score == 0.0 && score.is_sign_negative()) {
         return Bytes::from_int(score as i64);
+    }
+    if score.is_nan() {
+        return Bytes::from(if score.is_sign_negative() { "-nan" } else { "nan" });
     }
     if score.is_infinite() {
         return Bytes::from(if score > 0.0 { "inf" } else { "-inf" });

@@ -106,13 +106,15 @@ fn pack_number(number: f64, out: &mut Vec<u8>) {
 }
 
 fn pack_int(number: i64, out: &mut Vec<u8>) {
-    // The short forms first; then the type's byte and as many bytes as it takes.
+    if (-32..=127).contains(&number) {
+        return out.push(number as u8);
+    }
+    // The type's byte, and as many bytes as it takes.
     let (kind, bytes) = match number {
-        -32..=127 => return out.push(number as u8),
-        0..=0xff => (0xcc, 1),
-        0..=0xffff => (0xcd, 2),
-        0..=0xffff_ffff => (0xce, 4),
-        0.. => (0xcf, 8),
+        0x1_0000_0000.. => (0xcf, 8),
+        0x1_0000.. => (0xce, 4),
+        0x100.. => (0xcd, 2),
+        0.. => (0xcc, 1),
         -0x80.. => (0xd0, 1),
         -0x8000.. => (0xd1, 2),
         -0x8000_0000.. => (0xd2, 4),

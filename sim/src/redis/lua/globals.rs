@@ -1,7 +1,7 @@
 //! What a script finds in its globals: as much of Lua as Redis leaves, Redis's libraries, and the
 //! table `redis`.
 
-use mlua::{Function, Lua, LuaString, MultiValue, Result, Table, Value};
+use mlua::{Function, LuaString, MultiValue, Result, Table, Value};
 
 use super::args::Args;
 use super::frozen::{self, Frozen};
@@ -47,6 +47,8 @@ pub(super) struct Globals {
     pub(super) frozen: Frozen,
     /// Calls a function of Redis: see `prelude.lua`.
     pub(super) call: Function,
+    /// Compiles a text: gives a function, or nil and what is wrong.
+    pub(super) compile: Function,
 }
 
 /// Makes the globals of a state that has Lua's own. `redis` is the table of that name.
@@ -58,7 +60,7 @@ pub(super) fn build(native: Native<'_>, redis: &Table, random: [Function; 2]) ->
         contents.raw_set(name, own.raw_get::<Value>(name)?)?;
     }
     let call = catch_errors(native, &own, &contents)?;
-    load_text(native, &own, &contents)?;
+    let compile = load_text(native, &own, &contents)?;
 
     let math: Table = own.raw_get("math")?;
     let [random, randomseed] = random;
@@ -93,7 +95,7 @@ pub(super) fn build(native: Native<'_>, redis: &Table, random: [Function; 2]) ->
     let shown = frozen.freeze(native, &contents, Some(metatable))?;
     contents.raw_set("_G", &shown)?;
     lua.set_globals(shown.clone())?;
-    Ok(Globals { contents, shown, frozen, call })
+    Ok(Globals { contents, shown, frozen, call, compile })
 }
 
 /// Replaces the functions that catch errors; gives the one that calls functions of Redis.
@@ -103,12 +105,14 @@ fn catch_errors(native: Native<'_>, own: &Table, contents: &Table) -> Result<Fun
     let string: Table = own.raw_get("string")?;
     let needed: MultiValue = [
         Value::Function(unwrap),
+        Value::Function(misused(native)?),
         own.raw_get("pcall")?,
         own.raw_get("xpcall")?,
         coroutine.raw_get("resume")?,
         own.raw_get("load")?,
         string.raw_get("byte")?,
         own.raw_get("type")?,
+        own.raw_get("select")?,
     ]
     .into_iter()
     .collect();
@@ -121,8 +125,8 @@ fn catch_errors(native: Native<'_>, own: &Table, contents: &Table) -> Result<Fun
     guarded.raw_get("call")
 }
 
-/// Replaces the functions that compile, so that they take text only.
-fn load_text(native: Native<'_>, own: &Table, contents: &Table) -> Result<()> {
+/// Replaces the functions that compile, so that they take text only; gives `loadstring`.
+fn load_text(native: Native<'_>, own: &Table, contents: &Table) -> Result<Function> {
     let compile: Function = own.raw_get("loadstring")?;
     let loadstring = native.function(move |lua, args: Args| {
         let text = args.string(lua, 1)?;
@@ -134,7 +138,7 @@ fn load_text(native: Native<'_>, own: &Table, contents: &Table) -> Result<()> {
         };
         compile.call::<MultiValue>((text, name))
     })?;
-    contents.raw_set("loadstring", loadstring)?;
+    contents.raw_set("loadstring", &loadstring)?;
     let compile: Function = contents.raw_get("load")?;
     let load = native.function(move |lua, args: Args| {
         let name = match args.get(2) {
@@ -146,31 +150,16 @@ fn load_text(native: Native<'_>, own: &Table, contents: &Table) -> Result<()> {
         };
         compile.call::<MultiValue>((reader, name))
     })?;
-    contents.raw_set("load", load)
+    contents.raw_set("load", load)?;
+    Ok(loadstring)
 }
 
 /// The byte that compiled code begins with.
 const COMPILED: u8 = 0x1b;
 
-/// Compiles a text.
-///
-/// # Errors
-/// What is wrong with it, in Lua's words.
-pub(super) fn compile(
-    lua: &Lua,
-    text: &[u8],
-    name: &str,
-) -> std::result::Result<Function, Vec<u8>> {
-    let spaced;
-    let text = if text.first() == Some(&COMPILED) {
-        spaced = [b" ", text].concat();
-        &spaced
-    } else {
-        text
-    };
-    let chunk = lua.load(text).set_name(name).set_mode(mlua::chunk::ChunkMode::Text);
-    chunk.into_function().map_err(|error| match error {
-        mlua::Error::SyntaxError { message, .. } => message.into_bytes(),
-        other => other.to_string().into_bytes(),
+/// What a function of the prelude calls for arguments that are wrong: the caller's error.
+fn misused(native: Native<'_>) -> Result<Function> {
+    native.function(|lua, problem: String| -> Result<()> {
+        Err(raise::bare(raise::place(lua, 2) + &problem))
     })
 }

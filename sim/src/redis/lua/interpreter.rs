@@ -53,7 +53,7 @@ pub(super) struct Script<'a> {
 impl Interpreter {
     /// The state for EVAL.
     pub(super) fn of_eval(limits: &Rc<Limits>, random: &Rc<Random>) -> Self {
-        let made = Interpreter::new(limits, random, |native, redis| api::of_eval(native, redis));
+        let made = Interpreter::new(limits, random, api::of_eval);
         let made = made.and_then(|interpreter| {
             let handler = &interpreter.handler;
             interpreter.globals.contents.raw_set("__redis__err__handler", handler)?;
@@ -126,10 +126,10 @@ impl Interpreter {
         let often = HookTriggers::new().every_nth_instruction(STEP);
         self.lua.set_hook(often, move |lua, _| {
             let seat = &mut *seat.borrow_mut();
-            seat.asked += 1;
-            let too_long = seat.asked * u64::from(STEP) > limits.instructions;
-            let overdue = limits.overdue.as_ref().is_some_and(|overdue| overdue(seat.asked));
-            seat.killed |= too_long || (overdue && !seat.wrote);
+            seat.spent += u64::from(STEP);
+            let too_long = seat.spent > limits.instructions;
+            let now_ms = limits.clock.as_ref().map(|clock| clock());
+            seat.killed |= too_long || (seat.is_overdue(now_ms) && !seat.wrote);
             if !seat.killed {
                 return Ok(VmState::Continue);
             }
@@ -148,7 +148,15 @@ impl Interpreter {
         text: &[u8],
         name: &str,
     ) -> std::result::Result<Function, Vec<u8>> {
-        globals::compile(&self.lua, text, name)
+        let compiled = self
+            .lua
+            .create_string(text)
+            .and_then(|text| self.globals.compile.call::<(Option<Function>, Value)>((text, name)));
+        match compiled {
+            Ok((Some(function), _)) => Ok(function),
+            Ok((None, problem)) => Err(handler::text(&problem).unwrap_or_default()),
+            Err(error) => Err(error.to_string().into_bytes()),
+        }
     }
 
     /// Runs a script of EVAL.
@@ -227,7 +235,8 @@ impl Interpreter {
         seat.running = true;
         seat.read_only = script.read_only;
         seat.wrote = false;
-        seat.asked = 0;
+        seat.spent = 0;
+        seat.since_ms = None;
         let session = seat.redis.server.session(script.client);
         let before = (session.db, session.resp);
         session.resp = 2;
@@ -270,7 +279,8 @@ impl Interpreter {
         library: functions::Library,
     ) -> (functions::Library, std::result::Result<(), Vec<u8>>) {
         self.seat.borrow_mut().library = Some(library);
-        self.seat.borrow_mut().asked = 0;
+        self.seat.borrow_mut().spent = 0;
+        self.seat.borrow_mut().since_ms = None;
         let ended = self.with_globals(self.loading.as_ref(), || {
             native::limit(&self.lua, self.limits.memory);
             self.pcall.call::<(bool, Value)>(text)

@@ -11,7 +11,6 @@
 //! - `table.insert` into a library is not refused ([`frozen`]), and JSON, MessagePack and replies
 //!   are nested no deeper than 1,500, 1,500 and 1,000.
 //! - The debugger is not there. FUNCTION DUMP and RESTORE are unknown subcommands.
-//! - What a syntax error repeats of the text is repaired if it is not UTF-8.
 
 mod api;
 mod args;
@@ -115,14 +114,14 @@ const NO_SCRIPT: Error = Error::Text("NOSCRIPT No matching script. Please use EV
 
 /// How long a script may run, and how much memory it may use.
 pub struct ScriptLimits {
-    /// The most instructions of Lua's machine, in steps of 100,000.
+    /// The most instructions of Lua's machine, in steps of 100,000; a command counts for 100.
     pub instructions: u64,
     /// The most bytes of all scripts together: their values, and what is left of earlier ones. One
     /// function of a library may exceed it; the script's next allocation then fails.
     pub memory: usize,
-    /// Asked after every 100,000 instructions of a script, with how often it has been asked during
-    /// this script: is it overdue? A script that has written goes on all the same.
-    pub overdue: Option<Box<dyn Fn(u64) -> bool>>,
+    /// A clock in milliseconds, read after every 100,000 instructions. A script that has run for
+    /// longer than the setting `busy-reply-threshold` ends, unless it has written.
+    pub clock: Option<Box<dyn Fn() -> u64>>,
 }
 
 type Limits = ScriptLimits;
@@ -130,7 +129,7 @@ type Limits = ScriptLimits;
 /// 200,000,000 instructions, which is some seconds, and 256 MiB.
 impl Default for ScriptLimits {
     fn default() -> Self {
-        ScriptLimits { instructions: 200_000_000, memory: 256 << 20, overdue: None }
+        ScriptLimits { instructions: 200_000_000, memory: 256 << 20, clock: None }
     }
 }
 

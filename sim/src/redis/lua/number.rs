@@ -158,8 +158,8 @@ fn hexadecimal(text: &[u8]) -> Option<(f64, usize)> {
 
 /// `(long long) number`, as x86 does it: what does not fit is the least integer.
 pub(super) fn to_i64(number: f64) -> i64 {
-    let fits = number >= -9_223_372_036_854_775_808.0 && number < 9_223_372_036_854_775_808.0;
-    if fits { number as i64 } else { i64::MIN }
+    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
+    if (-LIMIT..LIMIT).contains(&number) { number as i64 } else { i64::MIN }
 }
 
 /// `(int) number`, as x86 does it.

@@ -1,5 +1,5 @@
 -- Functions of Lua that catch errors, made to see those of Rust functions as scripts should.
-local unwrap, pcall, xpcall, resume, load, byte, type = ...
+local unwrap, misused, pcall, xpcall, resume, load, byte, type, select = ...
 
 local function caught(succeeded, err, ...)
   if succeeded or type(err) ~= 'userdata' then return succeeded, err, ... end
@@ -11,7 +11,7 @@ local function text(succeeded, err, ...)
   if succeeded or type(err) ~= 'table' then return succeeded, err, ... end
   local inside = err.err
   if type(inside) == 'string' or type(inside) == 'number' then return false, inside end
-  return false, err
+  return false, err, inside
 end
 
 local guarded = {}
@@ -20,7 +20,9 @@ function guarded.pcall(...)
   return text(caught(pcall(...)))
 end
 
-function guarded.xpcall(f, handler)
+function guarded.xpcall(...)
+  if select('#', ...) < 2 then misused("bad argument #2 to 'xpcall' (value expected)") end
+  local f, handler = ...
   return xpcall(f, function(err)
     if type(err) == 'userdata' then err = unwrap(err) end
     return handler(err)
@@ -28,6 +30,7 @@ function guarded.xpcall(f, handler)
 end
 
 function guarded.resume(...)
+  if type(...) ~= 'thread' then misused("bad argument #1 to 'resume' (coroutine expected)") end
   return caught(resume(...))
 end
 

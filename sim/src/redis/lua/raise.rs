@@ -35,13 +35,13 @@ pub(super) fn bare(text: impl Into<Vec<u8>>) -> Error {
 
 /// The string `text` behind the place of the call: as `luaL_error` does.
 pub(super) fn error(lua: &Lua, text: &str) -> Error {
-    bare(place(lua) + text)
+    bare(place(lua, 1) + text)
 }
 
 /// An error of [`bare`] behind the place of the call.
 pub(super) fn placed(lua: &Lua, error: &Error) -> Error {
     match raised(error) {
-        Raised::Text(text) => bare([place(lua).as_bytes(), &text].concat()),
+        Raised::Text(text) => bare([place(lua, 1).as_bytes(), &text].concat()),
         table => Error::external(table),
     }
 }
@@ -68,9 +68,10 @@ pub(super) fn argument(lua: &Lua, at: usize, problem: &str) -> Error {
     }
 }
 
-/// `chunk:line: ` of the function that called the one that runs; empty if that is not Lua.
-pub(super) fn place(lua: &Lua) -> String {
-    let place = lua.inspect_stack(1, |debug| {
+/// `chunk:line: ` of the function that called the one that runs, or that one's caller, and so on by
+/// `level`; empty if that is not Lua.
+pub(super) fn place(lua: &Lua, level: usize) -> String {
+    let place = lua.inspect_stack(level, |debug| {
         let line = debug.current_line()?;
         let source = debug.source();
         Some(format!("{}:{line}: ", source.short_src.unwrap_or_default()))

@@ -11,6 +11,9 @@ use super::functions::Library;
 /// Commands that are refused in a script that only reads, though they change no key.
 const MAY_REPLICATE: [&str; 2] = ["publish", "spublish"];
 
+/// How many instructions a command counts for: it takes as long as so many.
+const COMMAND: u64 = 100;
+
 /// What a script that runs may do, and what it has done.
 pub(super) struct Seat {
     /// The server, while a script runs. Between scripts an empty one sits here.
@@ -22,8 +25,10 @@ pub(super) struct Seat {
     pub(super) read_only: bool,
     /// It has written.
     pub(super) wrote: bool,
-    /// How often the interpreter has asked whether it may go on.
-    pub(super) asked: u64,
+    /// The instructions that it has run, and its commands at the price of some.
+    pub(super) spent: u64,
+    /// When it was first asked how long it has run, if there is a clock.
+    pub(super) since_ms: Option<u64>,
     /// It may not go on.
     pub(super) killed: bool,
     /// The library that FUNCTION LOAD makes.
@@ -38,7 +43,8 @@ impl Default for Seat {
             running: false,
             read_only: false,
             wrote: false,
-            asked: 0,
+            spent: 0,
+            since_ms: None,
             killed: false,
             library: None,
         }
@@ -63,7 +69,16 @@ impl Seat {
             return Err("Write commands are not allowed from read-only scripts.");
         }
         self.wrote |= writes;
+        self.spent += COMMAND;
         Ok(self.redis.call(known, self.client, args, Origin::Script).into())
+    }
+
+    /// Whether it has run for longer than `busy-reply-threshold` says, by a clock.
+    pub(super) fn is_overdue(&mut self, now_ms: Option<u64>) -> bool {
+        let Some(now_ms) = now_ms else { return false };
+        let since_ms = *self.since_ms.get_or_insert(now_ms);
+        let most = u64::try_from(self.redis.server.settings.busy_reply_threshold);
+        most.is_ok_and(|most| most > 0 && now_ms.saturating_sub(since_ms) > most)
     }
 
     /// The version of the protocol in which the script sees replies.

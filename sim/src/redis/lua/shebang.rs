@@ -37,8 +37,11 @@ pub(super) struct Script<'a> {
     pub(super) text: &'a [u8],
 }
 
-/// The first line without `#!` in words, and what follows it.
-fn split(text: &[u8]) -> Option<(Option<Vec<Vec<u8>>>, &[u8])> {
+/// The words of a line; `None`: a quote is wrong.
+type Words = Option<Vec<Vec<u8>>>;
+
+/// The first line in words, and what follows it.
+fn split(text: &[u8]) -> Option<(Words, &[u8])> {
     let end = text.iter().take_while(|byte| **byte != 0).position(|byte| *byte == b'\n')?;
     Some((words(&text[..end]), &text[end..]))
 }
@@ -104,9 +107,8 @@ pub(super) fn library(text: &[u8]) -> Result<Library<'_>, Error> {
     Ok(Library { engine: words[0][2..].to_vec(), name, text: rest })
 }
 
-/// A line in words, with quotes and escapes as on Redis's command line; `None`: a quote is wrong
-/// (sds.c `sdssplitargs`).
-fn words(line: &[u8]) -> Option<Vec<Vec<u8>>> {
+/// A line in words, with quotes and escapes as on Redis's command line (sds.c `sdssplitargs`).
+fn words(line: &[u8]) -> Words {
     let mut words = Vec::new();
     let mut rest = line;
     loop {

@@ -134,9 +134,9 @@ impl<'a> Format<'a> {
 
 /// `struct.pack(format, …)`.
 fn pack(lua: &Lua, mut args: Args) -> Result<LuaString> {
+    let text = args.string(lua, 1)?;
     // The library marks the end of its arguments so, and a missing one is found to be the mark.
     args.push_nil();
-    let text = args.string(lua, 1)?;
     let text = text.as_bytes();
     let mut format = Format::new(lua, &text);
     let (mut out, mut at, mut total) = (Vec::new(), 2, 0_usize);
@@ -250,9 +250,9 @@ fn unpack(lua: &Lua, args: &Args) -> Result<MultiValue> {
             }
             other => format.control(other)?,
         }
-        place += size;
+        place = place.wrapping_add(size);
     }
-    results.push(Value::Number((place + 1) as f64));
+    results.push(Value::Number(place.wrapping_add(1) as i64 as f64));
     Ok(MultiValue::from_vec(results))
 }
 
