@@ -17,6 +17,8 @@ pub(super) struct Connection {
     stream: TcpStream,
     /// What is to be sent.
     pub(super) out: RefCell<Vec<u8>>,
+    /// How much of that has been sent.
+    sent: Cell<usize>,
     /// Rings when its task has something to do that no byte from the client tells it.
     pub(super) wake: Notify,
     /// It is to be closed at once.
@@ -30,10 +32,6 @@ pub(super) struct Input {
     bytes: Vec<u8>,
 }
 
-/// The most that a client may send ahead of what is executed.
-const LONGEST_INPUT: usize = 64 << 20;
-/// The most that may wait to be sent to a client.
-const LONGEST_OUTPUT: usize = 256 << 20;
 /// An output buffer that grew beyond this is given back when it is empty.
 const KEPT: usize = 64 << 10;
 
@@ -47,7 +45,7 @@ impl Connection {
     /// Sends what can be sent without waiting.
     pub(super) fn send(&self) {
         let mut out = self.out.borrow_mut();
-        let mut sent = 0;
+        let mut sent = self.sent.get();
         while sent < out.len() {
             match self.stream.try_write(&out[sent..]) {
                 Ok(0) => self.dismissed.set(true),
@@ -62,16 +60,22 @@ impl Connection {
             break;
         }
         if sent == out.len() {
+            sent = 0;
             out.clear();
             if out.capacity() > KEPT {
                 *out = Vec::new();
             }
-        } else {
+        } else if sent > out.len() / 2 {
+            // Not after every write: what is left is moved.
             out.drain(..sent);
-            if out.len() > LONGEST_OUTPUT {
-                self.dismissed.set(true);
-            }
+            sent = 0;
         }
+        self.sent.set(sent);
+    }
+
+    /// How much is still to be sent.
+    pub(super) fn unsent(&self) -> usize {
+        self.out.borrow().len() - self.sent.get()
     }
 }
 
@@ -86,20 +90,21 @@ pub(super) fn begin(hub: &Rc<RefCell<Hub>>, stream: TcpStream, peer: SocketAddr)
         local,
         stream,
         out: RefCell::default(),
+        sent: Cell::new(0),
         wake: Notify::new(),
         dismissed: Cell::new(false),
     };
     let entered = hub.borrow_mut().enter(connection);
     match entered {
         Ok(connection) => tokio::task::spawn_local(run(Rc::clone(hub), connection)),
-        Err(connection) => tokio::task::spawn_local(refuse(connection)),
+        Err((connection, why)) => tokio::task::spawn_local(refuse(connection, why)),
     };
 }
 
-/// Says that there are too many clients.
-async fn refuse(connection: Connection) {
+/// Says why a client is not let in.
+async fn refuse(connection: Connection, why: &'static [u8]) {
     if connection.stream.writable().await.is_ok() {
-        let _ = connection.stream.try_write(b"-ERR max number of clients reached\r\n");
+        let _ = connection.stream.try_write(why);
     }
 }
 
@@ -107,11 +112,11 @@ async fn run(hub: Rc<RefCell<Hub>>, connection: Rc<Connection>) {
     let mut input = Input::default();
     let mut then = Then::On;
     while !connection.dismissed.get() {
-        let sending = !connection.out.borrow().is_empty();
+        let sending = connection.unsent() > 0;
         if then == Then::Ends && !sending {
             break;
         }
-        let reading = then != Then::Ends && input.bytes.len() < LONGEST_INPUT;
+        let reading = then != Then::Ends;
         tokio::select! {
             biased;
             () = connection.wake.notified() => {
@@ -172,7 +177,7 @@ fn read(
     hub.scratch = scratch;
     connection.send();
     hub.flush();
-    result
+    if hub.too_much(input.bytes.len()) { Err(io::ErrorKind::OutOfMemory.into()) } else { result }
 }
 
 /// Goes on with what a client sent while it waited, if it waits no more.

@@ -2,7 +2,7 @@
 
 use super::connection::{Connection, Input};
 use super::{Options, SWEEP, Time};
-use bootrace_sim::clock::Instant;
+use bootrace_sim::clock::{Instant, Span};
 use bootrace_sim::redis::{Bytes, ClientId, Error, Host, Redis, Reply, resp};
 use std::cell::RefCell;
 use std::cmp::Reverse;
@@ -48,6 +48,18 @@ fn wall() -> Instant {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_nanos()).map_or(Instant::MAX, Instant::from_nanos)
 }
+
+/// What clients from elsewhere are told while there is no password.
+const DENIED: &[u8] = b"-DENIED Redis is running in protected mode because protected mode is \
+enabled and no password is set for the default user. In this mode connections are only accepted \
+from the loopback interface. Set a password with --requirepass, or switch protected mode off with \
+CONFIG SET protected-mode no from this machine.\r\n";
+
+/// How much output may gather before it is sent, though more is to be executed.
+const GATHERED: usize = 1 << 20;
+
+/// The most that may wait to be sent to a client that has no limit of its own.
+const LONGEST_OUTPUT: usize = 256 << 20;
 
 /// How much is read at a time.
 const SCRATCH: usize = 64 << 10;
@@ -115,13 +127,17 @@ impl Hub {
     /// Lets a client in.
     ///
     /// # Errors
-    /// There are too many; the connection is given back.
+    /// There are too many, or it comes from elsewhere and nobody has set a password: the connection
+    /// is given back, with what it is to be told.
     pub(super) fn enter(
         &mut self,
         mut connection: Connection,
-    ) -> Result<Rc<Connection>, Connection> {
+    ) -> Result<Rc<Connection>, (Connection, &'static [u8])> {
         if self.connected >= self.redis.max_clients() {
-            return Err(connection);
+            return Err((connection, b"-ERR max number of clients reached\r\n"));
+        }
+        if !connection.peer.ip().is_loopback() && self.redis.is_protected() {
+            return Err((connection, DENIED));
         }
         let place = u32::try_from(self.connections.len()).expect("there are fewer descriptors");
         let number = self.free.pop().map_or(place, |Reverse(number)| number);
@@ -186,7 +202,12 @@ impl Hub {
             Some(reply) => Some(reply),
             None => self.redis.request(client, args, now),
         };
+        let sleep = self.redis.sleep();
+        self.pass(sleep);
         self.deliver(Some(connection.number));
+        if self.redis.is_ending() {
+            self.shutdown.notify_one();
+        }
         match reply {
             None => Then::Waits,
             Some(reply) => {
@@ -216,6 +237,16 @@ impl Hub {
         None
     }
 
+    /// Sleeps, as a client has said, and everyone with it.
+    fn pass(&mut self, time: Span) {
+        if time > Span::ZERO {
+            match self.clock {
+                Clock::Real => std::thread::sleep(time.into()),
+                Clock::Virtual(now) => self.clock = Clock::Virtual(now + time),
+            }
+        }
+    }
+
     /// Lets time pass: what falls due on the way happens at its instant.
     fn advance(&mut self, now: Instant, ms: i64) -> Reply {
         let end = Instant::from_ms(now.ms().saturating_add(ms));
@@ -229,8 +260,27 @@ impl Hub {
     }
 
     fn reply(&mut self, connection: &Connection, reply: &Reply) {
-        let version = self.redis.protocol(ClientId(connection.number));
-        resp::encode(reply, version, &mut connection.out.borrow_mut());
+        let client = ClientId(connection.number);
+        let mut out = connection.out.borrow_mut();
+        resp::encode(reply, self.redis.protocol(client), &mut out);
+        if out.len() > GATHERED {
+            drop(out);
+            connection.send();
+            self.limit(connection);
+        }
+    }
+
+    /// Gives up on a client that does not read what it is sent.
+    fn limit(&self, connection: &Connection) {
+        let most = self.redis.longest_output(ClientId(connection.number)).unwrap_or(LONGEST_OUTPUT);
+        if connection.unsent() > most {
+            connection.dismiss();
+        }
+    }
+
+    /// Whether a client has sent so much ahead that it is to be disconnected.
+    pub(super) fn too_much(&self, ahead: usize) -> bool {
+        ahead > self.redis.longest_input()
     }
 
     /// Hands out what goes to clients beside replies, and lets go who is to be disconnected. `but`
@@ -264,6 +314,7 @@ impl Hub {
             if let Some(Some(connection)) = self.connections.get(number as usize) {
                 // Its task goes on with what is left, and with the requests it held back.
                 connection.send();
+                self.limit(connection);
                 connection.wake.notify_one();
             }
         }

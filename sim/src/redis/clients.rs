@@ -5,8 +5,9 @@
 use super::bytes::Bytes;
 use super::reply::Reply;
 use super::resp::Allowed;
+use super::session::Session;
 use super::{ClientId, Redis};
-use crate::clock::Instant;
+use crate::clock::{Instant, Span};
 
 /// What the server tells of where it runs (INFO), and is told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -55,6 +56,44 @@ impl Redis {
         session.local = Bytes::from(local);
     }
 
+    /// Whether clients from elsewhere than this machine are to be refused: nobody has set a password.
+    pub fn is_protected(&self) -> bool {
+        self.server.settings.protected && self.server.settings.password.is_empty()
+    }
+
+    /// How many bytes a client may send ahead of what has been executed.
+    pub fn longest_input(&self) -> usize {
+        self.server.settings.query_buffer
+    }
+
+    /// How many bytes may wait to be sent to a client; `None`: any number.
+    pub fn longest_output(&self, client: ClientId) -> Option<usize> {
+        let (client_limit, subscriber_limit) = self.server.settings.output_buffers;
+        let subscribed = self.server.known(client).is_some_and(Session::subscribed);
+        let limit = if subscribed { subscriber_limit } else { client_limit };
+        (limit > 0).then_some(limit)
+    }
+
+    /// Disconnects the clients that have been idle for too long (`timeout`).
+    pub(super) fn dismiss_idle(&mut self) {
+        let server = &mut *self.server;
+        if server.settings.timeout == 0 {
+            return;
+        }
+        let longest = Span::from_secs(server.settings.timeout);
+        let idle = |(client, session): &(ClientId, &Session)| {
+            server.now.since(session.last_seen) > longest
+                && !session.subscribed()
+                && !server.blocked.contains(*client)
+        };
+        let idle: Vec<ClientId> =
+            server.sessions().filter(idle).map(|(client, _)| client).collect();
+        for client in idle {
+            server.forget(client);
+            server.dismissed.push(client);
+        }
+    }
+
     /// What a client may send now.
     pub fn allowed(&self, client: ClientId) -> Allowed {
         Allowed {
@@ -78,6 +117,16 @@ impl Redis {
         let deadlines = self.server.dbs.iter().flat_map(|db| db.entries.values());
         let first = deadlines.filter_map(|entry| entry.deadline).min()?;
         Some(Instant::from_ms(first.saturating_add(1)))
+    }
+
+    /// Whether a client has said that the server is to end (SHUTDOWN).
+    pub fn is_ending(&self) -> bool {
+        self.server.ending
+    }
+
+    /// How long the whole server is to sleep before it goes on: a client has said so (DEBUG SLEEP).
+    pub fn sleep(&mut self) -> Span {
+        std::mem::take(&mut self.server.sleep)
     }
 
     /// Whether [`Redis::served`] has anything.

@@ -28,3 +28,8 @@ pub(super) fn wrong_part(args: &[Bytes]) -> Error {
         "ERR unknown subcommand or wrong number of arguments for '{part}'. Try {container} HELP."
     ))
 }
+
+/// An error that repeats a word that was sent.
+pub(super) fn quoting(before: &str, word: &[u8], after: &str) -> Error {
+    Error::Bytes(Bytes::from([before.as_bytes(), word, after.as_bytes()].concat()))
+}

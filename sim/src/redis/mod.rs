@@ -9,21 +9,26 @@
 //! The instants are those of the server's own clock: a caller whose server has a clock of its own
 //! converts.
 
+mod admin;
 mod args;
 mod bits;
 mod blocked;
 mod bytes;
+mod client;
 mod clients;
 mod command;
 mod connection;
 mod db;
+mod debug;
 mod error;
+mod facts;
 mod glob;
 mod groups;
 mod hash;
 mod hashes;
 mod help;
 mod info;
+mod introspection;
 mod keys;
 mod lists;
 mod longdouble;
@@ -176,7 +181,7 @@ impl Redis {
         session.last_seen = now;
         let known = table::resolve(args);
         if known.is_err() && table::find(&args[0]).is_none() {
-            *server.unknown.entry(args[0].clone()).or_default() += 1;
+            server.count_unknown(&args[0]);
         }
         let known = known?;
         let session = server.session(client);
@@ -240,7 +245,10 @@ impl Redis {
                 answer
             }
             Run::Whole(run) => run(self, client, args),
-            Run::Container(_) => unreachable!("a container needs two words"),
+            // Of the commands of several parts, only COMMAND may be without a second word.
+            Run::Container(_) => {
+                introspection::command(&mut Call { server, client, origin, args, number })
+            }
         };
         let stats = &mut self.server.stats;
         stats.commands += 1;
@@ -324,6 +332,10 @@ impl Redis {
     /// Removes the keys whose deadline has passed, as Redis does in the background.
     pub fn sweep(&mut self, now: Instant) {
         self.server.begin(now);
+        self.dismiss_idle();
+        if self.server.idle {
+            return;
+        }
         for number in 0..self.server.dbs.len() {
             self.server.dbs[number].sweep();
         }
@@ -352,7 +364,8 @@ impl Redis {
         self.server.blocked.contains(client) || self.server.pause.contains(client)
     }
 
-    /// The names of commands that came and that this server does not know, and how often.
+    /// The names of commands that came and that this server does not know, in small letters, and how
+    /// often. There is a bound on how many names are kept.
     pub fn unknown(&self) -> &BTreeMap<Bytes, u64> {
         &self.server.unknown
     }

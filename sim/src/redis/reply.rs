@@ -44,6 +44,8 @@ pub enum Reply {
     Verbatim(&'static str, Bytes),
     /// A message of publish and subscribe. Version 2 sends an array.
     Push(Vec<Reply>),
+    /// Names with values about the reply that follows. Version 2 sends nothing.
+    Attribute(Vec<(Reply, Reply)>),
     /// Several replies, one after the other, to one command.
     Several(Vec<Reply>),
     /// Nothing is sent: what the command has to say went out as messages.

@@ -245,8 +245,12 @@ pub fn encode(reply: &Reply, version: u8, out: &mut Vec<u8>) {
             out.extend_from_slice(b"\r\n");
         }
         Reply::Verbatim(_, text) => bulk(text, out),
+        Reply::Attribute(pairs) if three => {
+            size(b'|', pairs.len(), out);
+            pairs.iter().flat_map(both).for_each(|reply| encode(reply, version, out));
+        }
         Reply::Several(replies) => replies.iter().for_each(|reply| encode(reply, version, out)),
-        Reply::Nothing => {}
+        Reply::Attribute(_) | Reply::Nothing => {}
     }
 }
 

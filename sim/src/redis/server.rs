@@ -21,10 +21,14 @@ use super::session::Session;
 use super::settings::Settings;
 use super::stats::Stats;
 use super::value::Value;
-use crate::clock::Instant;
+use crate::clock::{Instant, Span};
 
 /// How many databases there are, as in an unconfigured server.
 pub(super) const DATABASES: usize = 16;
+
+/// How much is kept of the name of a command that is not known, and of how many.
+const UNKNOWN_NAME: usize = 128;
+const UNKNOWN_NAMES: usize = 1000;
 
 /// What a command comes to. An error had no effect unless the command says otherwise.
 pub(super) type Answer = Result<Reply, Error>;
@@ -53,6 +57,14 @@ pub(super) struct Server {
     /// The clients that are to be disconnected at once.
     pub(super) dismissed: Vec<ClientId>,
     pub(super) pause: Pause,
+    /// Keys whose deadline has passed stay until somebody asks for them (DEBUG SET-ACTIVE-EXPIRE).
+    pub(super) idle: bool,
+    /// A client has said SHUTDOWN.
+    pub(super) ending: bool,
+    /// How long the whole server is to sleep (DEBUG SLEEP).
+    pub(super) sleep: Span,
+    /// When SAVE came last.
+    pub(super) saved: Option<Instant>,
     seed: u64,
 }
 
@@ -73,6 +85,10 @@ impl Default for Server {
             monitors: Vec::new(),
             dismissed: Vec::new(),
             pause: Pause::default(),
+            idle: false,
+            ending: false,
+            sleep: Span::ZERO,
+            saved: None,
             seed: 0,
         }
     }
@@ -148,6 +164,17 @@ impl Server {
         self.monitors.retain(|monitor| *monitor != client);
         self.pause.forget(client);
         self.sessions.get_mut(client.0 as usize)?.take()
+    }
+
+    /// Counts a command that this server does not know. Clients may send any number of names, so
+    /// not all are kept.
+    pub(super) fn count_unknown(&mut self, name: &[u8]) {
+        let name = name[..name.len().min(UNKNOWN_NAME)].to_ascii_lowercase();
+        if let Some(count) = self.unknown.get_mut(name.as_slice()) {
+            *count += 1;
+        } else if self.unknown.len() < UNKNOWN_NAMES {
+            self.unknown.insert(Bytes::from(name), 1);
+        }
     }
 
     /// Lets a client wait no more; whether it did.

@@ -262,21 +262,21 @@ fn config_get(call: &mut Call<'_>) -> Answer {
     Ok(Reply::Map(pairs.collect()))
 }
 
-fn quoting(before: &str, word: &[u8], after: &str) -> Error {
-    Error::Bytes(Bytes::from([before.as_bytes(), word, after.as_bytes()].concat()))
-}
-
 /// CONFIG SET: all of them, or none.
 fn config_set(call: &mut Call<'_>) -> Answer {
     let (pairs, []) = call.args[2..].as_chunks::<2>() else { return Err(Error::Syntax) };
     let failed = |name: &[u8], why: &str| {
         let why = if why.is_empty() { String::new() } else { format!(" - {why}") };
-        quoting("ERR CONFIG SET failed (possibly related to argument '", name, &format!("'){why}"))
+        help::quoting(
+            "ERR CONFIG SET failed (possibly related to argument '",
+            name,
+            &format!("'){why}"),
+        )
     };
     let mut rows: Vec<&'static Row> = Vec::new();
     for [name, _] in pairs {
         let unknown = "ERR Unknown option or number of arguments for CONFIG SET - '";
-        let row = find(name).ok_or_else(|| quoting(unknown, name, "'"))?;
+        let row = find(name).ok_or_else(|| help::quoting(unknown, name, "'"))?;
         if row.access == Access::Fixed {
             return Err(failed(name, "can't set immutable config"));
         }

@@ -109,10 +109,14 @@ pub(super) struct Known {
 
 /// The families, in no particular order.
 const FAMILIES: &[&[Spec]] = &[
+    super::admin::COMMANDS,
     super::bits::COMMANDS,
+    super::client::COMMANDS,
     super::connection::COMMANDS,
+    super::debug::COMMANDS,
     super::hashes::COMMANDS,
     super::info::COMMANDS,
+    super::introspection::COMMANDS,
     super::keys::COMMANDS,
     super::lists::COMMANDS,
     super::monitor::COMMANDS,

@@ -10,14 +10,14 @@ use super::error::Error;
 use super::reply::Reply;
 use super::server::{Answer, Call, Origin, Server};
 use super::session::{Queued, Watch};
-use super::table::flag::{ALLOW_BUSY, FAST, LOADING, NO_MULTI, NOSCRIPT, SKIP_SLOWLOG, STALE};
+use super::table::flag::{ALLOW_BUSY, FAST, LOADING, NOSCRIPT, SKIP_SLOWLOG, STALE};
 use super::table::{Run, Spec};
 use super::{ClientId, Redis};
 
 const ALWAYS: u32 = NOSCRIPT | LOADING | STALE | ALLOW_BUSY;
 
 pub(super) const COMMANDS: &[Spec] = &[
-    Spec::new("multi", 1, ALWAYS | FAST | NO_MULTI, (0, 0, 0), multi),
+    Spec::new("multi", 1, ALWAYS | FAST, (0, 0, 0), multi),
     Spec {
         name: "exec",
         arity: 1,
@@ -26,7 +26,7 @@ pub(super) const COMMANDS: &[Spec] = &[
         run: Run::Whole(exec),
     },
     Spec::new("discard", 1, ALWAYS | FAST, (0, 0, 0), discard),
-    Spec::new("watch", -2, ALWAYS | FAST | NO_MULTI, (1, -1, 1), watch),
+    Spec::new("watch", -2, ALWAYS | FAST, (1, -1, 1), watch),
     Spec::new("unwatch", 1, ALWAYS | FAST, (0, 0, 0), unwatch),
 ];
 

@@ -84,7 +84,7 @@ pub(super) fn to_lua(lua: &Lua, reply: &Reply, resp: u8) -> Result<Value> {
             wrapped(lua, "verbatim_string", inner)
         }
         Reply::BigNumber(text) | Reply::Verbatim(_, text) => string(text),
-        Reply::Nothing | Reply::Several(_) => Ok(Value::Nil),
+        Reply::Attribute(_) | Reply::Several(_) | Reply::Nothing => Ok(Value::Nil),
     }
 }
 
