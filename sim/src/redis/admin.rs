@@ -36,6 +36,7 @@ pub(super) const COMMANDS: &[Spec] = &[
         &[
             Spec::new("doctor", 2, OPERATORS, NONE, latency_doctor),
             Spec::new("graph", 3, OPERATORS, NONE, latency_graph),
+            Spec::new("help", 2, LOADING | STALE, NONE, latency_help),
             Spec::new("histogram", -2, OPERATORS, NONE, latency_histogram),
             Spec::new("history", 3, OPERATORS, NONE, empty),
             Spec::new("latest", 2, OPERATORS, NONE, empty),
@@ -47,6 +48,7 @@ pub(super) const COMMANDS: &[Spec] = &[
         "memory",
         &[
             Spec::new("doctor", 2, 0, NONE, memory_doctor),
+            Spec::new("help", 2, LOADING | STALE, NONE, memory_help),
             Spec::new("malloc-stats", 2, 0, NONE, memory_malloc_stats),
             Spec::new("purge", 2, 0, NONE, done),
             Spec::new("stats", 2, 0, NONE, memory_stats),
@@ -62,6 +64,7 @@ pub(super) const COMMANDS: &[Spec] = &[
         "slowlog",
         &[
             Spec::new("get", -2, ADMIN | LOADING | STALE, NONE, slowlog_get),
+            Spec::new("help", 2, LOADING | STALE, NONE, slowlog_help),
             Spec::new("len", 2, ADMIN | LOADING | STALE, NONE, nought),
             Spec::new("reset", 2, ADMIN | LOADING | STALE, NONE, done),
         ],
@@ -269,4 +272,64 @@ fn acl_cat(call: &mut Call<'_>) -> Answer {
     };
     let commands = table::all().iter().filter(|known| within(&known.name));
     Ok(Reply::Array(commands.map(|known| Reply::from(known.name.as_str())).collect()))
+}
+
+/// SLOWLOG HELP.
+fn slowlog_help(_: &mut Call<'_>) -> Answer {
+    Ok(help::help(
+        "SLOWLOG",
+        &[
+            (
+                "GET [<count>]",
+                &[
+                    "Return top <count> entries from the slowlog (default: 10, -1 mean all).",
+                    "Entries are made of:",
+                    "id, timestamp, time in microseconds, arguments array, client IP and port,",
+                    "client name",
+                ],
+            ),
+            ("LEN", &["Return the length of the slowlog."]),
+            ("RESET", &["Reset the slowlog."]),
+        ],
+    ))
+}
+
+/// LATENCY HELP.
+fn latency_help(_: &mut Call<'_>) -> Answer {
+    Ok(help::help(
+        "LATENCY",
+        &[
+            ("DOCTOR", &["Return a human readable latency analysis report."]),
+            ("GRAPH <event>", &["Return an ASCII latency graph for the <event> class."]),
+            ("HISTORY <event>", &["Return time-latency samples for the <event> class."]),
+            ("LATEST", &["Return the latest latency samples for all events."]),
+            (
+                "RESET [<event> ...]",
+                &[
+                    "Reset latency data of one or more <event> classes.",
+                    "(default: reset all data for all event classes)",
+                ],
+            ),
+        ],
+    ))
+}
+
+/// MEMORY HELP.
+fn memory_help(_: &mut Call<'_>) -> Answer {
+    Ok(help::help(
+        "MEMORY",
+        &[
+            ("DOCTOR", &["Return memory problems reports."]),
+            ("MALLOC-STATS", &["Return internal statistics report from the memory allocator."]),
+            ("PURGE", &["Attempt to purge dirty pages for reclamation by the allocator."]),
+            ("STATS", &["Return information about the memory usage of the server."]),
+            (
+                "USAGE <key> [SAMPLES <count>]",
+                &[
+                    "Return memory in bytes used by <key> and its value. Nested values are",
+                    "sampled up to <count> times (default: 5, 0 means sample all).",
+                ],
+            ),
+        ],
+    ))
 }

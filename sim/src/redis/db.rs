@@ -444,7 +444,7 @@ impl Db {
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^= mixed >> 31;
-        let below = u128::from(mixed) * bound as u128 >> 64;
+        let below = (u128::from(mixed) * bound as u128) >> 64;
         usize::try_from(below).expect("it is below `bound`")
     }
 }

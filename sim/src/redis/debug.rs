@@ -47,7 +47,8 @@ fn debug(call: &mut Call<'_>) -> Answer {
             let seconds = parse_float(seconds).ok_or(Error::NotAFloat)?;
             call.server.sleep = Span::from_nanos((seconds.max(0.0) * 1e9) as i64);
         }
-        ("set-active-expire", [on]) => call.server.idle = int(on)? == 0,
+        // C's `atoi`, which takes what is no number for 0.
+        ("set-active-expire", [on]) => call.server.idle = !int(on).is_ok_and(|on| on != 0),
         ("reload", options) => {
             let known = |option| ["MERGE", "NOFLUSH", "NOSAVE"].iter().any(|word| is(option, word));
             if !options.iter().all(|option| known(option)) {
@@ -209,7 +210,7 @@ fn protocol(kind: &Bytes, resp3: bool) -> Answer {
     Ok(match kind.as_slice() {
         b"string" => "Hello World".into(),
         b"integer" => Reply::Int(12345),
-        b"double" => Reply::Double(3.141),
+        b"double" => Reply::Double(3141.0 / 1000.0),
         b"bignum" => Reply::BigNumber(Bytes::from("1234567999999999999999999999999999999")),
         b"null" => Reply::Nil,
         b"array" => Reply::Array(numbers()),

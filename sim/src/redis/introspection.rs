@@ -62,7 +62,7 @@ fn statuses(words: &[&'static str]) -> Vec<Reply> {
 
 /// All that is known of a command.
 fn describe(known: &Known) -> Reply {
-    let Some(facts) = facts::of(&known.name) else { return Reply::NilArray };
+    let Some(facts) = facts::of(&known.name) else { return Reply::Nil };
     let categories = facts.categories.iter().map(|name| Reply::Simple(format!("@{name}").into()));
     let hints = facts.hints.iter().map(|hint| Reply::from(*hint));
     let mut described =
@@ -133,7 +133,7 @@ fn info(call: &mut Call<'_>) -> Answer {
     if call.args.len() == 2 {
         return command(call);
     }
-    let described = call.args[2..].iter().map(|name| named(name).map_or(Reply::NilArray, describe));
+    let described = call.args[2..].iter().map(|name| named(name).map_or(Reply::Nil, describe));
     Ok(Reply::Array(described.collect()))
 }
 

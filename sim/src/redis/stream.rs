@@ -439,7 +439,9 @@ mod tests {
 
     fn of(count: u64) -> Stream {
         let mut stream = Stream::default();
-        (0..count).for_each(|now| drop(add(&mut stream, now + 1, "a")));
+        for now in 0..count {
+            add(&mut stream, now + 1, "a");
+        }
         stream
     }
 
@@ -499,7 +501,9 @@ mod tests {
     fn a_node_closes_before_it_reaches_4096_bytes() {
         let mut stream = Stream::default();
         let value = "v".repeat(1000);
-        (0..5).for_each(|now| drop(add(&mut stream, now + 1, &value)));
+        for now in 0..5 {
+            add(&mut stream, now + 1, &value);
+        }
         let sizes: Vec<usize> = stream.nodes.iter().map(|node| node.entries.len()).collect();
         assert_eq!(sizes, [4, 1]);
     }

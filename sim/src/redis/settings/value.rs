@@ -111,7 +111,7 @@ fn save(text: &[u8]) -> Result<Bytes, String> {
     let parts = split(text);
     let least = [1, 0].into_iter().cycle();
     let fits = |(part, least): (&&[u8], i64)| parse_int(part).is_some_and(|n| n >= least);
-    if parts.len() % 2 != 0 || !parts.iter().zip(least).all(fits) {
+    if !parts.len().is_multiple_of(2) || !parts.iter().zip(least).all(fits) {
         return Err("Invalid save parameters".into());
     }
     Ok(Bytes::from(text))
