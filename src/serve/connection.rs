@@ -97,7 +97,10 @@ pub(super) fn begin(hub: &Rc<RefCell<Hub>>, stream: TcpStream, peer: SocketAddr)
     let entered = hub.borrow_mut().enter(connection);
     match entered {
         Ok(connection) => tokio::task::spawn_local(run(Rc::clone(hub), connection)),
-        Err((connection, why)) => tokio::task::spawn_local(refuse(connection, why)),
+        Err(refused) => {
+            let (connection, why) = *refused;
+            tokio::task::spawn_local(refuse(connection, why))
+        }
     };
 }
 

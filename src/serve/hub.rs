@@ -164,12 +164,12 @@ impl Hub {
     pub(super) fn enter(
         &mut self,
         mut connection: Connection,
-    ) -> Result<Rc<Connection>, (Connection, &'static [u8])> {
+    ) -> Result<Rc<Connection>, Box<(Connection, &'static [u8])>> {
         if self.connected >= self.redis.max_clients() {
-            return Err((connection, b"-ERR max number of clients reached\r\n"));
+            return Err(Box::new((connection, b"-ERR max number of clients reached\r\n")));
         }
         if !connection.peer.ip().is_loopback() && self.redis.is_protected() {
-            return Err((connection, DENIED));
+            return Err(Box::new((connection, DENIED)));
         }
         let place = u32::try_from(self.connections.len()).expect("there are fewer descriptors");
         let number = self.free.pop().map_or(place, |Reverse(number)| number);

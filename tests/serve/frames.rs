@@ -145,7 +145,7 @@ pub(super) fn cut() {
     let server = Server::start(&[]);
     let mut bytes = b"PING\r\nECHO \"a b\"\r\n".to_vec();
     bytes.extend(REQUESTS.iter().flat_map(|command| request(command)));
-    let mut play = |pieces: &mut dyn Iterator<Item = &[u8]>, pause: Duration, count: usize| {
+    let play = |pieces: &mut dyn Iterator<Item = &[u8]>, pause: Duration, count: usize| {
         let mut client = server.connect();
         client.ask("FLUSHALL");
         for piece in pieces {

@@ -115,6 +115,8 @@ impl Front {
         let mut driver = Command::new("node")
             .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/shadow/drive.mjs"))
             .args([package.as_os_str(), self.port.to_string().as_ref(), seed.to_string().as_ref()])
+            // It ends with its input, should this test end before it.
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .map_err(|error| format!("node: {error}"))?;
