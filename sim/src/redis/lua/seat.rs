@@ -2,6 +2,7 @@
 //! reach the server through this.
 
 use super::super::bytes::Bytes;
+use super::super::mutants::{Mutant, planted};
 use super::super::reply::Reply;
 use super::super::server::Origin;
 use super::super::table::{self, Known, Run, flag};
@@ -63,7 +64,11 @@ impl Seat {
             return Err("Write commands are not allowed from read-only scripts.");
         }
         self.wrote |= writes;
-        Ok(self.redis.call(known, self.client, args, Origin::Script).into())
+        let answer = self.redis.call(known, self.client, args, Origin::Script);
+        if planted(Mutant::R9) {
+            self.redis.server.settle();
+        }
+        Ok(answer.into())
     }
 
     /// The version of the protocol in which the script sees replies.
