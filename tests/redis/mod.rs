@@ -13,6 +13,7 @@ pub(crate) use grammar::{Family, families};
 pub(crate) use play::{Bench, knows};
 pub(crate) use session::{Clients, session};
 pub(crate) use shrink::report;
+pub(crate) use transcript::recordable;
 
 /// The clock at the beginning of a session, in milliseconds since the epoch.
 pub(crate) const START_MS: i64 = 1_700_000_000_000;

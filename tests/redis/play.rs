@@ -21,6 +21,9 @@ const DATABASES: [&str; 2] = ["0", "1"];
 
 /// Whether the model knows a command of these words.
 pub(crate) fn knows(words: &[&str]) -> bool {
+    if words[0].as_bytes() == RECONNECT {
+        return true;
+    }
     let args: Vec<Bytes> = words.iter().map(|word| Bytes::from(*word)).collect();
     let reply = Redis::new().request(ClientId(0), &args, Instant::from_ms(START_MS));
     match reply {
@@ -49,9 +52,19 @@ pub(crate) struct Tally {
     pub(crate) left_out: usize,
 }
 
-/// A real server, with what plays on it.
+/// A line of a transcript: a step that was sent, or a reply to a client.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Heard {
+    /// The number of the step.
+    pub(crate) at: usize,
+    pub(crate) client: usize,
+    /// `None`: this is the step itself.
+    pub(crate) reply: Option<Vec<u8>>,
+}
+
+/// A real server, with what plays on it; or a transcript of one.
 pub(crate) struct Bench {
-    server: Server,
+    server: Option<Server>,
     /// The clients and the witness.
     real: Vec<Connection>,
     known: BTreeMap<Vec<u8>, bool>,
@@ -70,7 +83,9 @@ struct Play<'a> {
     waiting: [Option<Vec<Vec<u8>>>; CLIENTS],
     tally: Tally,
     /// What the real server answered, step by step.
-    record: Option<Vec<(usize, Vec<u8>)>>,
+    record: Option<Vec<Heard>>,
+    /// The model's numbers of the clients.
+    ids: [u32; CLIENTS + 1],
 }
 
 impl Bench {
@@ -78,14 +93,22 @@ impl Bench {
     pub(crate) fn start() -> Bench {
         let server = Server::start(START_MS);
         let real = (0..=CLIENTS).map(|_| server.connect()).collect();
-        let mut bench = Bench { server, real, known: BTreeMap::new() };
+        let mut bench = Bench { server: Some(server), real, known: BTreeMap::new() };
         // It forgets dead keys when it meets them, as the model does.
         bench.ask(&["debug", "set-active-expire", "0"]);
         bench
     }
 
+    /// A bench without a server.
+    pub(crate) fn told() -> Bench {
+        Bench { server: None, real: Vec::new(), known: BTreeMap::new() }
+    }
+
     /// Asks the real server something.
     fn ask(&mut self, words: &[&str]) -> Vec<u8> {
+        if self.server.is_none() {
+            return Vec::new();
+        }
         let args: Vec<Vec<u8>> = words.iter().map(|word| word.as_bytes().to_vec()).collect();
         self.real[WITNESS].send(&request(&args));
         whole(&mut self.real[WITNESS]).expect("the real server answers")
@@ -93,12 +116,16 @@ impl Bench {
 
     /// Everything as in the beginning.
     fn reset(&mut self) {
-        self.real[WITNESS] = self.server.connect();
+        self.connect(WITNESS);
+        let Some(server) = &self.server else {
+            self.real = (0..=CLIENTS).map(|_| Connection::default()).collect();
+            return;
+        };
+        server.set_clock(START_MS);
         self.ask(&["client", "kill", "type", "normal", "skipme", "yes"]);
         self.ask(&["client", "kill", "type", "pubsub", "skipme", "yes"]);
-        self.server.set_clock(START_MS);
         for client in 0..CLIENTS {
-            self.real[client] = self.server.connect();
+            self.connect(client);
         }
         self.ask(&["hello", "2"]);
         for (name, value) in [
@@ -127,18 +154,8 @@ impl Bench {
         &mut self,
         steps: &[Step],
         record: bool,
-    ) -> Result<(Tally, Vec<(usize, Vec<u8>)>), Box<Parting>> {
-        self.reset();
-        let mut play = Play {
-            model: Redis::new(),
-            bench: self,
-            now_ms: START_MS,
-            versions: [2; CLIENTS + 1],
-            queued: Default::default(),
-            waiting: Default::default(),
-            tally: Tally::default(),
-            record: record.then(Vec::new),
-        };
+    ) -> Result<(Tally, Vec<Heard>), Box<Parting>> {
+        let mut play = Play::begin(self, record);
         let (mut at, mut since) = (0, 0);
         while at < steps.len() {
             let end = run_end(steps, at);
@@ -154,7 +171,38 @@ impl Bench {
         Ok((play.tally, play.record.unwrap_or_default()))
     }
 
+    /// Plays what was recorded, with what the real server answered; how many replies there were.
+    pub(crate) fn hear(&mut self, steps: &[Step], heard: &[Heard]) -> Result<usize, Box<Parting>> {
+        let mut play = Play::begin(self, false);
+        for at in 0..steps.len() {
+            for line in heard.iter().filter(|line| line.at == at) {
+                if let Some(reply) = &line.reply {
+                    play.bench.real[line.client].tell(reply);
+                }
+            }
+            play.run(steps, at, at + 1)?;
+            play.nobody_else_was_served(at)?;
+        }
+        Ok(heard.iter().filter(|line| line.reply.is_some()).count())
+    }
+
+    fn connect(&mut self, client: usize) {
+        self.real[client] = match &self.server {
+            Some(server) => server.connect(),
+            None => Connection::default(),
+        };
+    }
+
+    fn set_clock(&self, now_ms: i64) {
+        if let Some(server) = &self.server {
+            server.set_clock(now_ms);
+        }
+    }
+
     fn knows(&mut self, args: &[Vec<u8>]) -> bool {
+        if args[0] == RECONNECT {
+            return true;
+        }
         let name = args[0].to_ascii_lowercase();
         *self.known.entry(name).or_insert_with_key(|name| {
             knows(&[std::str::from_utf8(name).expect("names of commands are text")])
@@ -162,11 +210,15 @@ impl Bench {
     }
 }
 
+/// The word of a step that is no command: the client's connection breaks, and it comes again.
+pub(crate) const RECONNECT: &[u8] = b"reconnect!";
+
 /// Where the steps end that can be sent at once.
 fn run_end(steps: &[Step], from: usize) -> usize {
     let mut end = from + 1;
     let alone = |step: &Step| {
         judge::may_wait(&step.args)
+            || step.args[0] == RECONNECT
             || ["multi", "exec", "discard", "hello", "reset"]
                 .iter()
                 .any(|name| step.args[0].eq_ignore_ascii_case(name.as_bytes()))
@@ -214,15 +266,51 @@ fn whole(real: &mut Connection) -> Option<Vec<u8>> {
     }
 }
 
-impl Play<'_> {
+impl<'a> Play<'a> {
+    /// Both sides as in the beginning.
+    fn begin(bench: &'a mut Bench, record: bool) -> Self {
+        bench.reset();
+        Play {
+            model: Redis::new(),
+            bench,
+            now_ms: START_MS,
+            versions: [2; CLIENTS + 1],
+            queued: Default::default(),
+            waiting: Default::default(),
+            tally: Tally::default(),
+            record: record.then(Vec::new),
+            ids: std::array::from_fn(|client| u32::try_from(client).expect("few clients")),
+        }
+    }
+
+    fn id(&self, client: usize) -> ClientId {
+        ClientId(self.ids[client])
+    }
+
+    /// A client's connection breaks, and it comes again: to both servers it is another.
+    fn reconnect(&mut self, client: usize) {
+        self.bench.connect(client);
+        self.bench.ask(&["ping"]);
+        self.bench.ask(&["ping"]);
+        self.model.disconnect(self.id(client));
+        self.ids[client] = self.ids.iter().max().map_or(0, |last| last + 1);
+        self.versions[client] = 2;
+        self.queued[client] = None;
+        self.waiting[client] = None;
+    }
+
     /// Runs steps of one client, of which only the first moves the clock.
     fn run(&mut self, steps: &[Step], from: usize, end: usize) -> Result<(), Box<Parting>> {
         let client = steps[from].client;
         if steps[from].wait_ms != 0 {
             self.wait(steps[from].wait_ms, from)?;
         }
-        let id = ClientId(u32::try_from(client).expect("few clients"));
-        if self.model.is_blocked(id) {
+        if steps[from].args[0] == RECONNECT {
+            self.heard(from, client, None);
+            self.reconnect(client);
+            return Ok(());
+        }
+        if self.model.is_blocked(self.id(client)) {
             self.tally.left_out += end - from;
             return Ok(());
         }
@@ -241,6 +329,7 @@ impl Play<'_> {
         }
         for at in playable {
             self.tally.commands += 1;
+            self.heard(at, client, None);
             self.step(client, &steps[at].args, at)?;
         }
         Ok(())
@@ -249,7 +338,7 @@ impl Play<'_> {
     /// Moves both clocks, and lets the waits end whose time is up.
     fn wait(&mut self, wait_ms: i64, at: usize) -> Result<(), Box<Parting>> {
         self.now_ms += wait_ms;
-        self.bench.server.set_clock(self.now_ms);
+        self.bench.set_clock(self.now_ms);
         let now = Instant::from_ms(self.now_ms);
         self.model.expire(now);
         if self.waiting.iter().any(Option::is_some) {
@@ -276,7 +365,7 @@ impl Play<'_> {
     }
 
     fn request(&mut self, client: usize, args: &[Vec<u8>]) -> Option<Reply> {
-        let id = ClientId(u32::try_from(client).expect("few clients"));
+        let id = self.id(client);
         let words: Vec<Bytes> = args.iter().map(|arg| Bytes::from(arg.as_slice())).collect();
         self.model.request(id, &words, Instant::from_ms(self.now_ms))
     }
@@ -307,7 +396,11 @@ impl Play<'_> {
     fn deliver(&mut self, at: usize) -> Result<(), Box<Parting>> {
         let served: Vec<(ClientId, Reply)> = self.model.served().collect();
         for (client, reply) in served {
-            let client = client.0 as usize;
+            let Some(client) = self.ids.iter().position(|id| *id == client.0) else {
+                let what = "what a client is sent that has gone".to_owned();
+                let (model, real) = (format!("{reply:?}"), "(nothing)".to_owned());
+                return Err(Box::new(Parting { at, what, model, real }));
+            };
             let waited = match &reply {
                 Reply::Push(_) => None,
                 _ => self.waiting[client].take(),
@@ -341,7 +434,7 @@ impl Play<'_> {
             let come = connection.peek(least);
             if come.starts_with(&model) {
                 connection.take(model.len());
-                self.keep(at, client, model);
+                self.heard(at, client, Some(model));
                 return Ok(());
             }
             if come.len() < least || !model.starts_with(come) {
@@ -360,7 +453,7 @@ impl Play<'_> {
             (Some(real), None) => judge::agree(order, &model, real),
         };
         if same {
-            self.keep(at, client, real.unwrap_or_default());
+            self.heard(at, client, real);
             return Ok(());
         }
         Err(Box::new(Parting {
@@ -371,11 +464,11 @@ impl Play<'_> {
         }))
     }
 
-    fn keep(&mut self, at: usize, client: usize, reply: Vec<u8>) {
+    fn heard(&mut self, at: usize, client: usize, reply: Option<Vec<u8>>) {
         if let Some(record) = &mut self.record
             && client < CLIENTS
         {
-            record.push((at, reply));
+            record.push(Heard { at, client, reply });
         }
     }
 
@@ -582,7 +675,7 @@ pub(crate) fn shown(client: usize, args: &[Vec<u8>]) -> String {
 }
 
 /// The inside of a string in double quotes, as redis-cli reads it.
-fn quoted(bytes: &[u8]) -> String {
+pub(crate) fn quoted(bytes: &[u8]) -> String {
     let mut text = String::new();
     for byte in bytes {
         match byte {
