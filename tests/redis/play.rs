@@ -129,6 +129,7 @@ impl Bench {
         }
         self.ask(&["hello", "2"]);
         for (name, value) in [
+            ("notify-keyspace-events", ""),
             ("hash-max-listpack-entries", "128"),
             ("hash-max-listpack-value", "64"),
             ("zset-max-listpack-entries", "128"),

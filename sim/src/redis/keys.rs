@@ -16,7 +16,7 @@ use super::mutants::{Mutant, planted};
 use super::reply::Reply;
 use super::server::{Answer, Call};
 use super::table::Spec;
-use super::table::flag::{DENYOOM, FAST, NOSCRIPT, READONLY, WRITE};
+use super::table::flag::{DENYOOM, FAST, READONLY, WRITE};
 use super::{args, glob, scan};
 
 pub(super) const COMMANDS: &[Spec] = &[
@@ -46,7 +46,6 @@ pub(super) const COMMANDS: &[Spec] = &[
     Spec::new("ttl", 2, READONLY | FAST, (1, 1, 1), expire::ttl),
     Spec::new("type", 2, READONLY | FAST, (1, 1, 1), type_name),
     Spec::new("unlink", -2, WRITE | FAST, (1, -1, 1), del),
-    Spec::new("wait", 3, NOSCRIPT, (0, 0, 0), spaces::wait),
 ];
 
 /// DEL, and UNLINK: when memory is given back cannot be told.

@@ -1,17 +1,11 @@
-//! Whole databases and what goes between them: COPY, MOVE, SWAPDB, DBSIZE, FLUSHDB, FLUSHALL, and
-//! WAIT, which waits for replicas that there are none of.
+//! Whole databases and what goes between them: COPY, MOVE, SWAPDB, DBSIZE, FLUSHDB, FLUSHALL.
 
-use std::rc::Rc;
-
-use crate::redis::ClientId;
 use crate::redis::args;
-use crate::redis::blocked::Serve;
-use crate::redis::bytes::{Key, parse_int};
+use crate::redis::bytes::parse_int;
 use crate::redis::db::{Class, Entry};
 use crate::redis::error::Error;
 use crate::redis::reply::Reply;
-use crate::redis::server::{Answer, Call, DATABASES, Server};
-use crate::redis::value::Value;
+use crate::redis::server::{Answer, Call, DATABASES};
 
 /// The number of a database; what is no integer is an error of the given text.
 fn number(word: &[u8], otherwise: Error) -> Result<usize, Error> {
@@ -133,31 +127,3 @@ pub(super) fn flushall(call: &mut Call<'_>) -> Answer {
     Ok(Reply::OK)
 }
 
-/// A client that waits for replicas: in vain.
-struct Replicas;
-
-impl Serve for Replicas {
-    fn wants(&self, _: &Value) -> bool {
-        false
-    }
-
-    fn serve(&self, _: &mut Server, _: ClientId, _: usize, _: &Key) -> Option<Reply> {
-        None
-    }
-
-    fn timeout(&self) -> Reply {
-        Reply::Int(0)
-    }
-}
-
-/// WAIT.
-pub(super) fn wait(call: &mut Call<'_>) -> Answer {
-    let replicas = args::int(&call.args[1])?;
-    let timeout = parse_int(&call.args[2])
-        .ok_or(Error::Text("ERR timeout is not an integer or out of range"))?;
-    let timeout = u64::try_from(timeout).map_err(|_| Error::Text("ERR timeout is negative"))?;
-    if replicas <= 0 {
-        return Ok(Reply::Int(0));
-    }
-    call.block(Vec::new(), timeout, Rc::new(Replicas))
-}
