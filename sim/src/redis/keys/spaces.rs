@@ -126,4 +126,3 @@ pub(super) fn flushall(call: &mut Call<'_>) -> Answer {
     }
     Ok(Reply::OK)
 }
-
