@@ -60,7 +60,9 @@ pub(crate) fn check(text: &str) -> Result<usize, String> {
                 wait_ms = 0;
             }
             '<' => {
-                let at = steps.len().checked_sub(1).ok_or_else(bad)?;
+                // What came while the clock moved belongs to the step that follows.
+                let moved = usize::from(wait_ms != 0);
+                let at = (steps.len() + moved).checked_sub(1).ok_or_else(bad)?;
                 let reply = Some(unquoted(rest).ok_or_else(bad)?);
                 heard.push(Heard { at, client, reply });
             }
