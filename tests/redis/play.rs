@@ -214,6 +214,8 @@ impl Bench {
 
 /// The word of a step that is no command: the client's connection breaks, and it comes again.
 pub(crate) const RECONNECT: &[u8] = b"reconnect!";
+/// Another: nothing happens but that the clock moves.
+pub(crate) const PAUSE: &[u8] = b"pause!";
 
 /// Where the steps end that can be sent at once.
 fn run_end(steps: &[Step], from: usize) -> usize {
@@ -306,6 +308,9 @@ impl<'a> Play<'a> {
         let client = steps[from].client;
         if steps[from].wait_ms != 0 {
             self.wait(steps[from].wait_ms, from)?;
+        }
+        if steps[from].args[0] == PAUSE {
+            return Ok(());
         }
         if steps[from].args[0] == RECONNECT {
             self.heard(from, client, None);

@@ -3,7 +3,7 @@
 //! A file is lines: `+ 5`, the clock moves by 5 ms; `0> GET k`, client 0 sends that; `0< $-1\r\n`,
 //! client 0 is sent that. A step's replies follow it, those to other clients among them.
 
-use super::play::{Bench, Heard, Parting, quoted, shown};
+use super::play::{Bench, Heard, PAUSE, Parting, quoted, shown};
 use super::{Step, judge};
 
 /// The longest reply that is recorded.
@@ -25,15 +25,14 @@ pub(crate) fn record(bench: &mut Bench, steps: &[Step]) -> Result<Option<String>
         if step.wait_ms != 0 {
             text += &format!("+ {}\n", step.wait_ms);
         }
-        let lines = || heard.iter().filter(|line| line.at == at);
-        if lines().any(|line| line.reply.is_none()) {
-            let words = shown(step.client, &step.args);
-            let words = words.split_once(' ').map_or("", |(_, words)| words);
-            text += &format!("{}> {words}\n", step.client);
-        }
-        for line in lines() {
-            if let Some(reply) = &line.reply {
-                text += &format!("{}< {}\n", line.client, quoted(reply));
+        for line in heard.iter().filter(|line| line.at == at) {
+            match &line.reply {
+                Some(reply) => text += &format!("{}< {}\n", line.client, quoted(reply)),
+                None => {
+                    let words = shown(step.client, &step.args);
+                    let words = words.split_once(' ').map_or("", |(_, words)| words);
+                    text += &format!("{}> {words}\n", step.client);
+                }
             }
         }
     }
@@ -43,11 +42,11 @@ pub(crate) fn record(bench: &mut Bench, steps: &[Step]) -> Result<Option<String>
 /// Plays a transcript on the model; how many replies were compared.
 pub(crate) fn check(text: &str) -> Result<usize, String> {
     let (mut steps, mut heard) = (Vec::<Step>::new(), Vec::new());
-    let mut wait_ms = 0;
     for line in text.lines().filter(|line| !line.starts_with('#')) {
         let bad = || format!("no line of a transcript: {line}");
         if let Some(ms) = line.strip_prefix("+ ") {
-            wait_ms += ms.parse::<i64>().map_err(|_| bad())?;
+            let wait_ms = ms.parse().map_err(|_| bad())?;
+            steps.push(Step { client: 0, wait_ms, args: vec![PAUSE.to_vec()] });
             continue;
         }
         let (head, rest) = line.split_once(' ').ok_or_else(bad)?;
@@ -56,13 +55,10 @@ pub(crate) fn check(text: &str) -> Result<usize, String> {
         match kind {
             '>' => {
                 let args = words(rest).ok_or_else(bad)?;
-                steps.push(Step { client, wait_ms, args });
-                wait_ms = 0;
+                steps.push(Step { client, wait_ms: 0, args });
             }
             '<' => {
-                // What came while the clock moved belongs to the step that follows.
-                let moved = usize::from(wait_ms != 0);
-                let at = (steps.len() + moved).checked_sub(1).ok_or_else(bad)?;
+                let at = steps.len().checked_sub(1).ok_or_else(bad)?;
                 let reply = Some(unquoted(rest).ok_or_else(bad)?);
                 heard.push(Heard { at, client, reply });
             }
