@@ -3,10 +3,12 @@
 
 mod grammar;
 mod judge;
+mod keyspace;
 mod kinds;
 mod play;
 mod session;
 mod shrink;
+mod text;
 pub(crate) mod transcript;
 
 pub(crate) use grammar::{Family, families};

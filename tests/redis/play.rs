@@ -1,23 +1,22 @@
 //! Plays a session on the model and on a real server at once, and says where they part.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use bootrace_sim::clock::Instant;
 use bootrace_sim::redis::resp::{decode, encode};
 use bootrace_sim::redis::{Bytes, ClientId, Redis, Reply};
 
 use super::judge::{self, Order};
+use super::text::{shown, words};
 use super::{START_MS, Step};
 use crate::real::{Connection, Server};
 
 /// The most clients of a session.
 const CLIENTS: usize = 4;
 /// The client that looks at the keyspace.
-const WITNESS: usize = CLIENTS;
+pub(super) const WITNESS: usize = CLIENTS;
 /// After how many commands the whole keyspace is compared.
 const BATCH: usize = 50;
-/// Which databases are looked at.
-const DATABASES: [&str; 2] = ["0", "1"];
 
 /// Whether the model knows a command of these words.
 pub(crate) fn knows(words: &[&str]) -> bool {
@@ -66,13 +65,13 @@ pub(crate) struct Heard {
 pub(crate) struct Bench {
     server: Option<Server>,
     /// The clients and the witness.
-    real: Vec<Connection>,
+    pub(super) real: Vec<Connection>,
     known: BTreeMap<Vec<u8>, bool>,
 }
 
 /// A session on its way.
-struct Play<'a> {
-    bench: &'a mut Bench,
+pub(super) struct Play<'a> {
+    pub(super) bench: &'a mut Bench,
     model: Redis,
     now_ms: i64,
     /// The version of the protocol that each client speaks.
@@ -201,7 +200,7 @@ impl Bench {
         }
     }
 
-    fn knows(&mut self, args: &[Vec<u8>]) -> bool {
+    pub(super) fn knows(&mut self, args: &[Vec<u8>]) -> bool {
         if args[0] == RECONNECT {
             return true;
         }
@@ -241,7 +240,7 @@ fn run_end(steps: &[Step], from: usize) -> usize {
     end
 }
 
-fn request(args: &[Vec<u8>]) -> Vec<u8> {
+pub(super) fn request(args: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = format!("*{}\r\n", args.len()).into_bytes();
     for arg in args {
         bytes.extend_from_slice(format!("${}\r\n", arg.len()).as_bytes());
@@ -355,7 +354,12 @@ impl<'a> Play<'a> {
     }
 
     /// Runs a command on the model, and compares with what the real server answered.
-    fn step(&mut self, client: usize, args: &[Vec<u8>], at: usize) -> Result<(), Box<Parting>> {
+    pub(super) fn step(
+        &mut self,
+        client: usize,
+        args: &[Vec<u8>],
+        at: usize,
+    ) -> Result<(), Box<Parting>> {
         if client < CLIENTS && judge::is_random(&args[0]) {
             return self.random(client, args, at);
         }
@@ -371,7 +375,7 @@ impl<'a> Play<'a> {
         self.expect(client, &reply, order, at, &shown(client, args))
     }
 
-    fn request(&mut self, client: usize, args: &[Vec<u8>]) -> Option<Reply> {
+    pub(super) fn request(&mut self, client: usize, args: &[Vec<u8>]) -> Option<Reply> {
         let id = self.id(client);
         let words: Vec<Bytes> = args.iter().map(|arg| Bytes::from(arg.as_slice())).collect();
         self.model.request(id, &words, Instant::from_ms(self.now_ms))
@@ -456,7 +460,7 @@ impl<'a> Play<'a> {
         });
         let same = match (&real, orders) {
             (None, _) => false,
-            (Some(real), Some(orders)) => each_agrees(&orders, &model, real),
+            (Some(real), Some(orders)) => judge::each_agrees(&orders, &model, real),
             (Some(real), None) => judge::agree(order, &model, real),
         };
         if same {
@@ -568,71 +572,10 @@ impl<'a> Play<'a> {
             |reply: &Reply| flat(reply).chunks(size).all(|some| there.contains(&some[0]));
         in_there(own) && in_there(real)
     }
-
-    /// Compares all keys: types, values, encodings, deadlines, groups.
-    fn compare_keyspaces(&mut self, at: usize) -> Result<(), Box<Parting>> {
-        let mut queue = VecDeque::new();
-        for database in DATABASES {
-            let select = words(&["select", database]);
-            if !self.bench.knows(&select) && database != "0" {
-                continue;
-            }
-            if self.bench.knows(&select) {
-                queue.push_back(select.clone());
-                self.request(WITNESS, &select);
-            }
-            let keys = words(&["keys", "*"]);
-            if !self.bench.knows(&keys) {
-                continue;
-            }
-            let names = self.request(WITNESS, &keys).map_or(Vec::new(), |reply| flat(&reply));
-            queue.push_back(keys);
-            for name in names {
-                self.look_at(&name, &mut queue);
-            }
-        }
-        let mut bytes = Vec::new();
-        queue.iter().for_each(|args| bytes.extend(request(args)));
-        self.bench.real[WITNESS].send(&bytes);
-        for args in queue {
-            self.step(WITNESS, &args, at)?;
-        }
-        Ok(())
-    }
-
-    /// Queues what shows a key of the database selected.
-    fn look_at(&mut self, name: &[u8], queue: &mut VecDeque<Vec<Vec<u8>>>) {
-        let of = |before: &[&str], after: &[&str]| {
-            let mut args = words(before);
-            args.push(name.to_vec());
-            args.extend(words(after));
-            args
-        };
-        let kind = match self.request(WITNESS, &of(&["type"], &[])) {
-            Some(Reply::Status(kind)) => kind.as_bytes().to_vec(),
-            Some(Reply::Simple(kind)) => kind.to_vec(),
-            _ => Vec::new(),
-        };
-        let value = match kind.as_slice() {
-            b"string" => of(&["get"], &[]),
-            b"list" => of(&["lrange"], &["0", "-1"]),
-            b"hash" => of(&["hgetall"], &[]),
-            b"set" => of(&["smembers"], &[]),
-            b"zset" => of(&["zrange"], &["0", "-1", "withscores"]),
-            _ => of(&["xinfo", "stream"], &["full", "count", "0"]),
-        };
-        let all = [
-            of(&["type"], &[]),
-            of(&["pexpiretime"], &[]),
-            of(&["object", "encoding"], &[]),
-            value,
-        ];
-        queue.extend(all.into_iter().filter(|args| self.bench.knows(args)));
-    }
 }
 
 /// The strings in a reply, in order.
-fn flat(reply: &Reply) -> Vec<Vec<u8>> {
+pub(super) fn flat(reply: &Reply) -> Vec<Vec<u8>> {
     match reply {
         Reply::Bulk(bytes) => vec![bytes.to_vec()],
         Reply::Array(all) | Reply::Set(all) => all.iter().flat_map(flat).collect(),
@@ -641,57 +584,4 @@ fn flat(reply: &Reply) -> Vec<Vec<u8>> {
         }
         _ => Vec::new(),
     }
-}
-
-/// Whether the replies within those of EXEC agree.
-fn each_agrees(orders: &[Order], model: &[u8], real: &[u8]) -> bool {
-    let (Ok(Some((Reply::Array(model), _))), Ok(Some((Reply::Array(real), _)))) =
-        (decode(model), decode(real))
-    else {
-        return false;
-    };
-    let bytes = |reply: &Reply| {
-        let mut out = Vec::new();
-        encode(reply, 3, &mut out);
-        out
-    };
-    model.len() == real.len()
-        && orders.len() == model.len()
-        && orders
-            .iter()
-            .zip(model.iter().zip(&real))
-            .all(|(order, (model, real))| judge::agree(*order, &bytes(model), &bytes(real)))
-}
-
-pub(crate) fn words(all: &[&str]) -> Vec<Vec<u8>> {
-    all.iter().map(|word| word.as_bytes().to_vec()).collect()
-}
-
-/// A command as redis-cli takes it, with the number of its client.
-pub(crate) fn shown(client: usize, args: &[Vec<u8>]) -> String {
-    let mut line = format!("[{client}]");
-    for arg in args {
-        let plain = !arg.is_empty()
-            && arg.iter().all(|byte| byte.is_ascii_graphic() && !b"\"'\\".contains(byte));
-        match (plain, String::from_utf8_lossy(arg)) {
-            (true, text) => line += &format!(" {text}"),
-            (false, _) => line += &format!(" \"{}\"", quoted(arg)),
-        }
-    }
-    line
-}
-
-/// The inside of a string in double quotes, as redis-cli reads it.
-pub(crate) fn quoted(bytes: &[u8]) -> String {
-    let mut text = String::new();
-    for byte in bytes {
-        match byte {
-            b'"' | b'\\' => text.extend(['\\', char::from(*byte)]),
-            b'\n' => text += "\\n",
-            b'\r' => text += "\\r",
-            b' '..=b'~' => text.push(char::from(*byte)),
-            other => text += &format!("\\x{other:02x}"),
-        }
-    }
-    text
 }

@@ -3,7 +3,8 @@
 //! A file is lines: `+ 5`, the clock moves by 5 ms; `0> GET k`, client 0 sends that; `0< $-1\r\n`,
 //! client 0 is sent that. A step's replies follow it, those to other clients among them.
 
-use super::play::{Bench, Heard, PAUSE, Parting, quoted, shown};
+use super::play::{Bench, Heard, PAUSE, Parting};
+use super::text::{quoted, shown};
 use super::{Step, judge};
 
 /// The longest reply that is recorded.
