@@ -14,8 +14,10 @@ use std::time::{Duration, Instant};
 const REQUIRED: &str = "BOOTRACE_REQUIRE_REDIS";
 /// The version whose behaviour the model has.
 const VERSION: &str = "v=7.0.";
-/// How long a real server may take to come up or to answer.
+/// How long a real server may take to come up.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long it may take to answer; a reply that the model alone has is waited for so long.
+const ANSWER: Duration = Duration::from_secs(2);
 
 /// Why no real server can be asked, if none can: a reason to skip a test.
 ///
@@ -85,7 +87,7 @@ impl Server {
     /// Another client.
     pub(crate) fn connect(&self) -> Connection {
         let stream = self.try_connect().expect("the server is up");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout that is not zero");
+        stream.set_read_timeout(Some(ANSWER)).expect("a timeout that is not zero");
         Connection { stream: Some(stream), input: Vec::new(), at: 0 }
     }
 
