@@ -125,3 +125,23 @@ pub(crate) fn members(reply: &Reply) -> Vec<Bytes> {
         _ => Vec::new(),
     }
 }
+
+/// Whether the replies within those of EXEC agree.
+pub(crate) fn each_agrees(orders: &[Order], model: &[u8], real: &[u8]) -> bool {
+    let (Ok(Some((Reply::Array(model), _))), Ok(Some((Reply::Array(real), _)))) =
+        (decode(model), decode(real))
+    else {
+        return false;
+    };
+    let bytes = |reply: &Reply| {
+        let mut out = Vec::new();
+        encode(reply, 3, &mut out);
+        out
+    };
+    model.len() == real.len()
+        && orders.len() == model.len()
+        && orders
+            .iter()
+            .zip(model.iter().zip(&real))
+            .all(|(order, (model, real))| agree(*order, &bytes(model), &bytes(real)))
+}

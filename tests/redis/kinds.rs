@@ -86,7 +86,11 @@ const BOUNDS: [&str; 16] = [
 ];
 const LEX: [&str; 12] = ["-", "+", "[a", "(a", "[b", "(b", "[c", "(d", "[foo", "[", "a", "("];
 const PATTERNS: [&str; 10] = ["*", "s*", "?1", "[a-m]*", "h[^1]", "*1", "a", "\\*", "", "*o*"];
-const SCRIPTS: [&str; 12] = [
+/// A script that takes back what a client waits for.
+const HALFWAY: &str = "redis.call('rpush',KEYS[1],ARGV[1]) redis.call('del',KEYS[1])";
+const SCRIPTS: [&str; 14] = [
+    "return cjson.encode({1e14,1e15,123456789012345678,0.1,-7})",
+    "return {cmsgpack.unpack(cmsgpack.pack(1,'a',9007199254740993,-1))}",
     "redis.call('rpush',KEYS[1],ARGV[1]) redis.call('lpush',KEYS[1],'first') return 1",
     "redis.call('del',KEYS[1]) redis.call('zadd',KEYS[1],2,ARGV[1],1,'low') return redis.call('type',KEYS[1])",
     "return {cjson.encode({1e14,12345678901234567,0.1,ARGV[1]}),cmsgpack.pack(9007199254740993,1e300)}",
@@ -101,7 +105,7 @@ const SCRIPTS: [&str; 12] = [
     "return redis.sha1hex(ARGV[1])",
 ];
 const SHAS: [&str; 4] = [
-    "4e6d8fc8bb01276962cce5371fa795a7763657ae",
+    "fd758d1589d044dd850a6f05d52f2eefd27f033f",
     "69aa5b5e1f3b2d7f7e3f2a3a6a4a4b4e2d8b3e7f",
     "d3c21d0c2b9ca22f82737626a27bcaf5d288f99f",
     "nosuch",
@@ -163,6 +167,7 @@ impl Kinds {
             "w" => rng.pick(&["me", "me", "you", "he"]).into(),
             "ch" => rng.pick(&["a", "b", "news"]).into(),
             "lim" => number([0, 1, 3, 4, 8, 64, 128, 512][rng.below(8)]),
+            "halfway" => rng.pick(&[HALFWAY]).into(),
             "script" => rng.pick(&SCRIPTS).into(),
             "sha" => rng.pick(&SHAS).into(),
             "trim" if rng.below(2) == 0 => number([0, 1, 2, 5, 10, 100][rng.below(6)]),

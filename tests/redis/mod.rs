@@ -3,16 +3,19 @@
 
 mod grammar;
 mod judge;
+mod keyspace;
 mod kinds;
 mod play;
 mod session;
 mod shrink;
+mod text;
 pub(crate) mod transcript;
 
 pub(crate) use grammar::{Family, families};
 pub(crate) use play::{Bench, knows};
 pub(crate) use session::{Clients, session};
 pub(crate) use shrink::report;
+pub(crate) use transcript::recordable;
 
 /// The clock at the beginning of a session, in milliseconds since the epoch.
 pub(crate) const START_MS: i64 = 1_700_000_000_000;

@@ -1,25 +1,23 @@
 //! Plays a session on the model and on a real server at once, and says where they part.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::BTreeMap;
 
 use bootrace_sim::clock::Instant;
 use bootrace_sim::redis::resp::{decode, encode};
 use bootrace_sim::redis::{Bytes, ClientId, Redis, Reply};
 
 use super::judge::{self, Order};
+use super::keyspace::DATABASES;
+use super::text::{shown, words};
 use super::{START_MS, Step};
 use crate::real::{Connection, Server};
 
 /// The most clients of a session. The last of them only listens.
 const CLIENTS: usize = 5;
 /// The client that looks at the keyspace.
-const WITNESS: usize = CLIENTS;
+pub(super) const WITNESS: usize = CLIENTS;
 /// After how many commands the whole keyspace is compared.
 const BATCH: usize = 50;
-/// In place of a command: the client's connection ends.
-pub(crate) const CLOSE: &[u8] = b"(close)";
-/// Which databases are looked at.
-const DATABASES: [&str; 2] = ["0", "1"];
 
 /// Whether the model knows a command of these words.
 pub(crate) fn knows(words: &[&str]) -> bool {
@@ -51,19 +49,27 @@ pub(crate) struct Tally {
     pub(crate) left_out: usize,
 }
 
-/// A real server, with what plays on it.
+/// A line of a transcript: a step that was sent, or a reply to a client.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Heard {
+    /// The number of the step.
+    pub(crate) at: usize,
+    pub(crate) client: usize,
+    /// `None`: this is the step itself.
+    pub(crate) reply: Option<Vec<u8>>,
+}
+
+/// A real server, with what plays on it; or a transcript of one.
 pub(crate) struct Bench {
-    server: Server,
+    server: Option<Server>,
     /// The clients and the witness.
-    real: Vec<Connection>,
-    /// What CLIENT ID says to the clients.
-    ids: Vec<String>,
+    pub(super) real: Vec<Connection>,
     known: BTreeMap<Vec<u8>, bool>,
 }
 
 /// A session on its way.
-struct Play<'a> {
-    bench: &'a mut Bench,
+pub(super) struct Play<'a> {
+    pub(super) bench: &'a mut Bench,
     model: Redis,
     now_ms: i64,
     /// The version of the protocol that each client speaks.
@@ -77,7 +83,9 @@ struct Play<'a> {
     listening: bool,
     tally: Tally,
     /// What the real server answered, step by step.
-    record: Option<Vec<(usize, Vec<u8>)>>,
+    record: Option<Vec<Heard>>,
+    /// The model's numbers of the clients.
+    ids: [u32; CLIENTS + 1],
 }
 
 impl Bench {
@@ -85,38 +93,40 @@ impl Bench {
     pub(crate) fn start() -> Bench {
         let server = Server::start(START_MS);
         let real = (0..=CLIENTS).map(|_| server.connect()).collect();
-        let mut bench = Bench { server, real, ids: Vec::new(), known: BTreeMap::new() };
+        let mut bench = Bench { server: Some(server), real, known: BTreeMap::new() };
         // It forgets dead keys when it meets them, as the model does.
         bench.ask(&["debug", "set-active-expire", "0"]);
         bench
     }
 
+    /// A bench without a server.
+    pub(crate) fn told() -> Bench {
+        let real = (0..=CLIENTS).map(|_| Connection::default()).collect();
+        Bench { server: None, real, known: BTreeMap::new() }
+    }
+
     /// Asks the real server something.
     fn ask(&mut self, words: &[&str]) -> Vec<u8> {
+        if self.server.is_none() {
+            return Vec::new();
+        }
         let args: Vec<Vec<u8>> = words.iter().map(|word| word.as_bytes().to_vec()).collect();
         self.real[WITNESS].send(&request(&args));
         whole(&mut self.real[WITNESS]).expect("the real server answers")
     }
 
-    /// Another client, and its number.
-    fn connect(&self) -> (Connection, String) {
-        let mut connection = self.server.connect();
-        connection.send(&request(&words(&["client", "id"])));
-        let id = whole(&mut connection).expect("the real server answers");
-        (connection, String::from_utf8_lossy(&id[1..]).trim().to_owned())
-    }
-
     /// Everything as in the beginning.
     fn reset(&mut self) {
-        self.real[WITNESS] = self.server.connect();
+        self.connect(WITNESS);
+        if self.server.is_none() {
+            self.real = (0..=CLIENTS).map(|_| Connection::default()).collect();
+            return;
+        }
         self.ask(&["client", "kill", "type", "normal", "skipme", "yes"]);
         self.ask(&["client", "kill", "type", "pubsub", "skipme", "yes"]);
-        self.server.set_clock(START_MS);
-        self.ids.clear();
+        self.set_clock(START_MS);
         for client in 0..CLIENTS {
-            let (connection, id) = self.connect();
-            self.real[client] = connection;
-            self.ids.push(id);
+            self.connect(client);
         }
         self.ask(&["config", "set", "notify-keyspace-events", ""]);
         for (name, value) in [
@@ -145,19 +155,8 @@ impl Bench {
         &mut self,
         steps: &[Step],
         record: bool,
-    ) -> Result<(Tally, Vec<(usize, Vec<u8>)>), Box<Parting>> {
-        self.reset();
-        let mut play = Play {
-            model: Redis::new(),
-            bench: self,
-            now_ms: START_MS,
-            versions: [2; CLIENTS + 1],
-            queued: Default::default(),
-            waiting: Default::default(),
-            listening: steps.iter().any(|step| step.client + 1 == CLIENTS),
-            tally: Tally::default(),
-            record: record.then(Vec::new),
-        };
+    ) -> Result<(Tally, Vec<Heard>), Box<Parting>> {
+        let mut play = Play::begin(self, steps, record);
         let (mut at, mut since) = (0, 0);
         if steps.is_empty() {
             return Ok((play.tally, Vec::new()));
@@ -177,7 +176,35 @@ impl Bench {
         Ok((play.tally, play.record.unwrap_or_default()))
     }
 
-    fn knows(&mut self, args: &[Vec<u8>]) -> bool {
+    /// Plays what was recorded, with what the real server answered; how many replies there were.
+    pub(crate) fn hear(&mut self, steps: &[Step], heard: &[Heard]) -> Result<usize, Box<Parting>> {
+        let mut play = Play::begin(self, steps, false);
+        for at in 0..steps.len() {
+            for line in heard.iter().filter(|line| line.at == at) {
+                if let Some(reply) = &line.reply {
+                    play.bench.real[line.client].tell(reply);
+                }
+            }
+            play.run(steps, at, at + 1)?;
+            play.nobody_else_was_served(at)?;
+        }
+        Ok(heard.iter().filter(|line| line.reply.is_some()).count())
+    }
+
+    fn connect(&mut self, client: usize) {
+        self.real[client] = match &self.server {
+            Some(server) => server.connect(),
+            None => Connection::default(),
+        };
+    }
+
+    fn set_clock(&self, now_ms: i64) {
+        if let Some(server) = &self.server {
+            server.set_clock(now_ms);
+        }
+    }
+
+    pub(super) fn knows(&mut self, args: &[Vec<u8>]) -> bool {
         let name = args[0].to_ascii_lowercase();
         *self.known.entry(name).or_insert_with_key(|name| {
             knows(&[std::str::from_utf8(name).expect("names of commands are text")])
@@ -185,12 +212,17 @@ impl Bench {
     }
 }
 
+/// The word of a step that is no command: the client's connection breaks, and it comes again.
+pub(crate) const RECONNECT: &[u8] = b"reconnect!";
+/// Another: nothing happens but that the clock moves.
+pub(crate) const PAUSE: &[u8] = b"pause!";
+
 /// Where the steps end that can be sent at once.
 fn run_end(steps: &[Step], from: usize) -> usize {
     let mut end = from + 1;
     let alone = |step: &Step| {
         judge::may_wait(&step.args)
-            || step.args[0] == CLOSE
+            || step.args[0] == RECONNECT
             || ["multi", "exec", "discard", "hello", "reset"]
                 .iter()
                 .any(|name| step.args[0].eq_ignore_ascii_case(name.as_bytes()))
@@ -209,7 +241,7 @@ fn run_end(steps: &[Step], from: usize) -> usize {
     end
 }
 
-fn request(args: &[Vec<u8>]) -> Vec<u8> {
+pub(super) fn request(args: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = format!("*{}\r\n", args.len()).into_bytes();
     for arg in args {
         bytes.extend_from_slice(format!("${}\r\n", arg.len()).as_bytes());
@@ -220,7 +252,7 @@ fn request(args: &[Vec<u8>]) -> Vec<u8> {
 }
 
 /// The next whole reply of the real server; `None`: none comes.
-fn whole(real: &mut Connection) -> Option<Vec<u8>> {
+pub(super) fn whole(real: &mut Connection) -> Option<Vec<u8>> {
     let mut least = 1;
     loop {
         let come = real.peek(least);
@@ -238,19 +270,55 @@ fn whole(real: &mut Connection) -> Option<Vec<u8>> {
     }
 }
 
-impl Play<'_> {
+impl<'a> Play<'a> {
+    /// Both sides as in the beginning.
+    fn begin(bench: &'a mut Bench, steps: &[Step], record: bool) -> Self {
+        bench.reset();
+        Play {
+            model: Redis::new(),
+            bench,
+            now_ms: START_MS,
+            versions: [2; CLIENTS + 1],
+            queued: Default::default(),
+            waiting: Default::default(),
+            listening: steps.iter().any(|step| step.client + 1 == CLIENTS),
+            tally: Tally::default(),
+            record: record.then(Vec::new),
+            ids: std::array::from_fn(|client| u32::try_from(client).expect("few clients")),
+        }
+    }
+
+    fn id(&self, client: usize) -> ClientId {
+        ClientId(self.ids[client])
+    }
+
+    /// A client's connection breaks, and it comes again: to both servers it is another.
+    fn reconnect(&mut self, client: usize) {
+        self.bench.connect(client);
+        self.bench.ask(&["ping"]);
+        self.bench.ask(&["ping"]);
+        self.model.disconnect(self.id(client));
+        self.ids[client] = self.ids.iter().max().map_or(0, |last| last + 1);
+        self.versions[client] = 2;
+        self.queued[client] = None;
+        self.waiting[client] = None;
+    }
+
     /// Runs steps of one client, of which only the first moves the clock.
     fn run(&mut self, steps: &[Step], from: usize, end: usize) -> Result<(), Box<Parting>> {
         let client = steps[from].client;
         if steps[from].wait_ms != 0 {
             self.wait(steps[from].wait_ms, from)?;
         }
-        let id = ClientId(u32::try_from(client).expect("few clients"));
-        if steps[from].args[0] == CLOSE {
-            self.close(client, id);
+        if steps[from].args[0] == PAUSE {
+            return Ok(());
+        }
+        if steps[from].args[0] == RECONNECT {
+            self.heard(from, client, None);
+            self.reconnect(client);
             return self.deliver(from);
         }
-        if self.model.is_blocked(id) {
+        if self.model.is_blocked(self.id(client)) {
             self.tally.left_out += end - from;
             return Ok(());
         }
@@ -271,25 +339,16 @@ impl Play<'_> {
         }
         for at in playable {
             self.tally.commands += 1;
+            self.heard(at, client, None);
             self.step(client, &steps[at].args, at)?;
         }
         Ok(())
     }
 
-    /// Ends a client's connection on both sides; another takes its place.
-    fn close(&mut self, client: usize, id: ClientId) {
-        self.bench.ask(&["client", "kill", "id", &self.bench.ids[client].clone()]);
-        (self.bench.real[client], self.bench.ids[client]) = self.bench.connect();
-        self.model.disconnect(id);
-        self.versions[client] = 2;
-        self.queued[client] = None;
-        self.waiting[client] = None;
-    }
-
     /// Moves both clocks, and lets the waits end whose time is up.
     fn wait(&mut self, wait_ms: i64, at: usize) -> Result<(), Box<Parting>> {
         self.now_ms += wait_ms;
-        self.bench.server.set_clock(self.now_ms);
+        self.bench.set_clock(self.now_ms);
         let now = Instant::from_ms(self.now_ms);
         if self.waiting.iter().any(Option::is_some) {
             // When Redis finds out that a key is dead is its own affair, and whoever waits as a
@@ -305,7 +364,12 @@ impl Play<'_> {
     }
 
     /// Runs a command on the model, and compares with what the real server answered.
-    fn step(&mut self, client: usize, args: &[Vec<u8>], at: usize) -> Result<(), Box<Parting>> {
+    pub(super) fn step(
+        &mut self,
+        client: usize,
+        args: &[Vec<u8>],
+        at: usize,
+    ) -> Result<(), Box<Parting>> {
         if client < CLIENTS && judge::is_random(&args[0]) {
             return self.random(client, args, at);
         }
@@ -321,8 +385,8 @@ impl Play<'_> {
         self.expect(client, &reply, order, at, &shown(client, args))
     }
 
-    fn request(&mut self, client: usize, args: &[Vec<u8>]) -> Option<Reply> {
-        let id = ClientId(u32::try_from(client).expect("few clients"));
+    pub(super) fn request(&mut self, client: usize, args: &[Vec<u8>]) -> Option<Reply> {
+        let id = self.id(client);
         let words: Vec<Bytes> = args.iter().map(|arg| Bytes::from(arg.as_slice())).collect();
         self.model.request(id, &words, Instant::from_ms(self.now_ms))
     }
@@ -353,7 +417,11 @@ impl Play<'_> {
     fn deliver(&mut self, at: usize) -> Result<(), Box<Parting>> {
         let served: Vec<(ClientId, Reply)> = self.model.served().collect();
         for (client, reply) in served {
-            let client = client.0 as usize;
+            let Some(client) = self.ids.iter().position(|id| *id == client.0) else {
+                let what = "what a client is sent that has gone".to_owned();
+                let (model, real) = (format!("{reply:?}"), "(nothing)".to_owned());
+                return Err(Box::new(Parting { at, what, model, real }));
+            };
             let waited = match &reply {
                 Reply::Push(_) => None,
                 _ => self.waiting[client].take(),
@@ -387,7 +455,7 @@ impl Play<'_> {
             let come = connection.peek(least);
             if come.starts_with(&model) {
                 connection.take(model.len());
-                self.keep(at, client, model);
+                self.heard(at, client, Some(model));
                 return Ok(());
             }
             if come.len() < least || !model.starts_with(come) {
@@ -402,11 +470,11 @@ impl Play<'_> {
         });
         let same = match (&real, orders) {
             (None, _) => false,
-            (Some(real), Some(orders)) => each_agrees(&orders, &model, real),
+            (Some(real), Some(orders)) => judge::each_agrees(&orders, &model, real),
             (Some(real), None) => judge::agree(order, &model, real),
         };
         if same {
-            self.keep(at, client, real.unwrap_or_default());
+            self.heard(at, client, real);
             return Ok(());
         }
         Err(Box::new(Parting {
@@ -417,11 +485,11 @@ impl Play<'_> {
         }))
     }
 
-    fn keep(&mut self, at: usize, client: usize, reply: Vec<u8>) {
+    fn heard(&mut self, at: usize, client: usize, reply: Option<Vec<u8>>) {
         if let Some(record) = &mut self.record
             && client < CLIENTS
         {
-            record.push((at, reply));
+            record.push(Heard { at, client, reply });
         }
     }
 
@@ -514,109 +582,10 @@ impl Play<'_> {
             |reply: &Reply| flat(reply).chunks(size).all(|some| there.contains(&some[0]));
         in_there(own) && in_there(real)
     }
-
-    /// Compares all keys: types, values, encodings, deadlines, groups.
-    fn compare_keyspaces(&mut self, at: usize) -> Result<(), Box<Parting>> {
-        let mut queue = VecDeque::new();
-        for database in DATABASES {
-            let select = words(&["select", database]);
-            if !self.bench.knows(&select) && database != "0" {
-                continue;
-            }
-            if self.bench.knows(&select) {
-                queue.push_back(select.clone());
-                self.request(WITNESS, &select);
-            }
-            let keys = words(&["keys", "*"]);
-            if !self.bench.knows(&keys) {
-                continue;
-            }
-            let names = self.request(WITNESS, &keys).map_or(Vec::new(), |reply| flat(&reply));
-            queue.push_back(keys);
-            for name in names {
-                self.look_at(&name, &mut queue);
-            }
-        }
-        let mut bytes = Vec::new();
-        queue.iter().for_each(|args| bytes.extend(request(args)));
-        self.bench.real[WITNESS].send(&bytes);
-        for args in queue {
-            self.step(WITNESS, &args, at)?;
-        }
-        Ok(())
-    }
-
-    /// Compares what SCAN sees, a few keys at a time.
-    fn compare_walks(&mut self, at: usize) -> Result<(), Box<Parting>> {
-        if !self.bench.knows(&words(&["scan"])) {
-            return Ok(());
-        }
-        let mut seen = [BTreeSet::new(), BTreeSet::new()];
-        for (side, seen) in seen.iter_mut().enumerate() {
-            let mut cursor = b"0".to_vec();
-            loop {
-                let mut args = words(&["scan", "", "count", "3"]);
-                args[1] = cursor;
-                let reply = match side {
-                    0 => self.request(WITNESS, &args),
-                    _ => {
-                        self.bench.real[WITNESS].send(&request(&args));
-                        let reply = whole(&mut self.bench.real[WITNESS]);
-                        reply.and_then(|reply| decode(&reply).ok()?.map(|(reply, _)| reply))
-                    }
-                };
-                let mut found = reply.map_or(Vec::new(), |reply| flat(&reply)).into_iter();
-                cursor = found.next().unwrap_or_else(|| b"0".to_vec());
-                seen.extend(found);
-                if cursor == b"0" {
-                    break;
-                }
-            }
-        }
-        let [model, real] = seen;
-        if model == real {
-            return Ok(());
-        }
-        let shown = |seen: BTreeSet<Vec<u8>>| {
-            super::play::shown(WITNESS, &seen.into_iter().collect::<Vec<_>>())
-        };
-        let what = "a walk with SCAN".to_owned();
-        Err(Box::new(Parting { at, what, model: shown(model), real: shown(real) }))
-    }
-
-    /// Queues what shows a key of the database selected.
-    fn look_at(&mut self, name: &[u8], queue: &mut VecDeque<Vec<Vec<u8>>>) {
-        let of = |before: &[&str], after: &[&str]| {
-            let mut args = words(before);
-            args.push(name.to_vec());
-            args.extend(words(after));
-            args
-        };
-        let kind = match self.request(WITNESS, &of(&["type"], &[])) {
-            Some(Reply::Status(kind)) => kind.as_bytes().to_vec(),
-            Some(Reply::Simple(kind)) => kind.to_vec(),
-            _ => Vec::new(),
-        };
-        let value = match kind.as_slice() {
-            b"string" => of(&["get"], &[]),
-            b"list" => of(&["lrange"], &["0", "-1"]),
-            b"hash" => of(&["hgetall"], &[]),
-            b"set" => of(&["smembers"], &[]),
-            b"zset" => of(&["zrange"], &["0", "-1", "withscores"]),
-            _ => of(&["xinfo", "stream"], &["full", "count", "0"]),
-        };
-        let all = [
-            of(&["type"], &[]),
-            of(&["pexpiretime"], &[]),
-            of(&["object", "encoding"], &[]),
-            value,
-        ];
-        queue.extend(all.into_iter().filter(|args| self.bench.knows(args)));
-    }
 }
 
 /// The strings in a reply, in order.
-fn flat(reply: &Reply) -> Vec<Vec<u8>> {
+pub(super) fn flat(reply: &Reply) -> Vec<Vec<u8>> {
     match reply {
         Reply::Bulk(bytes) => vec![bytes.to_vec()],
         Reply::Array(all) | Reply::Set(all) => all.iter().flat_map(flat).collect(),
@@ -625,57 +594,4 @@ fn flat(reply: &Reply) -> Vec<Vec<u8>> {
         }
         _ => Vec::new(),
     }
-}
-
-/// Whether the replies within those of EXEC agree.
-fn each_agrees(orders: &[Order], model: &[u8], real: &[u8]) -> bool {
-    let (Ok(Some((Reply::Array(model), _))), Ok(Some((Reply::Array(real), _)))) =
-        (decode(model), decode(real))
-    else {
-        return false;
-    };
-    let bytes = |reply: &Reply| {
-        let mut out = Vec::new();
-        encode(reply, 3, &mut out);
-        out
-    };
-    model.len() == real.len()
-        && orders.len() == model.len()
-        && orders
-            .iter()
-            .zip(model.iter().zip(&real))
-            .all(|(order, (model, real))| judge::agree(*order, &bytes(model), &bytes(real)))
-}
-
-pub(crate) fn words(all: &[&str]) -> Vec<Vec<u8>> {
-    all.iter().map(|word| word.as_bytes().to_vec()).collect()
-}
-
-/// A command as redis-cli takes it, with the number of its client.
-pub(crate) fn shown(client: usize, args: &[Vec<u8>]) -> String {
-    let mut line = format!("[{client}]");
-    for arg in args {
-        let plain = !arg.is_empty()
-            && arg.iter().all(|byte| byte.is_ascii_graphic() && !b"\"'\\".contains(byte));
-        match (plain, String::from_utf8_lossy(arg)) {
-            (true, text) => line += &format!(" {text}"),
-            (false, _) => line += &format!(" \"{}\"", quoted(arg)),
-        }
-    }
-    line
-}
-
-/// The inside of a string in double quotes, as redis-cli reads it.
-fn quoted(bytes: &[u8]) -> String {
-    let mut text = String::new();
-    for byte in bytes {
-        match byte {
-            b'"' | b'\\' => text.extend(['\\', char::from(*byte)]),
-            b'\n' => text += "\\n",
-            b'\r' => text += "\\r",
-            b' '..=b'~' => text.push(char::from(*byte)),
-            other => text += &format!("\\x{other:02x}"),
-        }
-    }
-    text
 }

@@ -3,7 +3,7 @@
 use super::grammar::Family;
 use super::judge::may_wait;
 use super::kinds::Kinds;
-use super::play::CLOSE;
+use super::play::RECONNECT;
 use super::{Rng, START_MS, Step};
 
 /// The client that listens to what happens to keys.
@@ -58,7 +58,7 @@ pub(crate) fn session(
         }
         kinds.now_ms += wait_ms;
         if count > 1 && rng.below(60) == 0 {
-            args = vec![CLOSE.to_vec()];
+            args = vec![RECONNECT.to_vec()];
         }
         steps.push(Step { client, wait_ms, args });
     }

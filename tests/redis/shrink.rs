@@ -1,7 +1,8 @@
 //! Makes a session in which model and server part as short as it gets.
 
 use super::Step;
-use super::play::{Bench, Parting, shown};
+use super::play::{Bench, Parting};
+use super::text::shown;
 
 /// How many shorter sessions are tried.
 const ATTEMPTS: usize = 600;

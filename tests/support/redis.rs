@@ -14,8 +14,10 @@ use std::time::{Duration, Instant};
 const REQUIRED: &str = "BOOTRACE_REQUIRE_REDIS";
 /// The version whose behaviour the model has.
 const VERSION: &str = "v=7.0.";
-/// How long a real server may take to come up or to answer.
+/// How long a real server may take to come up.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long it may take to answer; a reply that the model alone has is waited for so long.
+const ANSWER: Duration = Duration::from_secs(2);
 
 /// Why no real server can be asked, if none can: a reason to skip a test.
 ///
@@ -85,8 +87,8 @@ impl Server {
     /// Another client.
     pub(crate) fn connect(&self) -> Connection {
         let stream = self.try_connect().expect("the server is up");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout that is not zero");
-        Connection { stream, input: Vec::new(), at: 0 }
+        stream.set_read_timeout(Some(ANSWER)).expect("a timeout that is not zero");
+        Connection { stream: Some(stream), input: Vec::new(), at: 0 }
     }
 
     /// Sets the server's clock.
@@ -108,9 +110,10 @@ impl Drop for Server {
     }
 }
 
-/// A client of a real server.
+/// A client of a real server, or of none: then it hears what it is told.
+#[derive(Default)]
 pub(crate) struct Connection {
-    stream: UnixStream,
+    stream: Option<UnixStream>,
     input: Vec<u8>,
     /// How much of `input` was taken.
     at: usize,
@@ -119,7 +122,14 @@ pub(crate) struct Connection {
 impl Connection {
     /// Sends bytes.
     pub(crate) fn send(&mut self, bytes: &[u8]) {
-        self.stream.write_all(bytes).expect("the server reads");
+        if let Some(stream) = &mut self.stream {
+            stream.write_all(bytes).expect("the server reads");
+        }
+    }
+
+    /// Hears this as if a server had sent it.
+    pub(crate) fn tell(&mut self, bytes: &[u8]) {
+        self.input.extend_from_slice(bytes);
     }
 
     /// What has come and was not taken; waits for more first, if there is less than `least`. Less
@@ -140,16 +150,23 @@ impl Connection {
 
     /// What has come and was not taken, without waiting.
     pub(crate) fn pending(&mut self) -> &[u8] {
-        self.stream.set_nonblocking(true).expect("a socket");
+        self.set_nonblocking(true);
         self.receive();
-        self.stream.set_nonblocking(false).expect("a socket");
+        self.set_nonblocking(false);
         &self.input[self.at..]
     }
 
+    fn set_nonblocking(&self, yes: bool) {
+        if let Some(stream) = &self.stream {
+            stream.set_nonblocking(yes).expect("a socket");
+        }
+    }
+
     fn receive(&mut self) -> bool {
+        let Some(stream) = &mut self.stream else { return false };
         let before = self.input.len();
         self.input.resize(before + (1 << 16), 0);
-        let count = self.stream.read(&mut self.input[before..]).unwrap_or(0);
+        let count = stream.read(&mut self.input[before..]).unwrap_or(0);
         self.input.truncate(before + count);
         count > 0
     }

@@ -10,6 +10,7 @@ use std::hash::BuildHasherDefault;
 use super::ClientId;
 use super::bytes::{FixedMap, FrozenHasher, Key};
 use super::error::Error;
+use super::mutants::{Mutant, planted};
 use super::value::{Kind, Limits, Value};
 
 /// A key's value and deadline.
@@ -121,6 +122,9 @@ impl Db {
     /// lives longer, and the ids of streams still increase.
     pub fn set_now(&mut self, now_ms: i64) {
         self.now_ms = now_ms;
+        if planted(Mutant::R2) {
+            self.entries.retain(|_, entry| entry.deadline != Some(now_ms));
+        }
     }
 
     /// The server's clock, in milliseconds since the epoch, as last set.
@@ -139,6 +143,10 @@ impl Db {
         self.dirty += self.entries.len() as u64;
         self.touch_all();
         self.signal_streams();
+        if planted(Mutant::R20) && self.entries.len() > 1 {
+            self.entries.drain(..self.entries.len() - 1);
+            return;
+        }
         self.entries.clear();
         self.earliest = None;
     }
@@ -266,7 +274,7 @@ impl Db {
         };
         let value = K::of_mut(&mut entry.value).ok_or(Error::WrongType)?;
         let result = change(value, &mut self.dirty);
-        if value.vanishes() {
+        if value.vanishes() && !planted(Mutant::R15) {
             self.entries.swap_remove(key);
             self.vanished = self.wanted != 0;
         }
@@ -285,6 +293,9 @@ impl Db {
     ) -> Result<R, Error> {
         let (now, before) = (self.now_ms, self.dirty);
         if let Some(entry) = self.entries.get_mut(key).filter(|entry| entry.live(now)) {
+            if planted(Mutant::R14) && K::of(&entry.value).is_none() {
+                entry.value = K::default().wrap();
+            }
             let value = K::of_mut(&mut entry.value).ok_or(Error::WrongType)?;
             let result = change(value, &mut self.dirty);
             if self.dirty != before {

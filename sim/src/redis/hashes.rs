@@ -8,6 +8,7 @@ use super::db::{Class, Db};
 use super::error::Error;
 use super::hash::Hash;
 use super::longdouble::LongDouble;
+use super::mutants::{Mutant, planted};
 use super::random::{self, Wanted};
 use super::reply::Reply;
 use super::server::{Answer, Call};
@@ -294,7 +295,10 @@ impl Db {
                 None => 0,
                 Some(value) => parse_int(value).ok_or(Error::HashNotAnInteger)?,
             };
-            let sum = old.checked_add(by).ok_or(Error::Overflow)?;
+            let sum = match planted(Mutant::R13) {
+                true => old.wrapping_add(by),
+                false => old.checked_add(by).ok_or(Error::Overflow)?,
+            };
             Ok((Bytes::from_int(sum), sum))
         })
     }

@@ -12,6 +12,7 @@ mod spaces;
 use super::bytes::Key;
 use super::db::{Class, Db};
 use super::error::Error;
+use super::mutants::{Mutant, planted};
 use super::reply::Reply;
 use super::server::{Answer, Call};
 use super::table::Spec;
@@ -149,6 +150,9 @@ impl Db {
     /// EXISTS of one key.
     #[inline]
     pub fn exists(&self, key: &Key) -> bool {
+        if planted(Mutant::R3) {
+            return self.entries.contains_key(key);
+        }
         self.entry(key).is_some()
     }
 
@@ -211,6 +215,9 @@ impl Db {
 
     /// TYPE: `string`, `list`, `hash`, `set`, `zset`, `stream`, or `none`.
     pub fn type_name(&self, key: &Key) -> &'static str {
+        if planted(Mutant::R3) {
+            return self.entries.get(key).map_or("none", |entry| entry.value.type_name());
+        }
         self.entry(key).map_or("none", |entry| entry.value.type_name())
     }
 }

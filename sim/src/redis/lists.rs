@@ -12,6 +12,7 @@ pub(super) use commands::COMMANDS;
 use super::bytes::{Bytes, Key};
 use super::db::{Class, Db};
 use super::error::Error;
+use super::mutants::{Mutant, planted};
 use super::value::List;
 
 /// The positions that Redis's `start` and `stop` (inclusive, from the end if negative) mean in a
@@ -132,7 +133,9 @@ impl Db {
         if from == to {
             self.modify(from, |list: &mut List, dirty| {
                 let moved = take.pop(list);
-                moved.into_iter().for_each(|moved| put.push(list, moved));
+                if !planted(Mutant::R11) {
+                    moved.into_iter().for_each(|moved| put.push(list, moved));
+                }
                 *dirty += 1;
             })?;
             self.notify(Class::List, put.pushed(), to);

@@ -35,6 +35,7 @@ mod longdouble;
 #[cfg(feature = "lua")]
 mod lua;
 mod monitor;
+mod mutants;
 mod pause;
 mod pubsub;
 mod random;
@@ -67,6 +68,9 @@ pub use db::{Db, Snapshot};
 pub use error::Error;
 #[cfg(feature = "lua")]
 pub use lua::ScriptLimits;
+pub use mutants::Mutant;
+#[cfg(feature = "mutants")]
+pub use mutants::plant;
 pub use reply::Reply;
 pub use stream::{MaxLen, Stream, StreamEntry, StreamId};
 pub use strings::SetOptions;

@@ -14,6 +14,7 @@ use super::bytes::{Bytes, Key};
 use super::clients::Host;
 use super::db::Db;
 use super::error::Error;
+use super::mutants::{Mutant, planted};
 use super::pause::Pause;
 use super::pubsub::Subscribers;
 use super::reply::Reply;
@@ -157,7 +158,9 @@ impl Server {
 
     /// Forgets a client.
     pub(super) fn forget(&mut self, client: ClientId) -> Option<Box<Session>> {
-        self.unblock(client);
+        if !planted(Mutant::R7) {
+            self.unblock(client);
+        }
         self.unwatch(client);
         self.known(client)?;
         self.unsubscribe_all(client);
@@ -223,7 +226,11 @@ impl Server {
         for client in std::mem::take(&mut self.dbs[number].touched) {
             self.session(client).changed = true;
         }
-        for notice in std::mem::take(&mut self.dbs[number].notices) {
+        let mut notices = std::mem::take(&mut self.dbs[number].notices);
+        if planted(Mutant::R19) {
+            notices.reverse();
+        }
+        for notice in notices {
             self.publish_notice(number, &notice);
         }
     }
@@ -232,7 +239,10 @@ impl Server {
     /// (blocked.c, `handleClientsBlockedOnKeys`).
     fn serve(&mut self, number: usize, key: &Key) {
         let waiting = self.dbs[number].waiting.get(key);
-        let clients: Vec<ClientId> = waiting.into_iter().flatten().copied().collect();
+        let mut clients: Vec<ClientId> = waiting.into_iter().flatten().copied().collect();
+        if planted(Mutant::R6) {
+            clients.reverse();
+        }
         for client in clients {
             let Some(serves) = self.blocked.serves(client) else { continue };
             let reply = match self.dbs[number].entry(key) {

@@ -11,6 +11,7 @@ use super::bytes::{Bytes, Key};
 use super::db::{Class, Db, Entry};
 use super::error::Error;
 use super::longdouble::LongDouble;
+use super::mutants::{Mutant, planted};
 use super::reply::Reply;
 use super::server::{Answer, Call};
 use super::table::Spec;
@@ -199,7 +200,7 @@ impl Db {
         let mut deadline = under.deadline;
         if under.nx || under.xx || under.keep_ttl {
             deadline = match self.entry(key) {
-                Some(_) if under.nx => return false,
+                Some(_) if under.nx && !planted(Mutant::R1) => return false,
                 None if under.xx => return false,
                 Some(entry) if under.keep_ttl => entry.deadline,
                 _ => deadline,
@@ -236,7 +237,10 @@ impl Db {
     pub fn incrby(&mut self, key: &Key, by: i64) -> Result<i64, Error> {
         let added = self.modify(key, |value: &mut Bytes, dirty| {
             let sum = value.to_int().ok_or(Error::NotAnInteger)?;
-            let sum = sum.checked_add(by).ok_or(Error::Overflow)?;
+            let sum = match planted(Mutant::R13) {
+                true => sum.wrapping_add(by),
+                false => sum.checked_add(by).ok_or(Error::Overflow)?,
+            };
             *value = Bytes::from_int(sum);
             *dirty += 1;
             Ok(sum)

@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use super::bytes::{Bytes, Key};
 use super::error::Error;
+use super::mutants::{Mutant, planted};
 use super::reply::Reply;
 use super::server::{Answer, Call, Origin, Server};
 use super::session::{Queued, Watch};
@@ -97,7 +98,7 @@ fn exec(redis: &mut Redis, client: ClientId, _args: &[Bytes]) -> Answer {
     if queued.refused {
         return Err(Error::Text("EXECABORT Transaction discarded because of previous errors."));
     }
-    if changed {
+    if changed && !planted(Mutant::R8) {
         return Ok(Reply::NilArray);
     }
     let replies = queued.commands.iter().map(|args| redis.run(client, args, Origin::Exec).into());

@@ -10,6 +10,7 @@ use std::fmt;
 use std::hash::BuildHasherDefault;
 
 use super::bytes::{Bytes, FrozenHasher};
+use super::mutants::{Mutant, planted};
 use super::value::Small;
 pub use tree::Elements;
 use tree::{Element, Tree};
@@ -34,6 +35,7 @@ impl ScoreBound {
     fn admits_from(self, score: f64) -> bool {
         match self {
             ScoreBound::Incl(bound) => score >= bound,
+            ScoreBound::Excl(bound) if planted(Mutant::R5) => score >= bound,
             ScoreBound::Excl(bound) => score > bound,
         }
     }
@@ -43,6 +45,7 @@ impl ScoreBound {
     fn admits_to(self, score: f64) -> bool {
         match self {
             ScoreBound::Incl(bound) => score <= bound,
+            ScoreBound::Excl(bound) if planted(Mutant::R5) => score <= bound,
             ScoreBound::Excl(bound) => score < bound,
         }
     }

@@ -9,6 +9,7 @@ use mlua::{
 
 use super::super::bytes::Bytes;
 use super::super::error::Error;
+use super::super::mutants::{Mutant, planted};
 use super::super::reply::Reply;
 use super::super::server::Answer;
 use super::super::{ClientId, Redis};
@@ -200,6 +201,7 @@ impl Interpreter {
         script: &Script<'_>,
         start: impl FnOnce(&Self) -> Result<(bool, Value)>,
     ) -> Answer {
+        let before = planted(Mutant::R10).then(|| redis.server.dbs.clone());
         let (db, resp) = self.enter(redis, script);
         let ended = start(self);
         native::limit(&self.lua, 0);
@@ -213,6 +215,9 @@ impl Interpreter {
             Err(error) => Ok(self.failure(script, &Value::Error(error.into()))),
         };
         self.leave(redis, script.client, db, resp);
+        if let (Ok(Reply::Error(_)), Some(before)) = (&answer, before) {
+            redis.server.dbs = before;
+        }
         answer.map_err(|error| Error::line(format!("ERR {error}")))
     }
 

@@ -40,6 +40,7 @@ use mlua::Function;
 use super::args::{int, is};
 use super::bytes::{Bytes, FixedMap};
 use super::error::Error;
+use super::mutants::{Mutant, planted};
 use super::reply::Reply;
 use super::server::Answer;
 use super::table::flag::{
@@ -285,6 +286,9 @@ fn script_flush(redis: &mut Redis, _: ClientId, args: &[Bytes]) -> Answer {
         return Err(Error::Text("ERR SCRIPT FLUSH only support SYNC|ASYNC option"));
     }
     redis.scripts(|scripts, _| {
+        if planted(Mutant::R17) {
+            return;
+        }
         scripts.by_sha.clear();
         scripts.by_text.clear();
         scripts.eval_state = None;

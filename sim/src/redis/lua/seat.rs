@@ -2,6 +2,7 @@
 //! reach the server through this.
 
 use super::super::bytes::Bytes;
+use super::super::mutants::{Mutant, planted};
 use super::super::reply::Reply;
 use super::super::server::Origin;
 use super::super::table::{self, Known, Run, flag};
@@ -70,7 +71,11 @@ impl Seat {
         }
         self.wrote |= writes;
         self.spent += COMMAND;
-        Ok(self.redis.call(known, self.client, args, Origin::Script).into())
+        let answer = self.redis.call(known, self.client, args, Origin::Script);
+        if planted(Mutant::R9) {
+            self.redis.server.settle();
+        }
+        Ok(answer.into())
     }
 
     /// Whether it has run for longer than `busy-reply-threshold` says, by a clock.

@@ -8,6 +8,7 @@ use std::cmp::Ordering;
 use std::slice;
 
 use super::super::bytes::Bytes;
+use super::super::mutants::{Mutant, planted};
 
 /// The most elements of a leaf, and the most branches of an inner node.
 const MOST: usize = 48;
@@ -29,6 +30,8 @@ impl Element {
             Ordering::Less
         } else if self.score > score {
             Ordering::Greater
+        } else if planted(Mutant::R4) {
+            member.cmp(self.member.as_bytes())
         } else {
             self.member.as_bytes().cmp(member)
         }

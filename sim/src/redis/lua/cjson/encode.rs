@@ -2,6 +2,7 @@
 
 use mlua::{Error, Lua, Result, Table, Value};
 
+use super::super::super::mutants::{Mutant, planted};
 use super::super::args::{Args, type_name};
 use super::super::number::{self, to_i32};
 use super::super::raise;
@@ -147,6 +148,10 @@ impl Encoder<'_> {
                 return Ok(());
             }
             Invalid::Named => {}
+        }
+        if planted(Mutant::R18) && number >= 1e14 {
+            self.out.extend_from_slice(format!("{number:e}").as_bytes());
+            return Ok(());
         }
         number::write(number, self.settings.digits as usize, &mut self.out);
         Ok(())
