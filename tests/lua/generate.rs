@@ -10,8 +10,11 @@ use crate::Outcome;
 use crate::pair::{Answers, Model, shown};
 use crate::real::Real;
 
+/// A test: its name and what it does.
+type Test = (&'static str, fn() -> Outcome);
+
 /// The tests by name.
-pub(crate) const TESTS: [(&str, fn() -> Outcome); 7] = [
+pub(crate) const TESTS: [Test; 7] = [
     ("numbers as text", || run(1_000, number().prop_map(|n| format!("tostring({n}), {n} .. ''")))),
     ("calls of bit", || run(2_000, bit())),
     ("JSON that is written", || run(2_000, encode())),

@@ -249,7 +249,7 @@ impl Db {
         })
     }
 
-    /// HGETALL: fields with values, in the order of [`Hash`].
+    /// HGETALL: fields with values, in the order of [`Hash`](struct@Hash).
     pub fn hgetall(
         &self,
         key: &Key,
