@@ -182,7 +182,7 @@ impl Bench {
         for at in 0..steps.len() {
             for line in heard.iter().filter(|line| line.at == at) {
                 if let Some(reply) = &line.reply {
-                    play.bench.real[line.client].tell(reply);
+                    play.bench.real[line.client].input.extend_from_slice(reply);
                 }
             }
             play.run(steps, at, at + 1)?;

@@ -114,7 +114,8 @@ impl Drop for Server {
 #[derive(Default)]
 pub(crate) struct Connection {
     stream: Option<UnixStream>,
-    input: Vec<u8>,
+    /// What it has heard; without a server, what it is made to hear.
+    pub(crate) input: Vec<u8>,
     /// How much of `input` was taken.
     at: usize,
 }
@@ -125,11 +126,6 @@ impl Connection {
         if let Some(stream) = &mut self.stream {
             stream.write_all(bytes).expect("the server reads");
         }
-    }
-
-    /// Hears this as if a server had sent it.
-    pub(crate) fn tell(&mut self, bytes: &[u8]) {
-        self.input.extend_from_slice(bytes);
     }
 
     /// What has come and was not taken; waits for more first, if there is less than `least`. Less
