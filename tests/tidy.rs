@@ -15,7 +15,7 @@ const KNOWS: [(&str, &[&str]); 27] = [
     ("civil.rs", &[]),
     ("choices.rs", &[]),
     ("policy", &["choices"]),
-    ("redis", &["clock"]),
+    ("redis", &["clock", "redis"]),
     ("ticks.rs", &["bullmq::cron", "civil"]),
     ("database.rs", &["clock", "event"]),
     // Events name jobs by what Redis holds.
@@ -76,8 +76,8 @@ const DEPENDENCIES: [&str; 12] = [
     "toml",
 ];
 
-/// Names of the scenarios that are words of the format, too.
-const WORDS_OF_THE_FORMAT: [&str; 1] = ["worker"];
+/// Names of the scenarios that are words of the format, or of Redis, too.
+const WORDS_OF_THE_FORMAT: [&str; 2] = ["usage", "worker"];
 
 const LONGEST_FILE: usize = 600;
 

@@ -83,6 +83,14 @@ fn like(one: &Reply, two: &Reply) -> bool {
         || sorted(one) == sorted(two)
 }
 
+/// A reply as text in which the order within arrays does not show.
+fn unordered(reply: &Reply) -> String {
+    match reply {
+        Reply::Array(elements) => format!("{:?}", sorted(elements)),
+        reply => format!("{reply:?}"),
+    }
+}
+
 /// The strings of an array as sorted pairs: what HGETALL answers.
 fn pairs(array: &[Reply]) -> Option<Vec<(&Bytes, &Bytes)>> {
     let strings: Option<Vec<&Bytes>> = array
@@ -99,7 +107,7 @@ fn pairs(array: &[Reply]) -> Option<Vec<(&Bytes, &Bytes)>> {
 }
 
 fn sorted(array: &[Reply]) -> Vec<String> {
-    let mut shown: Vec<String> = array.iter().map(|reply| format!("{reply:?}")).collect();
+    let mut shown: Vec<String> = array.iter().map(unordered).collect();
     shown.sort();
     shown
 }
