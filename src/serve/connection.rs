@@ -42,8 +42,11 @@ impl Connection {
         self.wake.notify_one();
     }
 
-    /// Sends what can be sent without waiting.
+    /// Sends what can be sent without waiting; to one that is to be closed at once, nothing.
     pub(super) fn send(&self) {
+        if self.dismissed.get() {
+            return;
+        }
         let mut out = self.out.borrow_mut();
         let mut sent = self.sent.get();
         while sent < out.len() {

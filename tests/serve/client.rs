@@ -136,6 +136,17 @@ impl Client {
         std::mem::take(&mut self.input)
     }
 
+    /// All that comes until nothing has come for a while, or the connection is closed.
+    pub(crate) fn comes(&mut self, quiet: Duration) -> Vec<u8> {
+        self.stream.set_read_timeout(Some(quiet)).expect("a timeout that is not zero");
+        let mut bytes = [0; 1 << 16];
+        while let Ok(count @ 1..) = self.stream.read(&mut bytes) {
+            self.input.extend_from_slice(&bytes[..count]);
+        }
+        self.stream.set_read_timeout(Some(PATIENCE)).expect("a timeout that is not zero");
+        std::mem::take(&mut self.input)
+    }
+
     /// So many bytes.
     pub(crate) fn exactly(&mut self, count: usize) -> Vec<u8> {
         while self.input.len() < count {

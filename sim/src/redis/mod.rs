@@ -140,8 +140,10 @@ impl Redis {
     /// Runs a command and says what its client is sent; `None`: it waits now.
     fn reply(&mut self, client: ClientId, args: &[Bytes]) -> Option<Reply> {
         if args::is(&args[0], "host:") || args::is(&args[0], "post") {
-            // A browser was made to send commands; Redis does not wait for the next.
+            // A browser was made to send commands: it is told nothing more, not even what its
+            // commands before this one answered.
             self.server.session(client).closing = true;
+            self.server.dismissed.push(client);
             return Some(Reply::Nothing);
         }
         let reply = self.process(client, args);

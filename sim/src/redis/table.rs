@@ -206,23 +206,20 @@ pub(super) fn wrong_number(command: &str) -> Error {
 const REPEATED: usize = 128;
 
 fn unknown(args: &[Bytes]) -> Error {
-    let shown = |word: &[u8], most: usize| {
-        let word = &word[..word.len().min(most)];
-        String::from_utf8_lossy(word).into_owned()
-    };
-    let mut rest = String::new();
+    let mut rest = Vec::new();
     for word in &args[1..] {
         if rest.len() >= REPEATED {
             break;
         }
         let room = REPEATED - rest.len();
-        rest += &format!("'{}' ", shown(word, room));
+        rest.push(b'\'');
+        rest.extend_from_slice(&word[..word.len().min(room)]);
+        rest.extend_from_slice(b"' ");
     }
-    let name = shown(&args[0], REPEATED);
-    Error::line(
-        format!("ERR unknown command '{name}', with args beginning with: {rest}")
-            .replace(['\r', '\n'], " "),
-    )
+    let name = &args[0][..args[0].len().min(REPEATED)];
+    let line = [b"ERR unknown command '", name, b"', with args beginning with: ", &rest].concat();
+    // The protocol puts spaces where the line would end early.
+    Error::Bytes(Bytes::from(line))
 }
 
 fn unknown_part(args: &[Bytes]) -> Error {
