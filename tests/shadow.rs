@@ -5,6 +5,8 @@
 //! replies byte for byte, and answers with the real one. From time to time it compares all that
 //! both hold. Every script that the package ships has to be called. The texts of the scripts are not
 //! in this repository: the packages are looked for where `BOOTRACE_BULLMQ` says.
+//!
+//! It is run by hand until it can tell the orders that Redis leaves open from differences.
 
 #[path = "support/bullmq.rs"]
 mod bullmq;
@@ -40,7 +42,9 @@ fn main() -> ExitCode {
 fn trial(version: &'static str) -> Trial {
     let name = format!("every script of bullmq {version}");
     match redis::missing().or_else(|| bullmq::missing(version)) {
-        None => Trial::test(name, move || play(version)),
+        // By hand (`--ignored`): where several jobs have stalled, Redis gives them back in the order
+        // of a hash table, and from there on the two servers hold their lists in different orders.
+        None => Trial::test(name, move || play(version)).with_ignored_flag(true),
         Some(reason) => Trial::test(format!("{name}: {reason}"), || Ok(())).with_ignored_flag(true),
     }
 }

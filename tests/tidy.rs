@@ -76,8 +76,11 @@ const DEPENDENCIES: [&str; 12] = [
     "toml",
 ];
 
-/// Names of the scenarios that are words of the format, or of Redis, too.
-const WORDS_OF_THE_FORMAT: [&str; 2] = ["usage", "worker"];
+/// Names of the scenarios that are words of the format, too.
+const WORDS_OF_THE_FORMAT: [&str; 1] = ["worker"];
+
+/// Names of the scenarios that are words of Redis: LINSERT BEFORE, MEMORY USAGE.
+const WORDS_OF_REDIS: [&str; 2] = ["before", "usage"];
 
 const LONGEST_FILE: usize = 600;
 
@@ -262,8 +265,10 @@ fn no_story_is_a_special_case() {
         let (_, literals) = lex(&source.code);
         for literal in literals {
             // A long name may not hide in a longer text either.
+            let own = source.path.to_string_lossy().contains("/redis/")
+                && WORDS_OF_REDIS.contains(&literal.as_str());
             let said = |name: &&String| {
-                literal == **name || (name.len() >= 10 && literal.contains(name.as_str()))
+                !own && (literal == **name || (name.len() >= 10 && literal.contains(name.as_str())))
             };
             if let Some(name) = names.iter().find(said) {
                 panic!("{} says {name:?} in {literal:?}", support::named(&source.path));
