@@ -52,14 +52,21 @@ pub(super) struct Globals {
 }
 
 /// Makes the globals of a state that has Lua's own. `redis` is the table of that name.
-pub(super) fn build(native: Native<'_>, redis: &Table, random: [Function; 2]) -> Result<Globals> {
+///
+/// `stopped` says whether the script that runs is to end.
+pub(super) fn build(
+    native: Native<'_>,
+    redis: &Table,
+    random: [Function; 2],
+    stopped: Function,
+) -> Result<Globals> {
     let lua = native.lua;
     let own = lua.globals();
     let contents = lua.create_table()?;
     for name in LEFT {
         contents.raw_set(name, own.raw_get::<Value>(name)?)?;
     }
-    let call = catch_errors(native, &own, &contents)?;
+    let call = catch_errors(native, &own, &contents, stopped)?;
     let compile = load_text(native, &own, &contents)?;
 
     let math: Table = own.raw_get("math")?;
@@ -99,12 +106,18 @@ pub(super) fn build(native: Native<'_>, redis: &Table, random: [Function; 2]) ->
 }
 
 /// Replaces the functions that catch errors; gives the one that calls functions of Redis.
-fn catch_errors(native: Native<'_>, own: &Table, contents: &Table) -> Result<Function> {
+fn catch_errors(
+    native: Native<'_>,
+    own: &Table,
+    contents: &Table,
+    stopped: Function,
+) -> Result<Function> {
     let unwrap = native.function(raise::to_value)?;
     let coroutine: Table = own.raw_get("coroutine")?;
     let string: Table = own.raw_get("string")?;
     let needed: MultiValue = [
         Value::Function(unwrap),
+        Value::Function(stopped),
         Value::Function(misused(native)?),
         own.raw_get("pcall")?,
         own.raw_get("xpcall")?,
@@ -113,6 +126,7 @@ fn catch_errors(native: Native<'_>, own: &Table, contents: &Table) -> Result<Fun
         string.raw_get("byte")?,
         own.raw_get("type")?,
         own.raw_get("select")?,
+        own.raw_get("error")?,
     ]
     .into_iter()
     .collect();

@@ -101,7 +101,9 @@ impl Interpreter {
         add(native, &redis)?;
         let [xpcall, pcall] = [lua.globals().raw_get("xpcall")?, lua.globals().raw_get("pcall")?];
         let random = api::random(native, &seat, random)?;
-        let globals = globals::build(native, &redis, random)?;
+        let running = Rc::clone(&seat);
+        let stopped = native.function(move |_, _: ()| Ok(running.borrow().killed))?;
+        let globals = globals::build(native, &redis, random, stopped)?;
         let handler = handler::function(native)?;
         let names = [lua.create_string("KEYS")?, lua.create_string("ARGV")?];
         let limits = Rc::clone(limits);
@@ -125,18 +127,14 @@ impl Interpreter {
     fn watch(&self) -> Result<()> {
         let (seat, limits) = (Rc::clone(&self.seat), Rc::clone(&self.limits));
         let often = HookTriggers::new().every_nth_instruction(STEP);
-        self.lua.set_hook(often, move |lua, _| {
+        // Of all hooks only a global one reaches into the coroutines that a script makes.
+        self.lua.set_global_hook(often, move |_, _| {
             let seat = &mut *seat.borrow_mut();
             seat.spent += u64::from(STEP);
             let too_long = seat.spent > limits.instructions;
             let now_ms = limits.clock.as_ref().map(|clock| clock());
             seat.killed |= too_long || (seat.is_overdue(now_ms) && !seat.wrote);
-            if !seat.killed {
-                return Ok(VmState::Continue);
-            }
-            // From now on every line fails: whoever catches this one gets no further.
-            lua.set_hook(HookTriggers::EVERY_LINE, |_, _| Err(raise::table(KILLED)))?;
-            Err(raise::table(KILLED))
+            if seat.killed { Err(raise::table(KILLED)) } else { Ok(VmState::Continue) }
         })
     }
 
@@ -255,9 +253,7 @@ impl Interpreter {
         std::mem::swap(&mut redis.server, &mut seat.redis.server);
         seat.running = false;
         let exhausted = self.lua.used_memory() > self.limits.memory / 2;
-        if std::mem::take(&mut seat.killed) {
-            self.watch().expect("a state has room for its hook");
-        }
+        seat.killed = false;
         if exhausted {
             self.lua.gc_collect().expect("no script has finalizers");
         }
@@ -292,9 +288,7 @@ impl Interpreter {
         });
         native::limit(&self.lua, 0);
         let seat = &mut *self.seat.borrow_mut();
-        if std::mem::take(&mut seat.killed) {
-            self.watch().expect("a state has room for its hook");
-        }
+        seat.killed = false;
         let library = seat.library.take().expect("nobody took it");
         let error = match ended {
             Ok((true, _)) => return (library, Ok(())),

@@ -327,3 +327,6 @@ fn function_flush(redis: &mut Redis, _: ClientId, args: &[Bytes]) -> Answer {
     redis.scripts(|scripts, _| scripts.functions = Functions::default());
     Ok(Reply::OK)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,12 @@
 -- Functions of Lua that catch errors, made to see those of Rust functions as scripts should.
-local unwrap, misused, pcall, xpcall, resume, load, byte, type, select = ...
+local unwrap, stopped, misused, pcall, xpcall, resume, load, byte, type, select, error = ...
 
+-- What stops a script cannot be caught.
 local function caught(succeeded, err, ...)
-  if succeeded or type(err) ~= 'userdata' then return succeeded, err, ... end
-  return false, unwrap(err)
+  if succeeded then return succeeded, err, ... end
+  if stopped() then error(err, 0) end
+  if type(err) == 'userdata' then err = unwrap(err) end
+  return succeeded, err
 end
 
 -- Redis's pcall gives the text of an error that is a table.
@@ -23,10 +26,11 @@ end
 function guarded.xpcall(...)
   if select('#', ...) < 2 then misused("bad argument #2 to 'xpcall' (value expected)") end
   local f, handler = ...
-  return xpcall(f, function(err)
+  return caught(xpcall(f, function(err)
+    if stopped() then return err end
     if type(err) == 'userdata' then err = unwrap(err) end
     return handler(err)
-  end)
+  end))
 end
 
 function guarded.resume(...)
@@ -37,12 +41,12 @@ end
 -- No compiled code: the space in front of it makes it a syntax error.
 function guarded.load(reader, name)
   local first = true
-  return load(function()
+  return caught(load(function()
     local piece = reader()
     if first and type(piece) == 'string' and byte(piece) == 27 then piece = ' ' .. piece end
     first = false
     return piece
-  end, name)
+  end, name))
 end
 
 -- Calls a function of Redis with its two tables.
