@@ -66,11 +66,8 @@ fn main() -> ExitCode {
         .map(|part| {
             let name = format!("differential::{}", part.name);
             let kind = if skipped.is_some() { "skipped: no redis-server 7.0" } else { "" };
-            // By hand (`--ignored`): now and then a client that waits is served by one side a moment
-            // before the other, and the rig cannot tell that from a difference yet.
-            let races = ["blocking", "clients"].contains(&part.name.as_str());
             Trial::test(name, move || test(&part, each * part.share))
-                .with_ignored_flag(skipped.is_some() || races)
+                .with_ignored_flag(skipped.is_some())
                 .with_kind(kind)
         })
         .collect();

@@ -72,6 +72,17 @@ pub(crate) fn may_wait(args: &[Vec<u8>]) -> bool {
     WAITING.iter().any(|name| args[0].eq_ignore_ascii_case(name.as_bytes()))
 }
 
+/// Whether a command that waits may name several keys.
+pub(crate) fn may_wait_for_several(args: &[Vec<u8>]) -> bool {
+    let one = |name: &str| args[0].eq_ignore_ascii_case(name.as_bytes());
+    args.len() > 3 && !one("blmove") && !one("brpoplpush")
+}
+
+/// SWAPDB.
+pub(crate) fn is_swap(args: &[Vec<u8>]) -> bool {
+    args[0].eq_ignore_ascii_case(b"swapdb")
+}
+
 /// Whether two replies agree.
 pub(crate) fn agree(order: Order, model: &[u8], real: &[u8]) -> bool {
     if model == real {
@@ -140,8 +151,16 @@ pub(crate) fn each_agrees(orders: &[Order], model: &[u8], real: &[u8]) -> bool {
     };
     model.len() == real.len()
         && orders.len() == model.len()
-        && orders
-            .iter()
-            .zip(model.iter().zip(&real))
-            .all(|(order, (model, real))| agree(*order, &bytes(model), &bytes(real)))
+        && orders.iter().zip(model.iter().zip(&real)).all(|(order, (model, real))| {
+            let ((told, model), (heard, real)) = (apart(model), apart(real));
+            told == heard && agree(*order, &bytes(model), &bytes(real))
+        })
+}
+
+/// The messages that stand before a reply, and the reply.
+fn apart(reply: &Reply) -> (&[Reply], &Reply) {
+    match reply {
+        Reply::Several(all) => all.split_last().map_or((&[], reply), |(last, told)| (told, last)),
+        reply => (&[], reply),
+    }
 }

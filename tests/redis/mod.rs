@@ -6,6 +6,7 @@ mod judge;
 mod keyspace;
 mod kinds;
 mod play;
+mod random;
 mod session;
 mod shrink;
 mod text;

@@ -8,7 +8,8 @@ use bootrace_sim::redis::{Bytes, ClientId, Redis, Reply};
 
 use super::judge::{self, Order};
 use super::keyspace::DATABASES;
-use super::text::{shown, words};
+use super::session::run_end;
+use super::text::shown;
 use super::{START_MS, Step};
 use crate::real::{Connection, Server};
 
@@ -17,7 +18,7 @@ const CLIENTS: usize = 5;
 /// The client that looks at the keyspace.
 pub(super) const WITNESS: usize = CLIENTS;
 /// After how many commands the whole keyspace is compared.
-const BATCH: usize = 50;
+pub(super) const BATCH: usize = 50;
 
 /// Whether the model knows a command of these words.
 pub(crate) fn knows(words: &[&str]) -> bool {
@@ -73,7 +74,7 @@ pub(super) struct Play<'a> {
     model: Redis,
     now_ms: i64,
     /// The version of the protocol that each client speaks.
-    versions: [u8; CLIENTS + 1],
+    pub(super) versions: [u8; CLIENTS + 1],
     /// How the commands between MULTI and EXEC are compared, by client.
     queued: [Option<Vec<Order>>; CLIENTS],
     /// What clients wait for, by client.
@@ -217,30 +218,6 @@ pub(crate) const RECONNECT: &[u8] = b"reconnect!";
 /// Another: nothing happens but that the clock moves.
 pub(crate) const PAUSE: &[u8] = b"pause!";
 
-/// Where the steps end that can be sent at once.
-fn run_end(steps: &[Step], from: usize) -> usize {
-    let mut end = from + 1;
-    let alone = |step: &Step| {
-        judge::may_wait(&step.args)
-            || step.args[0] == RECONNECT
-            || ["multi", "exec", "discard", "hello", "reset"]
-                .iter()
-                .any(|name| step.args[0].eq_ignore_ascii_case(name.as_bytes()))
-    };
-    if alone(&steps[from]) {
-        return end;
-    }
-    while end < steps.len()
-        && end - from < BATCH
-        && steps[end].client == steps[from].client
-        && steps[end].wait_ms == 0
-        && !alone(&steps[end])
-    {
-        end += 1;
-    }
-    end
-}
-
 pub(super) fn request(args: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = format!("*{}\r\n", args.len()).into_bytes();
     for arg in args {
@@ -328,7 +305,8 @@ impl<'a> Play<'a> {
                 let args = &steps[*at].args;
                 let random = judge::is_random(&args[0]) && (in_multi || self.listening);
                 let all = (args.len() == 1 || in_multi) && judge::of_channels(&args[0]);
-                self.bench.knows(args) && !all && !random
+                let swapped = self.awaits_several() && judge::is_swap(args);
+                self.bench.knows(args) && !all && !random && !swapped
             })
             .collect();
         self.tally.left_out += end - from - playable.len();
@@ -345,11 +323,21 @@ impl<'a> Play<'a> {
         Ok(())
     }
 
+    /// Whether somebody may wait for several keys: which of them a swap of databases finds first
+    /// is the order of a hash table.
+    fn awaits_several(&self) -> bool {
+        let several = |args: &Vec<Vec<u8>>| judge::may_wait_for_several(args);
+        self.waiting.iter().flatten().any(several)
+    }
+
     /// Moves both clocks, and lets the waits end whose time is up.
     fn wait(&mut self, wait_ms: i64, at: usize) -> Result<(), Box<Parting>> {
         self.now_ms += wait_ms;
         self.bench.set_clock(self.now_ms);
         let now = Instant::from_ms(self.now_ms);
+        // Redis looks at the waits whose time is up before it reads what comes next.
+        self.model.expire(now);
+        self.bench.ask(&["ping"]);
         if self.waiting.iter().any(Option::is_some) {
             // When Redis finds out that a key is dead is its own affair, and whoever waits as a
             // member of a stream's group is told: so both look at all keys now.
@@ -359,7 +347,6 @@ impl<'a> Play<'a> {
                 self.bench.ask(&["scan", "0", "count", "1000"]);
             }
         }
-        self.model.expire(now);
         self.deliver(at)
     }
 
@@ -414,7 +401,7 @@ impl<'a> Play<'a> {
 
     /// Gives clients what the model has for them beside replies, and expects the same of the real
     /// server.
-    fn deliver(&mut self, at: usize) -> Result<(), Box<Parting>> {
+    pub(super) fn deliver(&mut self, at: usize) -> Result<(), Box<Parting>> {
         let served: Vec<(ClientId, Reply)> = self.model.served().collect();
         for (client, reply) in served {
             let Some(client) = self.ids.iter().position(|id| *id == client.0) else {
@@ -464,9 +451,11 @@ impl<'a> Play<'a> {
             least = come.len() + 1;
         }
         let real = whole(connection);
-        let orders = self.queued.get_mut(client).and_then(|queued| match what.contains("] exec") {
-            true => queued.take(),
-            false => None,
+        let orders = self.queued.get_mut(client).and_then(|queued| {
+            match what.to_ascii_lowercase().contains("] exec") {
+                true => queued.take(),
+                false => None,
+            }
         });
         let same = match (&real, orders) {
             (None, _) => false,
@@ -507,80 +496,6 @@ impl<'a> Play<'a> {
             }
         }
         Ok(())
-    }
-
-    /// A command with a random reply: the real one is checked, and the model brought to the same
-    /// state; the model's own is checked on a copy.
-    fn random(&mut self, client: usize, args: &[Vec<u8>], at: usize) -> Result<(), Box<Parting>> {
-        let what = shown(client, args);
-        let Some(real) = whole(&mut self.bench.real[client]) else {
-            return Err(Box::new(Parting {
-                at,
-                what,
-                model: "a reply".to_owned(),
-                real: "(nothing)".to_owned(),
-            }));
-        };
-        let (reply, _) = decode(&real).expect("a reply").expect("a whole one");
-        let members = judge::members(&reply);
-        let pops = args[0].eq_ignore_ascii_case(b"spop");
-        let part = |model: String| {
-            let real = real.escape_ascii().to_string();
-            Err(Box::new(Parting { at, what: what.clone(), model, real }))
-        };
-        if pops && !members.is_empty() {
-            let copy = words(&["copy", &String::from_utf8_lossy(&args[1]), "rig:copy", "replace"]);
-            self.request(client, &copy);
-            let mut on_copy = args.to_vec();
-            on_copy[1] = b"rig:copy".to_vec();
-            let own = self.request(client, &on_copy);
-            self.request(client, &words(&["del", "rig:copy"]));
-            if own.as_ref().map(|own| judge::members(own).len()) != Some(members.len()) {
-                return part(format!("{own:?}"));
-            }
-            let mut remove = vec![b"srem".to_vec(), args[1].clone()];
-            remove.extend(members.iter().map(|member| member.to_vec()));
-            let removed = self.request(client, &remove);
-            self.deliver(at)?;
-            if removed != Some(Reply::int(members.len())) {
-                return part(format!("{removed:?} of them are there"));
-            }
-            return Ok(());
-        }
-        let own = self.request(client, args).expect("nobody waits for a random member");
-        self.deliver(at)?;
-        if members.is_empty() {
-            let mut model = Vec::new();
-            encode(&own, self.versions[client], &mut model);
-            return if model == real { Ok(()) } else { part(model.escape_ascii().to_string()) };
-        }
-        let same_count = judge::members(&own).len() == members.len();
-        let shape = std::mem::discriminant(&own) == std::mem::discriminant(&reply);
-        let loose = matches!(own, Reply::Pairs(_) | Reply::Map(_));
-        if !(loose || same_count && shape) || !self.are_there(client, args, &own, &reply) {
-            return part(format!("{own:?}"));
-        }
-        Ok(())
-    }
-
-    /// Whether the members of both replies are members of the key.
-    fn are_there(&mut self, client: usize, args: &[Vec<u8>], own: &Reply, real: &Reply) -> bool {
-        let (all, size) = match args[0].to_ascii_lowercase().as_slice() {
-            b"srandmember" => (words(&["smembers"]), 1),
-            b"hrandfield" => (words(&["hgetall"]), 1 + usize::from(args.len() > 3)),
-            b"zrandmember" => (words(&["zrange"]), 1 + usize::from(args.len() > 3)),
-            _ => return true,
-        };
-        let mut all = all;
-        all.push(args[1].clone());
-        if all[0] == b"zrange" {
-            all.extend(words(&["0", "-1", "withscores"]));
-        }
-        let Some(all) = self.request(client, &all) else { return false };
-        let there = flat(&all);
-        let in_there =
-            |reply: &Reply| flat(reply).chunks(size).all(|some| there.contains(&some[0]));
-        in_there(own) && in_there(real)
     }
 }
 

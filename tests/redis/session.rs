@@ -3,7 +3,7 @@
 use super::grammar::Family;
 use super::judge::may_wait;
 use super::kinds::Kinds;
-use super::play::RECONNECT;
+use super::play::{BATCH, RECONNECT};
 use super::{Rng, START_MS, Step};
 
 /// The client that listens to what happens to keys.
@@ -100,4 +100,28 @@ fn damage(args: &mut Vec<Vec<u8>>, rng: &mut Rng) {
         4 => args.iter_mut().for_each(|arg| arg.make_ascii_uppercase()),
         _ => {}
     }
+}
+
+/// Where the steps end that can be sent at once.
+pub(super) fn run_end(steps: &[Step], from: usize) -> usize {
+    let mut end = from + 1;
+    let alone = |step: &Step| {
+        may_wait(&step.args)
+            || step.args[0] == RECONNECT
+            || ["multi", "exec", "discard", "hello", "reset"]
+                .iter()
+                .any(|name| step.args[0].eq_ignore_ascii_case(name.as_bytes()))
+    };
+    if alone(&steps[from]) {
+        return end;
+    }
+    while end < steps.len()
+        && end - from < BATCH
+        && steps[end].client == steps[from].client
+        && steps[end].wait_ms == 0
+        && !alone(&steps[end])
+    {
+        end += 1;
+    }
+    end
 }

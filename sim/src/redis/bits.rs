@@ -205,7 +205,7 @@ fn bitop(call: &mut Call<'_>) -> Answer {
     let held = held.collect::<Result<Vec<Bytes>, Error>>()?;
     let length = held.iter().map(|held| held.len()).max().unwrap_or(0);
     if length == 0 {
-        db.del(&target);
+        db.discard(&target, sources.contains(&target));
         return Ok(Reply::Int(0));
     }
     let mut target_bytes = held[0].clone();

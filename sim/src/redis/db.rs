@@ -98,6 +98,9 @@ pub struct Db {
     /// The clients that watch each key, and of which keys of theirs have changed since they asked.
     pub(super) watched: FixedMap<Key, Vec<ClientId>>,
     pub(super) touched: Vec<ClientId>,
+    /// The keys that are watched and went because their deadline had passed: no change to a client
+    /// that came when it had passed already.
+    pub(super) lapsed: Vec<Key>,
     /// The classes of events somebody wants, as a sum of [`Class`], and the events there were.
     pub(super) wanted: u16,
     pub(super) notices: Vec<Notice>,
@@ -196,7 +199,7 @@ impl Db {
             // A stream that members of a group wait for: see `gone` of `Serve`. To others it is
             // nothing.
             self.signal(&key);
-            self.touch(&key);
+            self.lapse(&key);
             self.notify(Class::Expired, "expired", &key);
         }
         let gone = before - self.entries.len();
@@ -330,21 +333,36 @@ impl Db {
     }
 
     /// Puts the result of a command of the form …STORE there, in place of what was; an empty one
-    /// takes the key away.
+    /// takes the key away. `read`: the key is one of those that the command has read.
     pub(super) fn store_result(
         &mut self,
         key: &Key,
         value: Value,
         class: Class,
         event: &'static str,
+        read: bool,
     ) {
         if value.is_empty_collection() {
-            self.del(key);
+            self.discard(key, read);
             return;
         }
         self.set_key(key, value);
         self.dirty += 1;
         self.notify(class, event, key);
+    }
+
+    /// Takes away the target of a command whose result is empty. Redis does not ask whether it is
+    /// dead (`dbDelete`), so a dead one that the command has not read is deleted, too.
+    pub(super) fn discard(&mut self, key: &Key, read: bool) {
+        let dead = self.entries.get(key).is_some_and(|entry| !entry.live(self.now_ms));
+        if !dead || read {
+            self.del(key);
+            return;
+        }
+        self.entries.swap_remove(key);
+        self.lapse(key);
+        self.dirty += 1;
+        self.notify(Class::Generic, "del", key);
     }
 
     /// Gives a key this value and no deadline (Redis's `setKey`): as [`Db::insert`], but clients that
@@ -420,11 +438,23 @@ impl Db {
         }
     }
 
-    /// Clients that watch a key that is there learn that it has changed.
+    /// Notes that `key` went because its deadline had passed.
+    fn lapse(&mut self, key: &Key) {
+        if self.watched.contains_key(key) {
+            self.lapsed.push(key.clone());
+        }
+    }
+
+    /// Clients that watch a key that is there learn that it has changed; one that is dead goes.
     pub(super) fn touch_all(&mut self) {
-        let there = self.watched.iter().filter(|(key, _)| self.entries.contains_key(*key));
         // Who is told does not depend on the order of telling.
-        self.touched.extend(there.flat_map(|(_, clients)| clients));
+        for (key, clients) in &self.watched {
+            match self.entries.get(key) {
+                None => {}
+                Some(entry) if entry.live(self.now_ms) => self.touched.extend(clients),
+                Some(_) => self.lapsed.push(key.clone()),
+            }
+        }
     }
 
     /// Publishes an event, if somebody may want it (`notifyKeyspaceEvent`), and after it the `del`

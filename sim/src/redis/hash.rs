@@ -137,9 +137,13 @@ impl Hash {
     /// Sets a field, as [`Hash::insert`].
     #[inline]
     pub(super) fn set(&mut self, field: &[u8], value: Bytes, small: Small) {
-        self.large |= value.len() > small.bytes;
+        let longest = field.len().max(value.len());
         match self.get_mut(field) {
-            Some(old) => *old = value,
+            Some(old) => {
+                *old = value;
+                // The limits may have become narrower since the field was added.
+                self.large |= !small.fits(self.len(), longest);
+            }
             None => {
                 self.insert(Bytes::from(field), value, small);
             }

@@ -244,9 +244,15 @@ impl Redis {
             Run::Plain(run) => {
                 server.db(number);
                 let answer = run(&mut Call { server, client, origin, args, number });
-                // What is published goes out in the order of the commands.
+                // What is published goes out in the order of the commands: first of the database
+                // selected, then of the one that COPY and MOVE name.
                 if !server.dbs[number].notices.is_empty() {
                     server.tell(number);
+                }
+                for other in 0..server.dbs.len() {
+                    if !server.dbs[other].notices.is_empty() {
+                        server.tell(other);
+                    }
                 }
                 answer
             }

@@ -205,7 +205,8 @@ impl Server {
     pub(super) fn settle(&mut self) {
         for number in 0..self.dbs.len() {
             let db = &self.dbs[number];
-            if !db.touched.is_empty() || !db.notices.is_empty() || !db.ready.is_empty() {
+            let quiet = db.touched.is_empty() && db.lapsed.is_empty() && db.notices.is_empty();
+            if !quiet || !db.ready.is_empty() {
                 self.settle_db(number);
             }
         }
@@ -226,12 +227,28 @@ impl Server {
         for client in std::mem::take(&mut self.dbs[number].touched) {
             self.session(client).changed = true;
         }
+        for key in std::mem::take(&mut self.dbs[number].lapsed) {
+            self.tell_lapsed(number, &key);
+        }
         let mut notices = std::mem::take(&mut self.dbs[number].notices);
         if planted(Mutant::R19) {
             notices.reverse();
         }
         for notice in notices {
             self.publish_notice(number, &notice);
+        }
+    }
+
+    /// Tells those who watch a key that it went because its deadline had passed: a change to those
+    /// who came before that (multi.c, `touchWatchedKey`).
+    fn tell_lapsed(&mut self, number: usize, key: &Key) {
+        let clients = self.dbs[number].watched.get(key).cloned().unwrap_or_default();
+        for client in clients {
+            let session = self.session(client);
+            let mut watching = session.watching.iter_mut();
+            let watch = watching.find(|watch| watch.db == number && watch.key == *key);
+            let watch = watch.expect("a client that watches a key says so");
+            session.changed |= !std::mem::take(&mut watch.was_dead);
         }
     }
 

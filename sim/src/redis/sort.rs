@@ -137,7 +137,8 @@ fn run(call: &mut Call<'_>, mut options: Options<'_>) -> Answer {
         return Ok(Reply::Array(found.map(|found| Reply::bulk(found.as_ref())).collect()));
     };
     let list: List = found.map(Option::unwrap_or_default).collect();
-    Ok(store(db, &Key::from(target.clone()), list))
+    let target = Key::from(target.clone());
+    Ok(store(db, &target, list, target == key))
 }
 
 /// The elements of what is to be sorted; there are none of a key that is not there.
@@ -207,10 +208,10 @@ fn follow(db: &Db, pattern: &[u8], element: &Bytes) -> Option<Bytes> {
 }
 
 /// Keeps the result as a list; its length.
-fn store(db: &mut Db, target: &Key, list: List) -> Reply {
+fn store(db: &mut Db, target: &Key, list: List, read: bool) -> Reply {
     let length = list.len();
     if list.is_empty() {
-        db.del(target);
+        db.discard(target, read);
     } else {
         db.set_key(target, Value::List(list));
         db.dirty += length as u64;

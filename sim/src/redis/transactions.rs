@@ -101,8 +101,21 @@ fn exec(redis: &mut Redis, client: ClientId, _args: &[Bytes]) -> Answer {
     if changed && !planted(Mutant::R8) {
         return Ok(Reply::NilArray);
     }
-    let replies = queued.commands.iter().map(|args| redis.run(client, args, Origin::Exec).into());
-    Ok(Reply::Array(replies.collect()))
+    Ok(Reply::Array(queued.commands.iter().map(|args| run(redis, client, args)).collect()))
+}
+
+/// Runs a command of a transaction. What it sends to its own client as messages stands before its
+/// reply, within the array of all replies.
+fn run(redis: &mut Redis, client: ClientId, args: &[Bytes]) -> Reply {
+    let before = redis.server.outbox.len();
+    let reply = Reply::from(redis.run(client, args, Origin::Exec));
+    let own = redis.server.outbox.extract_if(before.., |(to, _)| *to == client);
+    let mut told: Vec<Reply> = own.map(|(_, message)| message).collect();
+    if told.is_empty() {
+        return reply;
+    }
+    told.push(reply);
+    Reply::Several(told)
 }
 
 /// An EXEC that is not in order itself ends the transaction (`execCommandAbort`).

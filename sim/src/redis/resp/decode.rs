@@ -87,9 +87,25 @@ impl<'a> Reader<'a> {
         // As many as are said to come may never come.
         let mut replies = Vec::with_capacity(size.min(self.input.len() - self.at));
         for _ in 0..size {
-            replies.push(come!(self.reply(deepest)));
+            replies.push(come!(self.element(deepest)));
         }
         Ok(Some(replies))
+    }
+
+    /// An element of an array, with the messages that stand before it and are no elements: EXEC's
+    /// array may have some.
+    fn element(&mut self, deepest: usize) -> Result<Option<Reply>, BadReply> {
+        let mut told = Vec::new();
+        loop {
+            match come!(self.reply(deepest)) {
+                message @ Reply::Push(_) => told.push(message),
+                reply if told.is_empty() => return Ok(Some(reply)),
+                reply => {
+                    told.push(reply);
+                    return Ok(Some(Reply::Several(told)));
+                }
+            }
+        }
     }
 
     fn line(&mut self) -> Result<Option<&'a [u8]>, BadReply> {

@@ -101,7 +101,7 @@ fn store(
     let db = call.db();
     let result = make(sets(db, &keys)?, db.limits.set_max_intset_entries);
     let len = result.len();
-    db.store_result(&to, Value::Set(result), Class::Set, event);
+    db.store_result(&to, Value::Set(result), Class::Set, event, keys.contains(&to));
     Ok(Reply::int(len))
 }
 

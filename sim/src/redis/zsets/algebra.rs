@@ -226,9 +226,10 @@ fn store(call: &mut Call<'_>, name: &'static str, operation: Operation) -> Answe
     let (args, to) = (call.args, call.key(1));
     let db = call.db();
     let query = Query::read(db, &args[2..], name, operation, Use::Store)?;
+    let read = args[3..][..query.sources.len()].contains(&args[1]);
     let result = query.result(operation).settled(db.limits.zset());
     let len = result.len();
-    db.store_result(&to, Value::Zset(result), Class::Zset, name);
+    db.store_result(&to, Value::Zset(result), Class::Zset, name, read);
     Ok(Reply::int(len))
 }
 

@@ -222,7 +222,7 @@ pub(super) fn zrangestore(call: &mut Call<'_>) -> Answer {
         result.insert(member.clone(), score, small);
     }
     let len = result.len();
-    db.store_result(&to, Value::Zset(result), Class::Zset, "zrangestore");
+    db.store_result(&to, Value::Zset(result), Class::Zset, "zrangestore", from == to);
     Ok(Reply::int(len))
 }
 
