@@ -6,7 +6,7 @@
 //! both hold. Every script that the package ships has to be called. The texts of the scripts are not
 //! in this repository: the packages are looked for where `BOOTRACE_BULLMQ` says.
 //!
-//! It is run by hand until it can tell the orders that Redis leaves open from differences.
+//! It is run by hand: some runs part at an order that Redis leaves open.
 
 #[path = "support/bullmq.rs"]
 mod bullmq;
@@ -42,8 +42,8 @@ fn main() -> ExitCode {
 fn trial(version: &'static str) -> Trial {
     let name = format!("every script of bullmq {version}");
     match redis::missing().or_else(|| bullmq::missing(version)) {
-        // By hand (`--ignored`): where several jobs have stalled, Redis gives them back in the order
-        // of a hash table, and from there on the two servers hold their lists in different orders.
+        // By hand (`--ignored`): where a script walks a set of several jobs whose ids are no numbers, as
+        // chance has it, Redis's order of a hash table gets into lists, and the two sides part.
         None => Trial::test(name, move || play(version)).with_ignored_flag(true),
         Some(reason) => Trial::test(format!("{name}: {reason}"), || Ok(())).with_ignored_flag(true),
     }

@@ -1,4 +1,5 @@
-//! All that both servers hold, compared: keys, types, values, deadlines.
+//! All that both servers hold, compared: keys, types, values, deadlines. What follows the order of a
+//! hash table is compared without it.
 
 use bootrace_sim::redis::{Bytes, Reply};
 use libtest_mimic::Failed;
@@ -81,6 +82,24 @@ fn plain(question: &[Bytes], reply: Reply) -> Vec<String> {
             members.sort();
             members
         }
+        Some("XRANGE") => entries(&elements),
         _ => shown,
     }
+}
+
+/// The entries of a stream: all ids in order, and what the entries of each millisecond say, in any
+/// order. A script that walks a set of jobs adds an entry for each in the order of a hash table.
+fn entries(elements: &[Reply]) -> Vec<String> {
+    let (mut ids, mut said) = (Vec::new(), Vec::new());
+    for entry in elements {
+        let Reply::Array(parts) = entry else { panic!("an entry has parts, not {entry:?}") };
+        let [Reply::Bulk(id), body] = &parts[..] else { panic!("an id and fields: {parts:?}") };
+        let id = id.to_string();
+        let ms = id.split('-').next().expect("an id has milliseconds");
+        said.push(format!("{ms}: {body:?}"));
+        ids.push(id);
+    }
+    said.sort();
+    ids.extend(said);
+    ids
 }

@@ -65,10 +65,17 @@ impl Rule {
     }
 }
 
-/// Whether a page is all there is: its cursor is 0.
+/// Whether a page is all there is: its cursor is 0, and where a total follows the elements, as in
+/// BullMQ's `paginate`, there are so many.
 fn whole(page: &[Reply]) -> bool {
     let zero = |reply: &Reply| matches!(reply, Reply::Int(0)) || *reply == Reply::from("0");
-    page.first().is_some_and(zero)
+    let all = match page {
+        [_, _, Reply::Array(elements), total @ Reply::Int(_), ..] => {
+            *total == Reply::int(elements.len())
+        }
+        _ => true,
+    };
+    all && page.first().is_some_and(zero)
 }
 
 /// Whether two replies differ in nothing but the order within arrays: of elements, or of pairs.

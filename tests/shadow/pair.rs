@@ -101,6 +101,9 @@ impl Pair {
         let model = self.model.request(ClientId(client), args, Instant::from_ms(self.now_ms));
         let Some(model) = model else {
             self.send_real(client, args);
+            // It waits from this instant on: the real server has read the command when it has
+            // answered another client.
+            self.ask_real(CONTROL, &[Bytes::from("PING")]);
             return Ok(Outcome::Waits);
         };
         let real = self.ask_real(client, args);
