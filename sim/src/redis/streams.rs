@@ -1,11 +1,10 @@
 //! The commands on the entries of streams: XADD, XTRIM, XDEL, XSETID, XLEN, XRANGE, XREVRANGE.
 //!
-//! Those that wait are in [`streams_read`], those on groups in [`streams_groups`], XINFO in
-//! [`streams_info`].
-//!
-//! [`streams_read`]: super::streams_read
-//! [`streams_groups`]: super::streams_groups
-//! [`streams_info`]: super::streams_info
+//! Those that wait are in `read`, those on groups in `groups`, XINFO in `info`.
+
+mod groups;
+mod info;
+mod read;
 
 use super::args;
 use super::bytes::{Bytes, Key, parse_int};
@@ -17,7 +16,6 @@ use super::stream::{MaxLen, Stream, StreamEntry, StreamId, To, Trim};
 use super::table::flag::{BLOCKING, DENYOOM, FAST, MOVABLEKEYS, READONLY, WRITE};
 use super::table::{Run, Spec};
 use super::value::Limits;
-use super::{streams_groups as groups, streams_info as info, streams_read as read};
 
 pub(super) const COMMANDS: &[Spec] = &[
     Spec::new("xadd", -5, WRITE | DENYOOM | FAST, (1, 1, 1), xadd),

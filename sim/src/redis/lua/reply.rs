@@ -49,22 +49,12 @@ pub(super) fn to_lua(lua: &Lua, reply: &Reply, resp: u8) -> Result<Value> {
         Reply::Map(pairs) if new => map(lua, pairs),
         Reply::Pairs(pairs) if new => {
             let table = lua.create_table()?;
-            for (at, (one, two)) in pairs.iter().enumerate() {
-                let pair = lua.create_table()?;
-                set_at(lua, &pair, 1, one, resp)?;
-                set_at(lua, &pair, 2, two, resp)?;
-                table.raw_seti(at + 1, pair)?;
+            for (at, pair) in pairs.iter().enumerate() {
+                table.raw_seti(at + 1, flat(lua, std::slice::from_ref(pair), resp)?)?;
             }
             Ok(Value::Table(table))
         }
-        Reply::Map(pairs) | Reply::Pairs(pairs) => {
-            let table = lua.create_table()?;
-            for (at, (one, two)) in pairs.iter().enumerate() {
-                set_at(lua, &table, 2 * at + 1, one, resp)?;
-                set_at(lua, &table, 2 * at + 2, two, resp)?;
-            }
-            Ok(Value::Table(table))
-        }
+        Reply::Map(pairs) | Reply::Pairs(pairs) => flat(lua, pairs, resp).map(Value::Table),
         Reply::Set(members) if new => {
             let inner = lua.create_table()?;
             for member in members {
@@ -85,6 +75,16 @@ pub(super) fn to_lua(lua: &Lua, reply: &Reply, resp: u8) -> Result<Value> {
         Reply::BigNumber(text) | Reply::Verbatim(_, text) => string(text),
         Reply::Attribute(_) | Reply::Nothing => Ok(Value::Nil),
     }
+}
+
+/// Pairs one after the other.
+fn flat(lua: &Lua, pairs: &[(Reply, Reply)], resp: u8) -> Result<Table> {
+    let table = lua.create_table()?;
+    for (at, (one, two)) in pairs.iter().enumerate() {
+        set_at(lua, &table, 2 * at + 1, one, resp)?;
+        set_at(lua, &table, 2 * at + 2, two, resp)?;
+    }
+    Ok(table)
 }
 
 /// Sets an element: a string without a handle.

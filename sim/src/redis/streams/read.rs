@@ -2,17 +2,17 @@
 
 use std::rc::Rc;
 
-use super::ClientId;
-use super::args;
-use super::blocked::Serve;
-use super::bytes::{Bytes, Key, parse_int};
-use super::db::{Class, Db};
-use super::error::Error;
-use super::reply::Reply;
-use super::server::{Answer, Call, Origin, Server};
-use super::stream::StreamId;
-use super::streams::{entries, entry, id, strict_id};
-use super::value::Value;
+use super::{entries, entry, id, strict_id};
+use crate::redis::ClientId;
+use crate::redis::args;
+use crate::redis::blocked::Serve;
+use crate::redis::bytes::{Bytes, Key, parse_int};
+use crate::redis::db::{Class, Db};
+use crate::redis::error::Error;
+use crate::redis::reply::Reply;
+use crate::redis::server::{Answer, Call, Origin, Server};
+use crate::redis::stream::StreamId;
+use crate::redis::value::Value;
 
 /// How many entries a client gets that had to wait and gave no COUNT.
 const COUNT_AFTER_WAITING: usize = 1000;

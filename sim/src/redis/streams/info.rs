@@ -1,16 +1,16 @@
 //! XINFO: what a stream and its groups are made of.
 
-use super::args;
-use super::bytes::Bytes;
-use super::error::Error;
-use super::groups::{Consumer, Group};
-use super::reply::Reply;
-use super::server::{Answer, Call};
-use super::stream::Marks;
-use super::streams::{entries, entry, id};
-use super::streams_groups::{no_such, wrong};
-use super::table::Spec;
-use super::table::flag::{LOADING, READONLY, STALE};
+use super::groups::{no_such, wrong};
+use super::{entries, entry, id};
+use crate::redis::args;
+use crate::redis::bytes::Bytes;
+use crate::redis::error::Error;
+use crate::redis::groups::{Consumer, Group};
+use crate::redis::reply::Reply;
+use crate::redis::server::{Answer, Call};
+use crate::redis::stream::Marks;
+use crate::redis::table::Spec;
+use crate::redis::table::flag::{LOADING, READONLY, STALE};
 
 pub(super) const XINFO: &[Spec] = &[
     Spec::new("stream", -3, READONLY, (2, 2, 1), stream),

@@ -1,18 +1,18 @@
 //! The commands on consumer groups: XGROUP, XACK, XPENDING, XCLAIM, XAUTOCLAIM.
 
-use super::args;
-use super::bytes::{Bytes, Key, parse_int};
-use super::db::{Class, Db, Entry};
-use super::error::Error;
-use super::groups::{Group, Pending};
-use super::reply::Reply;
-use super::server::{Answer, Call};
-use super::stream::{Stream, StreamId};
-use super::streams::{any_id, end_id, entry, id, start_id, strict_id};
-use super::streams_read::no_group;
-use super::table::Spec;
-use super::table::flag::{DENYOOM, LOADING, STALE, WRITE};
-use super::value::Kind;
+use super::read::no_group;
+use super::{any_id, end_id, entry, id, start_id, strict_id};
+use crate::redis::args;
+use crate::redis::bytes::{Bytes, Key, parse_int};
+use crate::redis::db::{Class, Db, Entry};
+use crate::redis::error::Error;
+use crate::redis::groups::{Group, Pending};
+use crate::redis::reply::Reply;
+use crate::redis::server::{Answer, Call};
+use crate::redis::stream::{Stream, StreamId};
+use crate::redis::table::Spec;
+use crate::redis::table::flag::{DENYOOM, LOADING, STALE, WRITE};
+use crate::redis::value::Kind;
 
 pub(super) const XGROUP: &[Spec] = &[
     Spec::new("create", -5, WRITE | DENYOOM, (2, 2, 1), create),
