@@ -88,8 +88,11 @@ fn replies_come_back_as_they_were_sent() {
         Reply::Double(f64::NEG_INFINITY),
         Reply::Double(0.1),
         Reply::Map(vec![(Reply::Int(0), Reply::Set(vec![Reply::Bool(true)]))]),
-        Reply::Push(vec![Reply::BigNumber(Bytes::from("123"))]),
-        Reply::Verbatim("txt", text),
+        // A message between elements is none of them.
+        Reply::Several(vec![
+            Reply::Push(vec![Reply::BigNumber(Bytes::from("123"))]),
+            Reply::Verbatim("txt", text),
+        ]),
     ]);
     let mut out = Vec::new();
     encode(&replies, 3, &mut out);
