@@ -48,15 +48,19 @@ pub(super) fn lengths() {
 pub(super) fn never_reads() {
     let server = Server::start(&[]);
     let mut other = server.connect();
-    other.ask("CONFIG SET client-output-buffer-limit normal 16777216 0 0");
+    other.send(b"CONFIG SET client-output-buffer-limit \"normal 16777216 0 0\"\r\n");
+    assert_eq!(other.reply(), status("OK"));
     other.ask("SETRANGE big 1048575 x");
-    let mut greedy = server.connect();
-    greedy.send(&request("GET big").repeat(200));
-    until("it is disconnected", || {
+    let mut clients = |expected: usize| {
         assert!(ping(&mut other) < Duration::from_secs(1));
         let Reply::Bulk(text) = other.ask("CLIENT LIST") else { panic!("no text") };
-        text.iter().filter(|byte| **byte == b'\n').count() == 1
-    });
+        text.iter().filter(|byte| **byte == b'\n').count() == expected
+    };
+    let mut greedy = server.connect();
+    assert_eq!(greedy.ask("PING"), status("PONG"));
+    assert!(clients(2), "it is connected");
+    greedy.send(&request("GET big").repeat(200));
+    until("it is disconnected", || clients(1));
     assert!(server.memory() < 128 << 10, "{} kB", server.memory());
 }
 
