@@ -3,6 +3,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
+use std::net::Shutdown;
 use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -118,6 +119,17 @@ pub(crate) struct Connection {
     pub(crate) input: Vec<u8>,
     /// How much of `input` was taken.
     at: usize,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if let Some(stream) = &self.stream {
+            // A process that another test is starting holds a copy of the socket until it runs a
+            // program of its own: closing ours alone would not be the end. A server that has gone
+            // needs to hear nothing.
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
 }
 
 impl Connection {
