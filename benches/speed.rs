@@ -1,4 +1,5 @@
-//! How fast bootrace is, on one core: the kernel alone, a run of the incident, a day of its fleet.
+//! How fast bootrace is, on one core: the kernel alone, a run of the incident, a day of its fleet,
+//! the Redis server without a socket.
 //!
 //! Times are shown and never judged: a machine that others use too says nothing that may fail a
 //! build. Beside criterion's figures stand those that the design has bounds for: nanoseconds a
@@ -10,6 +11,7 @@ use bootrace_sim::clock::{Clock, Instant, Span};
 use bootrace_sim::event::{Event, ReleaseId, Rolling, ServerId, Sink, Stamp};
 use bootrace_sim::kernel::{Boot, ConnId, Ctx, Kernel, Link, Out, Servers, Step};
 use bootrace_sim::policy::Random;
+use bootrace_sim::redis::{Bytes, ClientId, Redis, Reply};
 use bootrace_sim::run;
 use bootrace_sim::scenario::{self, Scenario};
 use bootrace_sim::servers::REDIS;
@@ -149,6 +151,44 @@ fn fleet(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// How many keys the commands on the Redis server are about, each once in a run.
+const KEYS: u64 = 10_000;
+
+/// Sends the Redis server a command for each key, as words from a socket; `expected` is answered.
+fn commands(redis: &mut Redis, commands: &[Vec<Bytes>], expected: &Reply) -> u64 {
+    let now = Instant::from_ms(1_000_000);
+    for args in commands {
+        let reply = redis.request(ClientId(0), args, now);
+        assert_eq!(reply.as_ref(), Some(expected), "what the command answers");
+    }
+    commands.len() as u64
+}
+
+fn redis(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("redis");
+    group.throughput(Throughput::Elements(KEYS));
+    let for_each_key = |words: &[&str]| -> Vec<Vec<Bytes>> {
+        let word = |word: &str, key: u64| Bytes::from(word.replace("{key}", &key.to_string()));
+        (0..KEYS).map(|key| words.iter().map(|text| word(text, key)).collect()).collect()
+    };
+    let script = "return redis.call('SET', KEYS[1], ARGV[1])";
+    for (name, words, expected) in [
+        ("SET", &["SET", "key:{key}", "value"][..], Reply::OK),
+        ("GET", &["GET", "key:{key}"], Reply::Bulk("value".into())),
+        ("EVAL", &["EVAL", script, "1", "key:{key}", "value"], Reply::OK),
+    ] {
+        let all = for_each_key(words);
+        let server = std::cell::RefCell::new(Redis::new());
+        commands(
+            &mut server.borrow_mut(),
+            &for_each_key(&["SET", "key:{key}", "value"]),
+            &Reply::OK,
+        );
+        bench(&mut group, name, "command", |_| commands(&mut server.borrow_mut(), &all, &expected));
+    }
+    group.finish();
+}
+
 /// What one sample came to.
 struct Sample {
     runs: u64,
@@ -200,5 +240,6 @@ fn main() {
         .configure_from_args();
     kernel(&mut criterion);
     fleet(&mut criterion);
+    redis(&mut criterion);
     criterion.final_summary();
 }
