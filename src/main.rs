@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+/// The server and its scripts allocate for every word and every reply.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     bootrace::cli::main().into()
 }

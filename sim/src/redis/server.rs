@@ -107,7 +107,16 @@ impl Server {
     }
 
     /// The database of this number, which is below [`DATABASES`].
+    #[inline]
     pub(super) fn db(&mut self, number: usize) -> &mut Db {
+        if number >= self.dbs.len() {
+            self.add_dbs(number);
+        }
+        &mut self.dbs[number]
+    }
+
+    #[cold]
+    fn add_dbs(&mut self, number: usize) {
         assert!(number < DATABASES, "there are sixteen databases");
         while self.dbs.len() <= number {
             let mut db = Db::new();
@@ -117,7 +126,6 @@ impl Server {
             db.seed(self.seed ^ self.dbs.len() as u64);
             self.dbs.push(db);
         }
-        &mut self.dbs[number]
     }
 
     /// Seeds the commands that answer with a random member.
@@ -129,23 +137,29 @@ impl Server {
     }
 
     /// What is known of a client; one that was never heard of begins here.
+    #[inline]
     pub(super) fn session(&mut self, client: ClientId) -> &mut Session {
         let place = client.0 as usize;
+        if self.known(client).is_none() {
+            self.begin_session(place);
+        }
+        self.sessions[place].as_mut().expect("it has just begun at the latest")
+    }
+
+    #[cold]
+    fn begin_session(&mut self, place: usize) {
         if place >= self.sessions.len() {
             self.sessions.resize_with(place + 1, || None);
         }
-        let (now, connected) = (self.now, &mut self.connected);
-        let (stats, settings) = (&mut self.stats, &self.settings);
-        self.sessions[place].get_or_insert_with(|| {
-            *connected += 1;
-            stats.connections += 1;
-            let mut session = Session::new(*connected, now);
-            session.authenticated = settings.password.is_empty();
-            Box::new(session)
-        })
+        self.connected += 1;
+        self.stats.connections += 1;
+        let mut session = Session::new(self.connected, self.now);
+        session.authenticated = self.settings.password.is_empty();
+        self.sessions[place] = Some(Box::new(session));
     }
 
     /// What is known of a client that was heard of.
+    #[inline]
     pub(super) fn known(&self, client: ClientId) -> Option<&Session> {
         self.sessions.get(client.0 as usize)?.as_deref()
     }

@@ -184,11 +184,7 @@ impl Interpreter {
     }
 
     fn list(&self, strings: &[Bytes]) -> Result<Table> {
-        let table = self.lua.create_table()?;
-        for (at, string) in strings.iter().enumerate() {
-            table.raw_seti(at + 1, LuaString::wrap(string))?;
-        }
-        Ok(table)
+        self.lua.create_sequence_from(strings.iter().map(|string| native::string(string)))
     }
 
     /// Lets the server sit where scripts reach it while `start` runs, which says whether the script

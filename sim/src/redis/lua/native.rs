@@ -1,6 +1,6 @@
 //! Rust functions as a script calls them.
 
-use mlua::{FromLuaMulti, Function, IntoLuaMulti, Lua, Result};
+use mlua::{Either, FromLuaMulti, Function, IntoLua, IntoLuaMulti, Lua, LuaString, Result};
 
 /// What makes functions for a state of Lua.
 #[derive(Clone, Copy)]
@@ -47,6 +47,14 @@ impl<'a> Unlimited<'a> {
 impl Drop for Unlimited<'_> {
     fn drop(&mut self) {
         limit(self.lua, self.memory);
+    }
+}
+
+/// A string on its way to Lua, without a handle of its own. mlua has a short way for text only.
+pub(super) fn string(bytes: &[u8]) -> impl IntoLua {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Either::Left(text),
+        Err(_) => Either::Right(LuaString::wrap(bytes)),
     }
 }
 

@@ -1,12 +1,13 @@
 //! Replies as Lua values, and Lua values as replies, by Redis's rules.
 
-use mlua::{Lua, LuaString, Result, Table, Value};
+use mlua::{Lua, Result, Table, Value};
 
 use super::super::bytes::Bytes;
 use super::super::error::Error;
 use super::super::reply::Reply;
 use super::super::zset::score_text;
 use super::handler;
+use super::native::string;
 use super::number::to_i64;
 use super::raise;
 
@@ -16,13 +17,13 @@ const DEEPEST: usize = 1_000;
 /// A reply as a script sees it, in version 2 or 3 of the protocol.
 pub(super) fn to_lua(lua: &Lua, reply: &Reply, resp: u8) -> Result<Value> {
     let field = |name: &str, text: &[u8]| {
-        let table = lua.create_table()?;
-        table.raw_set(name, LuaString::wrap(text))?;
+        let table = lua.create_table_with_capacity(0, 1)?;
+        table.raw_set(name, string(text))?;
         Ok(Value::Table(table))
     };
-    let string = |bytes: &[u8]| lua.create_string(bytes).map(Value::String);
+    let alone = |bytes: &[u8]| lua.create_string(bytes).map(Value::String);
     let list = |replies: &[Reply]| {
-        let table = lua.create_table()?;
+        let table = lua.create_table_with_capacity(replies.len(), 0)?;
         for (at, reply) in replies.iter().enumerate() {
             set_at(lua, &table, at + 1, reply, resp)?;
         }
@@ -36,7 +37,7 @@ pub(super) fn to_lua(lua: &Lua, reply: &Reply, resp: u8) -> Result<Value> {
             raise::error_table(lua, &with_code(&error.bytes()), true).map(Value::Table)
         }
         Reply::Int(number) => Ok(Value::Number(*number as f64)),
-        Reply::Bulk(bytes) => string(bytes),
+        Reply::Bulk(bytes) => alone(bytes),
         Reply::Nil | Reply::NilArray if new => Ok(Value::Nil),
         Reply::Nil | Reply::NilArray => Ok(Value::Boolean(false)),
         Reply::Double(number) if new => {
@@ -44,7 +45,7 @@ pub(super) fn to_lua(lua: &Lua, reply: &Reply, resp: u8) -> Result<Value> {
             table.raw_set("double", *number)?;
             Ok(Value::Table(table))
         }
-        Reply::Double(number) => string(score_text(*number).as_bytes()),
+        Reply::Double(number) => alone(score_text(*number).as_bytes()),
         Reply::Array(replies) | Reply::Push(replies) | Reply::Several(replies) => list(replies),
         Reply::Map(pairs) if new => map(lua, pairs),
         Reply::Pairs(pairs) if new => {
@@ -68,18 +69,18 @@ pub(super) fn to_lua(lua: &Lua, reply: &Reply, resp: u8) -> Result<Value> {
         Reply::BigNumber(digits) if new => field("big_number", digits),
         Reply::Verbatim(format, text) if new => {
             let inner = lua.create_table()?;
-            inner.raw_set("string", LuaString::wrap(text))?;
+            inner.raw_set("string", string(text))?;
             inner.raw_set("format", *format)?;
             wrapped(lua, "verbatim_string", inner)
         }
-        Reply::BigNumber(text) | Reply::Verbatim(_, text) => string(text),
+        Reply::BigNumber(text) | Reply::Verbatim(_, text) => alone(text),
         Reply::Attribute(_) | Reply::Nothing => Ok(Value::Nil),
     }
 }
 
 /// Pairs one after the other.
 fn flat(lua: &Lua, pairs: &[(Reply, Reply)], resp: u8) -> Result<Table> {
-    let table = lua.create_table()?;
+    let table = lua.create_table_with_capacity(2 * pairs.len(), 0)?;
     for (at, (one, two)) in pairs.iter().enumerate() {
         set_at(lua, &table, 2 * at + 1, one, resp)?;
         set_at(lua, &table, 2 * at + 2, two, resp)?;
@@ -87,10 +88,10 @@ fn flat(lua: &Lua, pairs: &[(Reply, Reply)], resp: u8) -> Result<Table> {
     Ok(table)
 }
 
-/// Sets an element: a string without a handle.
+/// Sets an element.
 fn set_at(lua: &Lua, table: &Table, at: usize, reply: &Reply, resp: u8) -> Result<()> {
     match reply {
-        Reply::Bulk(bytes) => table.raw_seti(at, LuaString::wrap(bytes)),
+        Reply::Bulk(bytes) => table.raw_seti(at, string(bytes)),
         other => table.raw_seti(at, to_lua(lua, other, resp)?),
     }
 }
