@@ -237,6 +237,10 @@ impl Redis {
     fn call(&mut self, known: &Known, client: ClientId, args: &[Bytes], origin: Origin) -> Answer {
         let server = &mut *self.server;
         let number = server.session(client).db;
+        // A script is shown before the commands that it runs.
+        if !server.monitors.is_empty() && known.spec.is(flag::SKIP_MONITOR) {
+            server.show(known, client, args, origin);
+        }
         let answer = match known.spec.run {
             Run::Plain(run) => {
                 server.db(number);
@@ -267,8 +271,8 @@ impl Redis {
             calls.failed += 1;
             stats.error(error);
         }
-        if !self.server.monitors.is_empty() {
-            self.server.show(known, client, number, args, origin);
+        if !self.server.monitors.is_empty() && !known.spec.is(flag::SKIP_MONITOR) {
+            self.server.show(known, client, args, origin);
         }
         answer
     }
