@@ -78,6 +78,7 @@ pub(crate) fn serve(
         listening(address);
         let [terminate, interrupt] = &mut ends;
         let shutdown = hub.borrow().shutdown();
+        tokio::task::spawn_local(hub::send(Rc::clone(&hub)));
         tokio::select! {
             () = accept(&listener, &hub) => {}
             () = hub::keep_time(&hub) => {}
@@ -86,8 +87,9 @@ pub(crate) fn serve(
             _ = interrupt.recv() => {}
         }
         assert!(!hub.borrow().has_failed(), "a command has panicked: this is a bug in bootrace");
-        let unknown = hub.borrow().unknown();
-        Ok(unknown)
+        let mut hub = hub.borrow_mut();
+        hub.send();
+        Ok(hub.unknown())
     })
 }
 

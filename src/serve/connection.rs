@@ -19,6 +19,10 @@ pub(super) struct Connection {
     pub(super) out: RefCell<Vec<u8>>,
     /// How much of that has been sent.
     sent: Cell<usize>,
+    /// It is to be sent, and somebody knows.
+    owed: Cell<bool>,
+    /// The client does not take what it is sent: its task waits until it does.
+    stuck: Cell<bool>,
     /// Rings when its task has something to do that no byte from the client tells it.
     pub(super) wake: Notify,
     /// It is to be closed at once.
@@ -30,6 +34,8 @@ pub(super) struct Connection {
 pub(super) struct Input {
     pub(super) requests: Requests,
     bytes: Vec<u8>,
+    /// There was more to read than was read at once.
+    more: bool,
 }
 
 /// An output buffer that grew beyond this is given back when it is empty.
@@ -42,8 +48,20 @@ impl Connection {
         self.wake.notify_one();
     }
 
-    /// Sends what can be sent without waiting; to one that is to be closed at once, nothing.
+    /// Whether it is to be closed at once.
+    pub(super) fn is_dismissed(&self) -> bool {
+        self.dismissed.get()
+    }
+
+    /// Notes that something is to be sent; whether that is new.
+    pub(super) fn owe(&self) -> bool {
+        !self.owed.replace(true)
+    }
+
+    /// Sends what can be sent without waiting; to one that is to be closed at once, nothing. The
+    /// rest is its task's.
     pub(super) fn send(&self) {
+        self.owed.set(false);
         if self.dismissed.get() {
             return;
         }
@@ -51,18 +69,23 @@ impl Connection {
         let mut sent = self.sent.get();
         while sent < out.len() {
             match self.stream.try_write(&out[sent..]) {
-                Ok(0) => self.dismissed.set(true),
+                Ok(0) => self.dismiss(),
                 Ok(count) => {
                     sent += count;
                     continue;
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if !self.stuck.replace(true) {
+                        self.wake.notify_one();
+                    }
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(_) => self.dismissed.set(true),
+                Err(_) => self.dismiss(),
             }
             break;
         }
         if sent == out.len() {
+            self.stuck.set(false);
             sent = 0;
             out.clear();
             if out.capacity() > KEPT {
@@ -94,6 +117,8 @@ pub(super) fn begin(hub: &Rc<RefCell<Hub>>, stream: TcpStream, peer: SocketAddr)
         stream,
         out: RefCell::default(),
         sent: Cell::new(0),
+        owed: Cell::new(false),
+        stuck: Cell::new(false),
         wake: Notify::new(),
         dismissed: Cell::new(false),
     };
@@ -130,10 +155,13 @@ async fn run(hub: Rc<RefCell<Hub>>, connection: Rc<Connection>) {
     let mut input = Input::default();
     let mut then = Then::On;
     while !connection.dismissed.get() {
-        let sending = connection.unsent() > 0;
-        if then == Then::Ends && !sending {
-            break;
+        if then == Then::Ends {
+            connection.send();
+            if connection.unsent() == 0 {
+                break;
+            }
         }
+        let sending = connection.stuck.get();
         let reading = then != Then::Ends;
         tokio::select! {
             biased;
@@ -146,6 +174,7 @@ async fn run(hub: Rc<RefCell<Hub>>, connection: Rc<Connection>) {
                 if ready.is_err() {
                     break;
                 }
+                connection.send();
             }
             ready = connection.stream.readable(), if reading => {
                 if ready.is_err() {
@@ -155,10 +184,15 @@ async fn run(hub: Rc<RefCell<Hub>>, connection: Rc<Connection>) {
                     Ok(next) => then = next,
                     Err(_) => break,
                 }
+                if input.more {
+                    // The others' turn, and that of their replies.
+                    tokio::task::yield_now().await;
+                }
             }
         }
-        connection.send();
     }
+    // A client may say all it has to say, close its side and listen.
+    connection.send();
     hub.borrow_mut().leave(connection.number);
     hub.borrow_mut().flush();
 }
@@ -172,10 +206,12 @@ fn read(
 ) -> io::Result<Then> {
     let mut hub = hub.borrow_mut();
     let mut scratch = std::mem::take(&mut hub.scratch);
+    input.more = false;
     let result = match connection.stream.try_read(&mut scratch) {
         Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
         Ok(count) => {
             let bytes = &scratch[..count];
+            input.more = count == scratch.len();
             if then == Then::Waits {
                 input.bytes.extend_from_slice(bytes);
                 Ok(then)
@@ -193,7 +229,6 @@ fn read(
         Err(error) => Err(error),
     };
     hub.scratch = scratch;
-    connection.send();
     hub.flush();
     if hub.too_much(input.bytes.len()) { Err(io::ErrorKind::OutOfMemory.into()) } else { result }
 }
@@ -205,7 +240,6 @@ fn resume(hub: &RefCell<Hub>, connection: &Connection, input: &mut Input) -> The
         return Then::Waits;
     }
     let then = execute(&mut hub, connection, input);
-    connection.send();
     hub.flush();
     then
 }

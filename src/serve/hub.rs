@@ -22,8 +22,10 @@ pub(super) struct Hub {
     /// Numbers that are free again, the smallest first.
     free: BinaryHeap<Reverse<u32>>,
     connected: usize,
-    /// Whom something was written for that is not the one who is being served.
-    written: Vec<u32>,
+    /// Whom something was written for that was not sent.
+    owed: Vec<u32>,
+    /// Rings when there are such.
+    owing: Rc<Notify>,
     /// What bytes are read into first.
     pub(super) scratch: Vec<u8>,
     shutdown: Rc<Notify>,
@@ -126,7 +128,8 @@ impl Hub {
             connections: Vec::new(),
             free: BinaryHeap::new(),
             connected: 0,
-            written: Vec::new(),
+            owed: Vec::new(),
+            owing: Rc::default(),
             scratch: vec![0; SCRATCH],
             shutdown: Rc::default(),
             failed: false,
@@ -221,6 +224,8 @@ impl Hub {
                 }
             }
             match self.request(connection, input.requests.args()) {
+                // What it asked for beyond its limit is not worked out.
+                Then::On if connection.is_dismissed() => return Then::Ends,
                 Then::On => {}
                 other => return other,
             }
@@ -299,6 +304,8 @@ impl Hub {
             drop(out);
             connection.send();
             self.limit(connection);
+        } else if connection.owe() {
+            self.owed.push(connection.number);
         }
     }
 
@@ -326,8 +333,12 @@ impl Hub {
                 };
                 let version = self.redis.protocol(client);
                 resp::encode(&reply, version, &mut connection.out.borrow_mut());
+                if connection.owe() {
+                    self.owed.push(client.0);
+                }
                 if but != Some(client.0) {
-                    self.written.push(client.0);
+                    // Its task goes on with the requests it held back.
+                    connection.wake.notify_one();
                 }
             }
         }
@@ -338,17 +349,21 @@ impl Hub {
         }
     }
 
-    /// Sends what was written for others, and sees to it that the next deadline is kept.
-    pub(super) fn flush(&mut self) {
-        self.written.sort_unstable();
-        self.written.dedup();
-        for number in std::mem::take(&mut self.written) {
+    /// Sends what was written. That is done for all clients that were served in one turn of the
+    /// loop together: a client that waits for its replies is woken once, not by each of them.
+    pub(super) fn send(&mut self) {
+        for number in std::mem::take(&mut self.owed) {
             if let Some(Some(connection)) = self.connections.get(number as usize) {
-                // Its task goes on with what is left, and with the requests it held back.
                 connection.send();
                 self.limit(connection);
-                connection.wake.notify_one();
             }
+        }
+    }
+
+    /// Sees to it that what was written is sent, and that the next deadline is kept.
+    pub(super) fn flush(&mut self) {
+        if !self.owed.is_empty() {
+            self.owing.notify_one();
         }
         let next = self.redis.next_deadline();
         if next.is_some_and(|next| self.armed.is_none_or(|armed| next < armed)) {
@@ -381,6 +396,16 @@ impl Hub {
             return Duration::from_nanos(nanos.unsigned_abs()).min(SWEEP);
         }
         SWEEP
+    }
+}
+
+/// Sends what was written, for ever. Its turn comes after those of the connections that were ready
+/// when the first of them wrote.
+pub(super) async fn send(hub: Rc<RefCell<Hub>>) {
+    let owing = Rc::clone(&hub.borrow().owing);
+    loop {
+        owing.notified().await;
+        hub.borrow_mut().send();
     }
 }
 

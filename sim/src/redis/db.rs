@@ -325,11 +325,13 @@ impl Db {
         if self.wanted & Class::New as u16 != 0 && self.entry(&key).is_none() {
             self.notify(Class::New, "new", &key);
         }
-        let replaced = self.entries.get(&key).is_some_and(|before| before.value.is_stream());
-        if replaced {
+        let (place, before) = self.entries.insert_full(key, entry);
+        if before.is_some_and(|before| before.value.is_stream())
+            && let Some((key, _)) = self.entries.get_index(place)
+        {
+            let key = key.clone();
             self.signal(&key);
         }
-        self.entries.insert(key, entry);
     }
 
     /// Puts the result of a command of the form …STORE there, in place of what was; an empty one

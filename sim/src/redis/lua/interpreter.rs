@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use mlua::state::{GcIncParams, GcMode};
 use mlua::{
     Function, HookTriggers, Lua, LuaOptions, LuaString, Result, StdLib, Table, Value, VmState,
 };
@@ -36,6 +37,10 @@ pub(super) struct Interpreter {
     /// The contents of the globals while a library is loaded.
     loading: Option<Table>,
 }
+
+/// When a collection of garbage begins: once there are so many percent of what the last one left.
+/// Lua's own 200 has a state that holds little collect all the time.
+const COLLECT_AT: i32 = 400;
 
 /// What a script that is stopped ends with.
 const KILLED: &str = "Script killed by user with SCRIPT KILL...";
@@ -95,6 +100,7 @@ impl Interpreter {
     ) -> Result<Self> {
         let libraries = StdLib::TABLE | StdLib::STRING | StdLib::MATH;
         let lua = Lua::new_with(libraries, LuaOptions::default())?;
+        lua.gc_set_mode(GcMode::Incremental(GcIncParams::default().pause(COLLECT_AT)));
         let seat = Rc::new(RefCell::new(Seat::default()));
         let native = Native { lua: &lua, memory: limits.memory };
         let redis = api::library(native, &seat)?;
