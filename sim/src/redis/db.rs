@@ -1,7 +1,7 @@
 //! The keyspace: keys with values and deadlines, at a moment that the caller sets.
 //!
 //! It reads no clock and expires a key only as far as anyone can tell (see [`Db`]). The commands are
-//! in the other files, one file a family. Eviction and persistence are not modelled.
+//! in the other files, one file a family. Persistence is not modelled.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -68,6 +68,8 @@ pub(super) enum Class {
     New = 1 << 8,
     /// `m`: a key that was read is not there.
     Missing = 1 << 9,
+    /// `e`: a key had to go for want of memory.
+    Evicted = 1 << 10,
 }
 
 /// An event of the keyspace that is to be published.

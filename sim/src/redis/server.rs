@@ -269,6 +269,9 @@ impl Server {
                 _ => serves.gone(),
             };
             if let Some(reply) = reply {
+                if let Reply::Error(error) = &reply {
+                    self.count_failed_wait(client, error);
+                }
                 self.unblock(client);
                 self.outbox.push((client, reply));
             }

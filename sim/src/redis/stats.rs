@@ -4,8 +4,11 @@
 
 use std::collections::BTreeMap;
 
+use super::ClientId;
 use super::bytes::Bytes;
 use super::error::Error;
+use super::server::Server;
+use super::table;
 
 /// How often a command was called.
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,6 +29,8 @@ pub(super) struct Stats {
     pub(super) errors: BTreeMap<Bytes, u64>,
     pub(super) commands: u64,
     pub(super) connections: u64,
+    /// Keys that went because there was no memory for them.
+    pub(super) evicted: u64,
 }
 
 /// How far the first word of an error may reach, and how many there may be.
@@ -54,6 +59,18 @@ impl Stats {
             None => {
                 self.errors.insert(Bytes::from(prefix), 1);
             }
+        }
+    }
+}
+
+impl Server {
+    /// Counts an error that a client which waited is answered with: its command, counted when it
+    /// began to wait, has failed (blocked.c, `updateStatsOnUnblock`).
+    pub(super) fn count_failed_wait(&mut self, client: ClientId, error: &Error) {
+        self.stats.error(error);
+        let waits_in = self.known(client).and_then(|session| session.last);
+        if let Some(known) = waits_in.and_then(|name| table::find(name.as_bytes())) {
+            self.stats.of(known.index).failed += 1;
         }
     }
 }
