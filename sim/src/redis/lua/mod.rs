@@ -37,12 +37,13 @@ use std::rc::Rc;
 
 use mlua::Function;
 
+use super::alone;
 use super::args::{int, is};
 use super::bytes::{Bytes, FixedMap};
 use super::error::Error;
 use super::mutants::{Mutant, planted};
 use super::reply::Reply;
-use super::server::Answer;
+use super::server::{Answer, Server};
 use super::table::flag::{
     ALLOW_BUSY, DENYOOM, LOADING, MOVABLEKEYS, NOSCRIPT, READONLY, SKIP_MONITOR, STALE, WRITE,
 };
@@ -189,11 +190,11 @@ impl Scripts {
         [keys, rest]: [&[Bytes]; 2],
         read_only: bool,
     ) -> Answer {
-        let read_only = may_only_read(script.flags, read_only)?;
+        let leave = leave(&redis.server, script.flags, read_only)?;
         let lua = self.eval_state.as_ref().expect("the script was compiled");
         let name = script.sha.as_str().expect("a digest is text");
         let function = &script.function;
-        lua.eval(redis, &Script { function, name, client, keys, args: rest, read_only })
+        lua.eval(redis, &Script { function, name, client, keys, args: rest, leave })
     }
 }
 
@@ -225,15 +226,34 @@ fn split_keys(keys: i64, args: &[Bytes]) -> Result<(&[Bytes], &[Bytes]), Error> 
     args.split_at_checked(keys).ok_or(too_many)
 }
 
-/// Whether a script must not write: it says so, or a command asks for it.
-fn may_only_read(flags: Option<Flags>, asked: bool) -> Result<bool, Error> {
-    match flags {
-        Some(flags) if asked && !flags.no_writes() => {
-            Err(Error::Text("ERR Can not execute a script with write flag using *_ro command."))
+/// What a script may do that says so itself, or that a command asks to only read.
+#[derive(Clone, Copy)]
+struct Leave {
+    read_only: bool,
+    /// It may run commands that need memory where that is short.
+    allow_oom: bool,
+}
+
+/// Whether a script may run, and what it may do (script.c `scriptPrepareForRun`).
+fn leave(server: &Server, flags: Option<Flags>, asked: bool) -> Result<Leave, Error> {
+    // Without a line that says, its commands are judged one by one.
+    let Some(flags) = flags else { return Ok(Leave { read_only: asked, allow_oom: false }) };
+    if !flags.no_writes() {
+        if asked {
+            let text = "ERR Can not execute a script with write flag using *_ro command.";
+            return Err(Error::Text(text));
         }
-        Some(flags) => Ok(flags.no_writes()),
-        None => Ok(asked),
+        if server.settings.lacks_replicas {
+            return Err(alone::NO_REPLICAS);
+        }
+        if !flags.allow_oom() && server.out_of_memory() {
+            return Err(Error::Text(
+                "OOM allow-oom flag is not set on the script, can not run it when used memory > \
+                 'maxmemory'",
+            ));
+        }
     }
+    Ok(Leave { read_only: flags.no_writes(), allow_oom: flags.allow_oom() })
 }
 
 /// EVAL and EVAL_RO.
