@@ -31,9 +31,19 @@ impl Server {
         args: &[Bytes],
         origin: Origin,
     ) {
-        if known.spec.is(SKIP_MONITOR | ADMIN) {
-            return;
+        if !known.spec.is(SKIP_MONITOR | ADMIN) {
+            self.show_words(client, number, args, origin);
         }
+    }
+
+    /// Shows the words of a command, whatever it is.
+    pub(super) fn show_words(
+        &mut self,
+        client: ClientId,
+        number: usize,
+        args: &[Bytes],
+        origin: Origin,
+    ) {
         let micros = self.now.nanos() / 1000;
         let mut line = format!("{}.{:06} ", micros / 1_000_000, micros % 1_000_000);
         let from = match origin {

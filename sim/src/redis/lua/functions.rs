@@ -158,6 +158,11 @@ impl Functions {
         Ok(Reply::Array(shown.collect()))
     }
 
+    /// How many functions and libraries there are.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        (self.functions.len(), self.libraries.len())
+    }
+
     /// FUNCTION STATS, while no function runs.
     pub(super) fn stats(&self) -> Reply {
         let engine = vec![

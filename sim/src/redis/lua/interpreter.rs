@@ -37,6 +37,9 @@ pub(super) struct Interpreter {
     loading: Option<Table>,
 }
 
+/// What the text of a library ends with that is stopped.
+const LOADS_TOO_LONG: &str = "FUNCTION LOAD timeout";
+
 /// What a script that is stopped ends with.
 const KILLED: &str = "Script killed by user with SCRIPT KILL...";
 
@@ -134,7 +137,8 @@ impl Interpreter {
             let too_long = seat.spent > limits.instructions;
             let now_ms = limits.clock.as_ref().map(|clock| clock());
             seat.killed |= too_long || (seat.is_overdue(now_ms) && !seat.wrote);
-            if seat.killed { Err(raise::table(KILLED)) } else { Ok(VmState::Continue) }
+            let why = if seat.library.is_some() { LOADS_TOO_LONG } else { KILLED };
+            if seat.killed { Err(raise::table(why)) } else { Ok(VmState::Continue) }
         })
     }
 

@@ -43,7 +43,7 @@ use super::bytes::{Bytes, FixedMap};
 use super::error::Error;
 use super::mutants::{Mutant, planted};
 use super::reply::Reply;
-use super::server::{Answer, Server};
+use super::server::{Answer, Origin, ScriptCounts, Server};
 use super::table::flag::{
     ALLOW_BUSY, DENYOOM, LOADING, MOVABLEKEYS, NOSCRIPT, READONLY, SKIP_MONITOR, STALE, WRITE,
 };
@@ -80,7 +80,11 @@ const SCRIPT: &[Spec] = &[
 
 const FUNCTION: &[Spec] = &[
     whole("delete", 3, NOSCRIPT | WRITE, |redis, _, args| {
-        redis.scripts(|scripts, _| scripts.functions.delete(&args[2]))
+        redis.scripts(|scripts, redis| {
+            let deleted = scripts.functions.delete(&args[2]);
+            scripts.count(&mut redis.server);
+            deleted
+        })
     }),
     whole("flush", -2, NOSCRIPT | WRITE, function_flush),
     whole("help", 2, LOADING | STALE, |_, _, _| Ok(help::reply(help::FUNCTION))),
@@ -89,12 +93,14 @@ const FUNCTION: &[Spec] = &[
         redis.scripts(|scripts, _| scripts.functions.list(args))
     }),
     whole("load", -3, NOSCRIPT | WRITE | DENYOOM, |redis, _, args| {
-        redis.scripts(|scripts, _| {
+        redis.scripts(|scripts, redis| {
             scripts.ready_functions();
             let Scripts { functions, function_state: Some(lua), .. } = scripts else {
                 unreachable!("it was made ready");
             };
-            functions.load(lua, args)
+            let loaded = functions.load(lua, args);
+            scripts.count(&mut redis.server);
+            loaded
         })
     }),
     whole("stats", 2, NOSCRIPT | ALLOW_BUSY, |redis, _, _| {
@@ -162,8 +168,14 @@ impl Scripts {
         self.function_state.get_or_insert_with(|| Interpreter::of_functions(limits, random));
     }
 
+    /// Tells the server how many there are, for INFO.
+    fn count(&self, server: &mut Server) {
+        let (functions, libraries) = self.functions.counts();
+        server.scripts = ScriptCounts { cached: self.by_sha.len(), functions, libraries };
+    }
+
     /// The script of a text, compiled if it is not there (`luaCreateFunction`).
-    fn compiled(&mut self, text: &Bytes) -> Result<Rc<Cached>, Error> {
+    fn compiled(&mut self, server: &mut Server, text: &Bytes) -> Result<Rc<Cached>, Error> {
         if let Some(cached) = self.by_text.get(text) {
             return Ok(Rc::clone(cached));
         }
@@ -178,6 +190,7 @@ impl Scripts {
         let cached = Rc::new(Cached { sha: sha.clone(), function, flags: script.flags });
         self.by_sha.insert(sha, Rc::clone(&cached));
         self.by_text.insert(text.clone(), Rc::clone(&cached));
+        self.count(server);
         Ok(cached)
     }
 
@@ -201,6 +214,7 @@ impl Scripts {
 impl Redis {
     /// Limits scripts. Those that are there are forgotten, and functions, too.
     pub fn limit_scripts(&mut self, limits: ScriptLimits) {
+        self.server.scripts = ScriptCounts::default();
         self.scripts = Some(Box::new(Scripts { limits: Rc::new(limits), ..Scripts::default() }));
     }
 
@@ -256,17 +270,28 @@ fn leave(server: &Server, flags: Option<Flags>, asked: bool) -> Result<Leave, Er
     Ok(Leave { read_only: flags.no_writes(), allow_oom: flags.allow_oom() })
 }
 
+/// Shows a command that runs a script to those who want to see all commands: before those of the
+/// script, and whatever becomes of it.
+fn announce(redis: &mut Redis, client: ClientId, args: &[Bytes]) {
+    if !redis.server.monitors.is_empty() {
+        let number = redis.server.session(client).db;
+        redis.server.show_words(client, number, args, Origin::Client);
+    }
+}
+
 /// EVAL and EVAL_RO.
 fn eval(redis: &mut Redis, client: ClientId, args: &[Bytes], read_only: bool) -> Answer {
+    announce(redis, client, args);
     let (keys, rest) = split_keys(int(&args[2])?, &args[3..])?;
     redis.scripts(|scripts, redis| {
-        let script = scripts.compiled(&args[1])?;
+        let script = scripts.compiled(&mut redis.server, &args[1])?;
         scripts.run(redis, client, &script, [keys, rest], read_only)
     })
 }
 
 /// EVALSHA and EVALSHA_RO.
 fn evalsha(redis: &mut Redis, client: ClientId, args: &[Bytes], read_only: bool) -> Answer {
+    announce(redis, client, args);
     if args[1].len() != 40 {
         return Err(NO_SCRIPT);
     }
@@ -280,6 +305,7 @@ fn evalsha(redis: &mut Redis, client: ClientId, args: &[Bytes], read_only: bool)
 
 /// FCALL and FCALL_RO.
 fn fcall(redis: &mut Redis, client: ClientId, args: &[Bytes], read_only: bool) -> Answer {
+    announce(redis, client, args);
     redis.scripts(|scripts, redis| {
         scripts.ready_functions();
         let lua = scripts.function_state.as_ref().expect("it was made ready");
@@ -288,7 +314,7 @@ fn fcall(redis: &mut Redis, client: ClientId, args: &[Bytes], read_only: bool) -
 }
 
 fn script_load(redis: &mut Redis, _: ClientId, args: &[Bytes]) -> Answer {
-    let script = redis.scripts(|scripts, _| scripts.compiled(&args[2]))?;
+    let script = redis.scripts(|scripts, redis| scripts.compiled(&mut redis.server, &args[2]))?;
     Ok(Reply::Bulk(script.sha.clone()))
 }
 
@@ -305,12 +331,13 @@ fn script_flush(redis: &mut Redis, _: ClientId, args: &[Bytes]) -> Answer {
     if !is_flush(args) {
         return Err(Error::Text("ERR SCRIPT FLUSH only support SYNC|ASYNC option"));
     }
-    redis.scripts(|scripts, _| {
+    redis.scripts(|scripts, redis| {
         if planted(Mutant::R17) {
             return;
         }
         scripts.by_sha.clear();
         scripts.by_text.clear();
+        scripts.count(&mut redis.server);
         scripts.eval_state = None;
     });
     Ok(Reply::OK)
@@ -344,7 +371,10 @@ fn function_flush(redis: &mut Redis, _: ClientId, args: &[Bytes]) -> Answer {
     if !is_flush(args) {
         return Err(Error::Text("ERR FUNCTION FLUSH only supports SYNC|ASYNC option"));
     }
-    redis.scripts(|scripts, _| scripts.functions = Functions::default());
+    redis.scripts(|scripts, redis| {
+        scripts.functions = Functions::default();
+        scripts.count(&mut redis.server);
+    });
     Ok(Reply::OK)
 }
 

@@ -15,6 +15,9 @@ use super::functions::Library;
 /// Commands that are refused in a script that only reads, though they change no key.
 const MAY_REPLICATE: [&str; 2] = ["publish", "spublish"];
 
+/// How long the text of a library may run.
+const LOADING_MS: u64 = 500;
+
 /// How many instructions a command counts for: it takes as long as so many.
 const COMMAND: u64 = 100;
 
@@ -114,11 +117,15 @@ impl Seat {
         Ok(known)
     }
 
-    /// Whether it has run for longer than `busy-reply-threshold` says, by a clock.
+    /// Whether it has run for longer than `busy-reply-threshold` says, or for too long to make a
+    /// library, by a clock.
     pub(super) fn is_overdue(&mut self, now_ms: Option<u64>) -> bool {
         let Some(now_ms) = now_ms else { return false };
         let since_ms = *self.since_ms.get_or_insert(now_ms);
-        let most = u64::try_from(self.redis.server.settings.busy_reply_threshold);
+        let most = match self.library {
+            Some(_) => Ok(LOADING_MS),
+            None => u64::try_from(self.redis.server.settings.busy_reply_threshold),
+        };
         most.is_ok_and(|most| most > 0 && now_ms.saturating_sub(since_ms) > most)
     }
 
