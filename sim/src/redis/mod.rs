@@ -245,7 +245,9 @@ impl Redis {
         let number = server.session(client).db;
         let answer = match known.spec.run {
             Run::Plain(run) => {
-                server.db(number);
+                if server.db(number).may_hold_dead() {
+                    server.bury_what_is_read(known, args, number);
+                }
                 let answer = run(&mut Call { server, client, origin, args, number });
                 // What is published goes out in the order of the commands: first of the database
                 // selected, then of the one that COPY and MOVE name.

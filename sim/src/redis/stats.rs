@@ -74,3 +74,45 @@ impl Server {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Redis, Reply};
+    use super::*;
+    use crate::clock::Instant;
+
+    fn run(redis: &mut Redis, client: u32, words: &str) -> Option<Reply> {
+        let args: Vec<Bytes> = words.split(' ').map(Bytes::from).collect();
+        redis.request(ClientId(client), &args, Instant::from_ms(0))
+    }
+
+    #[test]
+    fn a_wait_that_ends_with_an_error_is_a_failed_call() {
+        let ends = [
+            ("XGROUP DESTROY s g", "NOGROUP"),
+            ("SWAPDB 0 1", "UNBLOCKED"),
+            ("FLUSHALL", "UNBLOCKED"),
+            ("DEL s", "UNBLOCKED"),
+        ];
+        for (end, prefix) in ends {
+            let mut redis = Redis::new();
+            run(&mut redis, 0, "XGROUP CREATE s g $ MKSTREAM");
+            assert_eq!(run(&mut redis, 1, "XREADGROUP GROUP g a BLOCK 0 STREAMS s >"), None);
+            run(&mut redis, 0, end);
+            assert_eq!(redis.served().count(), 1, "{end}");
+            let told = |redis: &mut Redis, section: &str| match run(
+                redis,
+                0,
+                &format!("INFO {section}"),
+            ) {
+                Some(Reply::Verbatim(_, text)) => String::from_utf8_lossy(&text).into_owned(),
+                other => panic!("{other:?}"),
+            };
+            let stats = told(&mut redis, "commandstats");
+            let line = stats.lines().find(|line| line.starts_with("cmdstat_xreadgroup:"));
+            assert!(line.is_some_and(|line| line.ends_with("failed_calls=1")), "{stats}");
+            let errors = told(&mut redis, "errorstats");
+            assert_eq!(errors, format!("# Errorstats\r\nerrorstat_{prefix}:count=1\r\n"), "{end}");
+        }
+    }
+}
