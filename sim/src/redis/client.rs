@@ -271,7 +271,12 @@ fn unblock(call: &mut Call<'_>) -> Answer {
     let (Some(client), Some(serves)) = (client, serves) else { return Ok(Reply::Int(0)) };
     call.server.unblock(client);
     let text = Error::Text("UNBLOCKED client unblocked via CLIENT UNBLOCK");
-    let reply = if error { Reply::Error(text) } else { serves.timeout() };
+    let reply = if error {
+        call.server.count_failed_wait(client, &text);
+        Reply::Error(text)
+    } else {
+        serves.timeout()
+    };
     call.server.outbox.push((client, reply));
     Ok(Reply::Int(1))
 }

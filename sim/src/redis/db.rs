@@ -1,7 +1,7 @@
 //! The keyspace: keys with values and deadlines, at a moment that the caller sets.
 //!
 //! It reads no clock and expires a key only as far as anyone can tell (see [`Db`]). The commands are
-//! in the other files, one file a family. Eviction and persistence are not modelled.
+//! in the other files, one file a family. Persistence is not modelled.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -68,6 +68,8 @@ pub(super) enum Class {
     New = 1 << 8,
     /// `m`: a key that was read is not there.
     Missing = 1 << 9,
+    /// `e`: a key had to go for want of memory.
+    Evicted = 1 << 10,
 }
 
 /// An event of the keyspace that is to be published.
@@ -154,15 +156,14 @@ impl Db {
         self.earliest = None;
     }
 
-    /// SWAPDB: exchanges the keys of two databases. Those who watch or wait stay.
+    /// SWAPDB: exchanges the keys of two databases. Those who watch or wait stay; who watches is
+    /// the caller's to tell.
     pub(super) fn swap(&mut self, other: &mut Db) {
-        for db in [&mut *self, &mut *other] {
-            db.touch_all();
-        }
+        self.signal_streams_lost_to(other);
+        other.signal_streams_lost_to(self);
         std::mem::swap(&mut self.entries, &mut other.entries);
         std::mem::swap(&mut self.earliest, &mut other.earliest);
         for db in [self, other] {
-            db.touch_all();
             let there = db.waiting.keys().filter(|key| db.entries.contains_key(*key));
             let mut there: Vec<Key> = there.cloned().collect();
             there.sort_unstable();
@@ -198,13 +199,33 @@ impl Db {
         for key in dead {
             // A stream that members of a group wait for: see `gone` of `Serve`. To others it is
             // nothing.
-            self.signal(&key);
-            self.lapse(&key);
-            self.notify(Class::Expired, "expired", &key);
+            self.told_expired(&key);
         }
         let gone = before - self.entries.len();
         self.expired += gone as u64;
         gone
+    }
+
+    fn told_expired(&mut self, key: &Key) {
+        self.signal(key);
+        self.lapse(key);
+        self.notify(Class::Expired, "expired", key);
+    }
+
+    /// Whether the deadline of a key that is still stored may have passed.
+    #[inline]
+    pub(super) fn may_hold_dead(&self) -> bool {
+        self.earliest.is_some_and(|earliest| earliest < self.now_ms)
+    }
+
+    /// Removes a key whose deadline has passed, as Redis does when one is read
+    /// (`expireIfNeeded`).
+    pub(super) fn bury(&mut self, key: &Key) {
+        if self.stored(key) == Some(true) {
+            self.entries.swap_remove(key);
+            self.expired += 1;
+            self.told_expired(key);
+        }
     }
 
     /// The keys that are there now, sorted bytewise. KEYS, for digests and tests.
@@ -430,6 +451,16 @@ impl Db {
         streams.iter().for_each(|key| self.signal(key));
     }
 
+    /// As [`Db::signal_streams`], of those in whose place another database has no stream.
+    fn signal_streams_lost_to(&mut self, other: &Db) {
+        let is_stream =
+            |db: &Db, key: &Key| db.entries.get(key).is_some_and(|e| e.value.is_stream());
+        let lost = |key: &&Key| is_stream(self, key) && !is_stream(other, key);
+        let mut lost: Vec<Key> = self.waiting.keys().filter(lost).cloned().collect();
+        lost.sort_unstable();
+        lost.iter().for_each(|key| self.signal(key));
+    }
+
     /// Clients that watch `key` learn that it has changed (Redis's `signalModifiedKey`).
     #[inline]
     pub(super) fn touch(&mut self, key: &Key) {
@@ -438,6 +469,11 @@ impl Db {
         {
             self.touched.extend(clients);
         }
+    }
+
+    /// Whether a key is stored, and whether its deadline has passed.
+    pub(super) fn stored(&self, key: &Key) -> Option<bool> {
+        self.entries.get(key).map(|entry| !entry.live(self.now_ms))
     }
 
     /// Notes that `key` went because its deadline had passed.

@@ -5,15 +5,13 @@
 
 use std::fmt::Write as _;
 
-use super::ClientId;
 use super::args::is;
 use super::bytes::Bytes;
 use super::connection::VERSION;
-use super::error::Error;
 use super::reply::Reply;
 use super::server::{Answer, Call, Server};
-use super::table::flag::{self, LOADING, STALE};
-use super::table::{self, Known, Spec};
+use super::table::flag::{LOADING, STALE};
+use super::table::{self, Spec};
 
 pub(super) const COMMANDS: &[Spec] = &[Spec::new("info", -1, LOADING | STALE, (0, 0, 0), info)];
 
@@ -133,7 +131,16 @@ fn memory(server: &Server, text: &mut String) {
             ("total_system_memory", &0),
             ("total_system_memory_human", &"0B"),
             ("used_memory_lua", &0),
+            ("used_memory_vm_eval", &0),
             ("used_memory_lua_human", &"0B"),
+            ("used_memory_scripts_eval", &0),
+            ("number_of_cached_scripts", &server.scripts.cached),
+            ("number_of_functions", &server.scripts.functions),
+            ("number_of_libraries", &server.scripts.libraries),
+            ("used_memory_vm_functions", &0),
+            ("used_memory_vm_total", &0),
+            ("used_memory_vm_total_human", &"0B"),
+            ("used_memory_functions", &0),
             ("used_memory_scripts", &0),
             ("used_memory_scripts_human", &"0B"),
             ("maxmemory", &server.settings.maxmemory),
@@ -204,7 +211,7 @@ fn stats(server: &Server, text: &mut String) {
             ("expired_keys", &server.expired()),
             ("expired_stale_perc", &"0.00"),
             ("expired_time_cap_reached_count", &0),
-            ("evicted_keys", &0),
+            ("evicted_keys", &stats.evicted),
             ("evicted_clients", &0),
             ("keyspace_hits", &0),
             ("keyspace_misses", &0),
@@ -279,41 +286,7 @@ fn keyspace(server: &Server, text: &mut String) {
     }
 }
 
-/// What a server with nothing in it is taken to use, and what a key is.
-const EMPTY: u64 = 1 << 20;
-const A_KEY: u64 = 100;
-
 impl Server {
-    /// A rough guess at the memory in use: Redis's own figure depends on its allocator.
-    pub(super) fn used_memory(&self) -> u64 {
-        let keys: usize = self.dbs.iter().map(|db| db.entries.len()).sum();
-        EMPTY + A_KEY * keys as u64
-    }
-
-    /// Whether `maxmemory` is exceeded. Nothing is ever evicted.
-    pub(super) fn out_of_memory(&self) -> bool {
-        self.settings.maxmemory > 0 && self.used_memory() > self.settings.maxmemory
-    }
-
-    /// Whether there is the memory for a command, or for one more in a transaction.
-    pub(super) fn afford(&mut self, client: ClientId, known: &Known) -> Result<(), Error> {
-        if !self.out_of_memory() {
-            return Ok(());
-        }
-        let name = known.spec.name;
-        let queued = self.session(client).queued.as_ref();
-        let grows = |known: &Known| known.spec.is(flag::DENYOOM);
-        let refused = match queued {
-            None => grows(known),
-            Some(queued) if name == "exec" => queued.any(grows),
-            Some(_) => !["discard", "quit", "reset"].contains(&name),
-        };
-        if refused {
-            return Err(Error::Text("OOM command not allowed when used memory > 'maxmemory'."));
-        }
-        Ok(())
-    }
-
     /// The number of changes.
     fn dirty(&self) -> u64 {
         self.dbs.iter().map(|db| db.dirty).sum()

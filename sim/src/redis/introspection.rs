@@ -156,14 +156,14 @@ fn documented(known: &Known) -> (Reply, Reply) {
     (Reply::from(known.name.as_str()), Reply::Map(fields))
 }
 
-/// COMMAND LIST.
+/// COMMAND LIST: parts of containers, too.
 fn list(call: &mut Call<'_>) -> Answer {
     let shown = |takes: &dyn Fn(&Known) -> bool| {
         let all = table::all().iter().filter(|known| takes(known));
         Reply::Array(all.map(|known| Reply::from(known.name.as_str())).collect())
     };
     match &call.args[2..] {
-        [] => Ok(Reply::Array(whole().map(|known| Reply::from(known.name.as_str())).collect())),
+        [] => Ok(shown(&|_| true)),
         [by, kind, what] if is(by, "FILTERBY") => match () {
             () if is(kind, "MODULE") => Ok(Reply::Array(Vec::new())),
             () if is(kind, "ACLCAT") => Ok(shown(&|known| {

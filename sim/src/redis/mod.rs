@@ -4,12 +4,14 @@
 //! A command comes as words ([`Redis::request`]), as from a socket; a simulated client sends a typed
 //! [`Command`], and a modelled script is a closure over [`Db`], without text to read. Commands are
 //! in one file a family. Clusters, replicas, persistence, modules, HyperLogLog and places on the
-//! globe are not modelled: they answer like an unknown command. Neither is the time a command takes.
+//! globe are not modelled: their commands are unknown, or say that there is nothing of the kind.
+//! Neither is the time a command takes.
 //!
 //! The instants are those of the server's own clock: a caller whose server has a clock of its own
 //! converts.
 
 mod admin;
+mod alone;
 mod args;
 mod bits;
 mod blocked;
@@ -34,6 +36,7 @@ mod lists;
 mod longdouble;
 #[cfg(feature = "lua")]
 mod lua;
+mod memory;
 mod monitor;
 mod mutants;
 mod pause;
@@ -198,6 +201,9 @@ impl Redis {
         if server.settings.maxmemory > 0 {
             server.afford(client, known)?;
         }
+        if server.settings.lacks_replicas {
+            server.replicated(client, known)?;
+        }
         let session = server.session(client);
         if session.resp == 2
             && session.subscribed()
@@ -243,7 +249,9 @@ impl Redis {
         }
         let answer = match known.spec.run {
             Run::Plain(run) => {
-                server.db(number);
+                if server.db(number).may_hold_dead() {
+                    server.bury_what_is_read(known, args, number);
+                }
                 let answer = run(&mut Call { server, client, origin, args, number });
                 // What is published goes out in the order of the commands: first of the database
                 // selected, then of the one that COPY and MOVE name.
@@ -267,9 +275,14 @@ impl Redis {
         stats.commands += 1;
         let calls = stats.of(known.index);
         calls.calls += 1;
-        if let Err(error) = &answer {
-            calls.failed += 1;
-            stats.error(error);
+        match &answer {
+            Err(error) => {
+                calls.failed += 1;
+                stats.error(error);
+            }
+            // Of a script, that a command of it has counted already.
+            Ok(Reply::Error(_)) => calls.failed += 1,
+            Ok(_) => {}
         }
         if !self.server.monitors.is_empty() && !known.spec.is(flag::SKIP_MONITOR) {
             self.server.show(known, client, args, origin);

@@ -34,6 +34,14 @@ const UNKNOWN_NAMES: usize = 1000;
 /// What a command comes to. An error had no effect unless the command says otherwise.
 pub(super) type Answer = Result<Reply, Error>;
 
+/// How many scripts, functions and libraries are kept.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct ScriptCounts {
+    pub(super) cached: usize,
+    pub(super) functions: usize,
+    pub(super) libraries: usize,
+}
+
 /// All of a server but its scripts.
 pub(super) struct Server {
     /// The databases that were ever selected, by number. There is at least one.
@@ -52,6 +60,7 @@ pub(super) struct Server {
     pub(super) host: Host,
     pub(super) settings: Settings,
     pub(super) stats: Stats,
+    pub(super) scripts: ScriptCounts,
     pub(super) subscribers: Subscribers,
     /// The clients that are shown every command (MONITOR).
     pub(super) monitors: Vec<ClientId>,
@@ -82,6 +91,7 @@ impl Default for Server {
             host: Host::default(),
             settings: Settings::default(),
             stats: Stats::default(),
+            scripts: ScriptCounts::default(),
             subscribers: Subscribers::default(),
             monitors: Vec::new(),
             dismissed: Vec::new(),
@@ -283,6 +293,9 @@ impl Server {
                 _ => serves.gone(),
             };
             if let Some(reply) = reply {
+                if let Reply::Error(error) = &reply {
+                    self.count_failed_wait(client, error);
+                }
                 self.unblock(client);
                 self.outbox.push((client, reply));
             }

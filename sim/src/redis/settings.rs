@@ -82,6 +82,8 @@ pub(super) struct Settings {
     pub(super) password: Bytes,
     pub(super) maxclients: usize,
     pub(super) maxmemory: u64,
+    /// Writing needs replicas (`min-replicas-to-write`), and there are none.
+    pub(super) lacks_replicas: bool,
     pub(super) proto_max_bulk_len: i64,
     /// Milliseconds after which others learn that a script runs (`lua-time-limit`).
     pub(super) busy_reply_threshold: i64,
@@ -103,6 +105,7 @@ impl Default for Settings {
             password: Bytes::new(),
             maxclients: 0,
             maxmemory: 0,
+            lacks_replicas: false,
             proto_max_bulk_len: 0,
             busy_reply_threshold: 0,
             timeout: 0,
@@ -116,7 +119,7 @@ impl Default for Settings {
     }
 }
 
-/// The letters of `notify-keyspace-events` and their bits: the first ten are [`Class`]'s.
+/// The letters of `notify-keyspace-events` and their bits: the first eleven are [`Class`]'s.
 ///
 /// [`Class`]: super::db::Class
 pub(super) mod events {
@@ -138,7 +141,7 @@ pub(super) mod events {
         (b'm', 1 << 9),
     ];
     /// Those of Redis itself.
-    pub(in super::super) const CLASSES: u16 = (1 << 10) - 1;
+    pub(in super::super) const CLASSES: u16 = (1 << 11) - 1;
     /// What the letter `A` stands for: all but `n`, `K`, `E` and `m`.
     pub(in super::super) const ALL: u16 = 0b1100_1111_1111;
     /// Events are published by key.
@@ -175,6 +178,8 @@ impl Settings {
         self.password = self.of("requirepass");
         self.maxclients = self.size("maxclients");
         self.maxmemory = u64::try_from(self.number("maxmemory")).unwrap_or(u64::MAX);
+        self.lacks_replicas =
+            self.number("min-replicas-to-write") > 0 && self.number("min-replicas-max-lag") > 0;
         self.proto_max_bulk_len = self.number("proto-max-bulk-len");
         self.busy_reply_threshold = self.number("busy-reply-threshold");
         self.timeout = self.number("timeout");
@@ -184,7 +189,7 @@ impl Settings {
         self.events = value::events(&self.of("notify-keyspace-events")).unwrap_or_default();
     }
 
-    /// What is to be evicted; nothing is, here.
+    /// What goes where memory is short.
     pub(super) fn policy(&self) -> Bytes {
         self.of("maxmemory-policy")
     }
@@ -297,6 +302,7 @@ fn config_set(call: &mut Call<'_>) -> Answer {
         call.server.settings.values.insert(row.name, value);
     }
     call.server.apply_settings();
+    call.server.evict();
     Ok(Reply::OK)
 }
 

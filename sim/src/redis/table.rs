@@ -110,6 +110,7 @@ pub(super) struct Known {
 /// The families, in no particular order.
 const FAMILIES: &[&[Spec]] = &[
     super::admin::COMMANDS,
+    super::alone::COMMANDS,
     super::bits::COMMANDS,
     super::client::COMMANDS,
     super::connection::COMMANDS,

@@ -80,6 +80,34 @@ fn unwatch(call: &mut Call<'_>) -> Answer {
     Ok(Reply::OK)
 }
 
+impl Server {
+    /// Tells those who watch keys of `emptied` that SWAPDB will put those of `other` there: no
+    /// change where a key that is not there or dead takes the place of such a one
+    /// (multi.c `touchAllWatchedKeysInDb`).
+    pub(super) fn touch_swapped(&mut self, emptied: usize, other: usize) {
+        // Who is told does not depend on the order of telling.
+        let watched = self.dbs[emptied].watched.clone();
+        for (key, clients) in watched {
+            let (was, will) = (self.dbs[emptied].stored(&key), self.dbs[other].stored(&key));
+            if was.is_none() && will.is_none() {
+                continue;
+            }
+            for client in clients {
+                let session = self.session(client);
+                let mut watching = session.watching.iter_mut();
+                let watch = watching.find(|watch| watch.db == emptied && watch.key == key);
+                let watch = watch.expect("a client that watches a key says so");
+                match (watch.was_dead, will) {
+                    (true, None) => watch.was_dead = false,
+                    (true, Some(true)) => {}
+                    (false, Some(true)) if was.is_none() => watch.was_dead = true,
+                    _ => session.changed = true,
+                }
+            }
+        }
+    }
+}
+
 /// EXEC.
 fn exec(redis: &mut Redis, client: ClientId, _args: &[Bytes]) -> Answer {
     let session = redis.server.session(client);

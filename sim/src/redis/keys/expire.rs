@@ -1,11 +1,13 @@
 //! Deadlines of keys: EXPIRE and its kind, TTL and its kind, PERSIST.
 
 use crate::redis::args;
-use crate::redis::bytes::Bytes;
+use crate::redis::bytes::{Bytes, Key};
 use crate::redis::db::Class;
 use crate::redis::error::Error;
+use crate::redis::facts;
 use crate::redis::reply::Reply;
-use crate::redis::server::{Answer, Call};
+use crate::redis::server::{Answer, Call, Server};
+use crate::redis::table::{Known, flag};
 
 /// NX, XX, GT and LT: on what condition a deadline is changed.
 #[derive(Clone, Copy, Debug, Default)]
@@ -133,9 +135,73 @@ fn tell(call: &mut Call<'_>, from_now: bool, unit: i64) -> Answer {
     Ok(Reply::Int(if unit == 1 { ms } else { ms.wrapping_add(unit / 2) / unit }))
 }
 
+impl Server {
+    /// Removes those keys of a command that only reads whose deadline has passed. It is outside the
+    /// command: hardly ever is there one, and then DBSIZE and the listeners can tell.
+    #[cold]
+    pub(in crate::redis) fn bury_what_is_read(
+        &mut self,
+        known: &Known,
+        args: &[Bytes],
+        number: usize,
+    ) {
+        if !known.spec.is(flag::READONLY) {
+            return;
+        }
+        let Some(facts) = facts::of(&known.name) else { return };
+        for place in facts.keys.iter().filter_map(|keys| keys.places(args)).flatten() {
+            self.dbs[number].bury(&Key::from(args[place].clone()));
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Instant;
+    use crate::redis::{ClientId, Redis};
+
+    fn run(redis: &mut Redis, client: u32, words: &str, ms: i64) -> Reply {
+        let args: Vec<Bytes> = words.split(' ').map(Bytes::from).collect();
+        redis.request(ClientId(client), &args, Instant::from_ms(ms)).expect("it does not wait")
+    }
+
+    #[test]
+    fn a_dead_key_goes_when_it_is_read() {
+        let mut redis = Redis::new();
+        run(&mut redis, 0, "CONFIG SET notify-keyspace-events Ex", 0);
+        run(&mut redis, 1, "PSUBSCRIBE *", 0);
+        redis.served().for_each(drop);
+        for key in ["a", "b", "c"] {
+            run(&mut redis, 0, &format!("SET {key} 1 PX 10"), 0);
+        }
+        assert_eq!(run(&mut redis, 0, "DBSIZE", 11), Reply::Int(3));
+        assert_eq!(run(&mut redis, 0, "MGET a b", 11), Reply::Array(vec![Reply::Nil, Reply::Nil]));
+        assert_eq!(run(&mut redis, 0, "DBSIZE", 11), Reply::Int(1));
+        let told = redis.served().map(|(_, reply)| match reply {
+            Reply::Push(words) => words.last().cloned(),
+            _ => None,
+        });
+        assert_eq!(told.collect::<Vec<_>>(), [Some("a".into()), Some("b".into())]);
+    }
+
+    #[test]
+    fn swapdb_is_no_change_where_what_is_dead_takes_the_place_of_nothing() {
+        for (before, changed) in [(&[][..], false), (&["SET x 1"][..], true)] {
+            let mut redis = Redis::new();
+            for words in ["DEBUG SET-ACTIVE-EXPIRE 0", "SET x 1 PX 1", "SELECT 1"] {
+                run(&mut redis, 0, words, 0);
+            }
+            for words in before {
+                run(&mut redis, 0, words, 9);
+            }
+            for words in ["WATCH x", "SWAPDB 0 1", "MULTI", "PING"] {
+                run(&mut redis, 0, words, 9);
+            }
+            let aborted = run(&mut redis, 0, "EXEC", 9) == Reply::NilArray;
+            assert_eq!(aborted, changed, "{before:?}");
+        }
+    }
 
     #[test]
     fn conditions_compare_with_the_old_deadline() {

@@ -89,6 +89,8 @@ pub(super) fn swapdb(call: &mut Call<'_>) -> Answer {
     let (one, other) = (one?, number(&call.args[2], Error::Syntax)?);
     if one != other {
         call.server.db(one.max(other));
+        call.server.touch_swapped(one, other);
+        call.server.touch_swapped(other, one);
         let [first, second] =
             call.server.dbs.get_disjoint_mut([one, other]).expect("both are there and they differ");
         first.swap(second);

@@ -168,10 +168,8 @@ fn command(
         return Err(raise::table(&format!("redis.call/pcall {OUTSIDE}")));
     }
     Ok(words(given).and_then(|words| {
-        seat.call(&words).map_err(|refused| Raised::Table {
-            err: format!("ERR {refused}").into_bytes(),
-            counted: true,
-        })
+        seat.call(&words)
+            .map_err(|refused| Raised::Table { err: refused.bytes().into_owned(), counted: true })
     }))
 }
 

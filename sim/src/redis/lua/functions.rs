@@ -158,6 +158,11 @@ impl Functions {
         Ok(Reply::Array(shown.collect()))
     }
 
+    /// How many functions and libraries there are.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        (self.functions.len(), self.libraries.len())
+    }
+
     /// FUNCTION STATS, while no function runs.
     pub(super) fn stats(&self) -> Reply {
         let engine = vec![
@@ -183,16 +188,10 @@ impl Functions {
         let function = found.ok_or(Error::Text("ERR Function not found"))?;
         let keys = args[2].to_int().ok_or(Error::Text("ERR Bad number of keys provided"))?;
         let (keys, rest) = super::split_keys(keys, &args[3..])?;
-        let read_only = super::may_only_read(Some(function.flags), read_only)?;
+        let leave = super::leave(&redis.server, Some(function.flags), read_only)?;
         let name = String::from_utf8_lossy(&function.name);
-        let script = Script {
-            function: &function.function,
-            name: &name,
-            client,
-            keys,
-            args: rest,
-            read_only,
-        };
+        let script =
+            Script { function: &function.function, name: &name, client, keys, args: rest, leave };
         lua.call(redis, &script)
     }
 }

@@ -18,7 +18,7 @@ use super::globals::{self, Globals};
 use super::native::{self, Native};
 use super::random::Random;
 use super::seat::Seat;
-use super::{Limits, api, frozen, functions, handler, raise, reply};
+use super::{Leave, Limits, api, frozen, functions, handler, raise, reply};
 
 /// After how many instructions a script is asked whether it may go on.
 const STEP: u32 = 100_000;
@@ -42,6 +42,9 @@ pub(super) struct Interpreter {
 /// Lua's own 200 has a state that holds little collect all the time.
 const COLLECT_AT: i32 = 400;
 
+/// What the text of a library ends with that is stopped.
+const LOADS_TOO_LONG: &str = "FUNCTION LOAD timeout";
+
 /// What a script that is stopped ends with.
 const KILLED: &str = "Script killed by user with SCRIPT KILL...";
 
@@ -53,7 +56,7 @@ pub(super) struct Script<'a> {
     pub(super) client: ClientId,
     pub(super) keys: &'a [Bytes],
     pub(super) args: &'a [Bytes],
-    pub(super) read_only: bool,
+    pub(super) leave: Leave,
 }
 
 impl Interpreter {
@@ -140,7 +143,8 @@ impl Interpreter {
             let too_long = seat.spent > limits.instructions;
             let now_ms = limits.clock.as_ref().map(|clock| clock());
             seat.killed |= too_long || (seat.is_overdue(now_ms) && !seat.wrote);
-            if seat.killed { Err(raise::table(KILLED)) } else { Ok(VmState::Continue) }
+            let why = if seat.library.is_some() { LOADS_TOO_LONG } else { KILLED };
+            if seat.killed { Err(raise::table(why)) } else { Ok(VmState::Continue) }
         })
     }
 
@@ -207,29 +211,34 @@ impl Interpreter {
         native::limit(&self.lua, 0);
         let chosen = self.seat.borrow_mut().resp();
         let answer = match ended {
-            Ok((true, value)) => reply::from_lua(&value, chosen),
-            Ok((false, Value::Table(error))) => {
-                handler::reply(script.name, &error).map(Reply::Error)
-            }
-            Ok((false, error)) => Ok(self.failure(script, &error)),
-            Err(error) => Ok(self.failure(script, &Value::Error(error.into()))),
+            Ok((true, value)) => match reply::from_lua(&value, chosen) {
+                Ok(Reply::Error(error)) => uncounted(error, value.as_table()),
+                Ok(reply) => Ok(reply),
+                Err(error) => Err(Error::line(format!("ERR {error}"))),
+            },
+            Ok((false, Value::Table(error))) => match handler::reply(script.name, &error) {
+                Ok(reply) => uncounted(reply, Some(&error)),
+                Err(error) => Err(Error::line(format!("ERR {error}"))),
+            },
+            Ok((false, error)) => Err(self.failure(script, &error)),
+            Err(error) => Err(self.failure(script, &Value::Error(error.into()))),
         };
         self.leave(redis, script.client, db, resp);
-        if let (Ok(Reply::Error(_)), Some(before)) = (&answer, before) {
+        if let (Err(_) | Ok(Reply::Error(_)), Some(before)) = (&answer, before) {
             redis.server.dbs = before;
         }
-        answer.map_err(|error| Error::line(format!("ERR {error}")))
+        answer
     }
 
     /// The reply to a script whose error has no place: there was no room to find it, or the one for
     /// the script itself ran out.
-    fn failure(&self, script: &Script<'_>, error: &Value) -> Reply {
+    fn failure(&self, script: &Script<'_>, error: &Value) -> Error {
         let text = raise::to_value(&self.lua, error.clone()).ok();
         let text = text.and_then(|text| handler::text(&text));
         let text = text.unwrap_or_else(|| b"execution failure".to_vec());
         let mut line = format!("ERR Error running script {}, ", script.name).into_bytes();
         line.extend_from_slice(&text[..text.len().min(100)]);
-        Reply::Error(Error::Bytes(handler::one_line(&line)))
+        Error::Bytes(handler::one_line(&line))
     }
 
     /// What the client had selected is given back to [`Interpreter::leave`].
@@ -238,7 +247,8 @@ impl Interpreter {
         std::mem::swap(&mut redis.server, &mut seat.redis.server);
         seat.client = script.client;
         seat.running = true;
-        seat.read_only = script.read_only;
+        seat.read_only = script.leave.read_only;
+        seat.short_of_memory = !script.leave.allow_oom && seat.redis.server.out_of_memory();
         seat.wrote = false;
         seat.spent = 0;
         seat.since_ms = None;
@@ -303,4 +313,12 @@ impl Interpreter {
         });
         (library, Err(text.ok().flatten().unwrap_or_else(|| b"ERR unknown".to_vec())))
     }
+}
+
+/// The answer of a script that ended with an error: an error is yet to be counted, unless the table
+/// it came in says otherwise.
+fn uncounted(error: Error, table: Option<&Table>) -> Answer {
+    let mark = table.and_then(|table| table.raw_get::<Value>("ignore_error_stats_update").ok());
+    let counted = mark.is_some_and(|mark| !matches!(mark, Value::Nil | Value::Boolean(false)));
+    if counted { Ok(Reply::Error(error)) } else { Err(error) }
 }

@@ -37,12 +37,13 @@ use std::rc::Rc;
 
 use mlua::Function;
 
+use super::alone;
 use super::args::{int, is};
 use super::bytes::{Bytes, FixedMap};
 use super::error::Error;
 use super::mutants::{Mutant, planted};
 use super::reply::Reply;
-use super::server::Answer;
+use super::server::{Answer, ScriptCounts, Server};
 use super::table::flag::{
     ALLOW_BUSY, DENYOOM, LOADING, MOVABLEKEYS, NOSCRIPT, READONLY, SKIP_MONITOR, STALE, WRITE,
 };
@@ -79,7 +80,11 @@ const SCRIPT: &[Spec] = &[
 
 const FUNCTION: &[Spec] = &[
     whole("delete", 3, NOSCRIPT | WRITE, |redis, _, args| {
-        redis.scripts(|scripts, _| scripts.functions.delete(&args[2]))
+        redis.scripts(|scripts, redis| {
+            let deleted = scripts.functions.delete(&args[2]);
+            scripts.count(&mut redis.server);
+            deleted
+        })
     }),
     whole("flush", -2, NOSCRIPT | WRITE, function_flush),
     whole("help", 2, LOADING | STALE, |_, _, _| Ok(help::reply(help::FUNCTION))),
@@ -88,12 +93,14 @@ const FUNCTION: &[Spec] = &[
         redis.scripts(|scripts, _| scripts.functions.list(args))
     }),
     whole("load", -3, NOSCRIPT | WRITE | DENYOOM, |redis, _, args| {
-        redis.scripts(|scripts, _| {
+        redis.scripts(|scripts, redis| {
             scripts.ready_functions();
             let Scripts { functions, function_state: Some(lua), .. } = scripts else {
                 unreachable!("it was made ready");
             };
-            functions.load(lua, args)
+            let loaded = functions.load(lua, args);
+            scripts.count(&mut redis.server);
+            loaded
         })
     }),
     whole("stats", 2, NOSCRIPT | ALLOW_BUSY, |redis, _, _| {
@@ -161,8 +168,14 @@ impl Scripts {
         self.function_state.get_or_insert_with(|| Interpreter::of_functions(limits, random));
     }
 
+    /// Tells the server how many there are, for INFO.
+    fn count(&self, server: &mut Server) {
+        let (functions, libraries) = self.functions.counts();
+        server.scripts = ScriptCounts { cached: self.by_sha.len(), functions, libraries };
+    }
+
     /// The script of a text, compiled if it is not there (`luaCreateFunction`).
-    fn compiled(&mut self, text: &Bytes) -> Result<Rc<Cached>, Error> {
+    fn compiled(&mut self, server: &mut Server, text: &Bytes) -> Result<Rc<Cached>, Error> {
         if let Some(cached) = self.by_text.get(text) {
             return Ok(Rc::clone(cached));
         }
@@ -177,6 +190,7 @@ impl Scripts {
         let cached = Rc::new(Cached { sha: sha.clone(), function, flags: script.flags });
         self.by_sha.insert(sha, Rc::clone(&cached));
         self.by_text.insert(text.clone(), Rc::clone(&cached));
+        self.count(server);
         Ok(cached)
     }
 
@@ -189,17 +203,18 @@ impl Scripts {
         [keys, rest]: [&[Bytes]; 2],
         read_only: bool,
     ) -> Answer {
-        let read_only = may_only_read(script.flags, read_only)?;
+        let leave = leave(&redis.server, script.flags, read_only)?;
         let lua = self.eval_state.as_ref().expect("the script was compiled");
         let name = script.sha.as_str().expect("a digest is text");
         let function = &script.function;
-        lua.eval(redis, &Script { function, name, client, keys, args: rest, read_only })
+        lua.eval(redis, &Script { function, name, client, keys, args: rest, leave })
     }
 }
 
 impl Redis {
     /// Limits scripts. Those that are there are forgotten, and functions, too.
     pub fn limit_scripts(&mut self, limits: ScriptLimits) {
+        self.server.scripts = ScriptCounts::default();
         self.scripts = Some(Box::new(Scripts { limits: Rc::new(limits), ..Scripts::default() }));
     }
 
@@ -225,22 +240,41 @@ fn split_keys(keys: i64, args: &[Bytes]) -> Result<(&[Bytes], &[Bytes]), Error> 
     args.split_at_checked(keys).ok_or(too_many)
 }
 
-/// Whether a script must not write: it says so, or a command asks for it.
-fn may_only_read(flags: Option<Flags>, asked: bool) -> Result<bool, Error> {
-    match flags {
-        Some(flags) if asked && !flags.no_writes() => {
-            Err(Error::Text("ERR Can not execute a script with write flag using *_ro command."))
+/// What a script may do that says so itself, or that a command asks to only read.
+#[derive(Clone, Copy)]
+struct Leave {
+    read_only: bool,
+    /// It may run commands that need memory where that is short.
+    allow_oom: bool,
+}
+
+/// Whether a script may run, and what it may do (script.c `scriptPrepareForRun`).
+fn leave(server: &Server, flags: Option<Flags>, asked: bool) -> Result<Leave, Error> {
+    // Without a line that says, its commands are judged one by one.
+    let Some(flags) = flags else { return Ok(Leave { read_only: asked, allow_oom: false }) };
+    if !flags.no_writes() {
+        if asked {
+            let text = "ERR Can not execute a script with write flag using *_ro command.";
+            return Err(Error::Text(text));
         }
-        Some(flags) => Ok(flags.no_writes()),
-        None => Ok(asked),
+        if server.settings.lacks_replicas {
+            return Err(alone::NO_REPLICAS);
+        }
+        if !flags.allow_oom() && server.out_of_memory() {
+            return Err(Error::Text(
+                "OOM allow-oom flag is not set on the script, can not run it when used memory > \
+                 'maxmemory'",
+            ));
+        }
     }
+    Ok(Leave { read_only: flags.no_writes(), allow_oom: flags.allow_oom() })
 }
 
 /// EVAL and EVAL_RO.
 fn eval(redis: &mut Redis, client: ClientId, args: &[Bytes], read_only: bool) -> Answer {
     let (keys, rest) = split_keys(int(&args[2])?, &args[3..])?;
     redis.scripts(|scripts, redis| {
-        let script = scripts.compiled(&args[1])?;
+        let script = scripts.compiled(&mut redis.server, &args[1])?;
         scripts.run(redis, client, &script, [keys, rest], read_only)
     })
 }
@@ -268,7 +302,7 @@ fn fcall(redis: &mut Redis, client: ClientId, args: &[Bytes], read_only: bool) -
 }
 
 fn script_load(redis: &mut Redis, _: ClientId, args: &[Bytes]) -> Answer {
-    let script = redis.scripts(|scripts, _| scripts.compiled(&args[2]))?;
+    let script = redis.scripts(|scripts, redis| scripts.compiled(&mut redis.server, &args[2]))?;
     Ok(Reply::Bulk(script.sha.clone()))
 }
 
@@ -285,12 +319,13 @@ fn script_flush(redis: &mut Redis, _: ClientId, args: &[Bytes]) -> Answer {
     if !is_flush(args) {
         return Err(Error::Text("ERR SCRIPT FLUSH only support SYNC|ASYNC option"));
     }
-    redis.scripts(|scripts, _| {
+    redis.scripts(|scripts, redis| {
         if planted(Mutant::R17) {
             return;
         }
         scripts.by_sha.clear();
         scripts.by_text.clear();
+        scripts.count(&mut redis.server);
         scripts.eval_state = None;
     });
     Ok(Reply::OK)
@@ -324,7 +359,10 @@ fn function_flush(redis: &mut Redis, _: ClientId, args: &[Bytes]) -> Answer {
     if !is_flush(args) {
         return Err(Error::Text("ERR FUNCTION FLUSH only supports SYNC|ASYNC option"));
     }
-    redis.scripts(|scripts, _| scripts.functions = Functions::default());
+    redis.scripts(|scripts, redis| {
+        scripts.functions = Functions::default();
+        scripts.count(&mut redis.server);
+    });
     Ok(Reply::OK)
 }
 

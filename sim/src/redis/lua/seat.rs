@@ -1,7 +1,10 @@
 //! Where the server sits while a script runs: the functions of Lua live as long as its state, and
 //! reach the server through this.
 
+use super::super::alone;
 use super::super::bytes::Bytes;
+use super::super::error::Error;
+use super::super::memory;
 use super::super::mutants::{Mutant, planted};
 use super::super::reply::Reply;
 use super::super::server::Origin;
@@ -11,6 +14,9 @@ use super::functions::Library;
 
 /// Commands that are refused in a script that only reads, though they change no key.
 const MAY_REPLICATE: [&str; 2] = ["publish", "spublish"];
+
+/// How long the text of a library may run.
+const LOADING_MS: u64 = 500;
 
 /// How many instructions a command counts for: it takes as long as so many.
 const COMMAND: u64 = 100;
@@ -24,6 +30,8 @@ pub(super) struct Seat {
     pub(super) running: bool,
     /// It may not write.
     pub(super) read_only: bool,
+    /// There was too little memory when it began, and it did not say that it can do without.
+    pub(super) short_of_memory: bool,
     /// It has written.
     pub(super) wrote: bool,
     /// The instructions that it has run, and its commands at the price of some.
@@ -43,6 +51,7 @@ impl Default for Seat {
             client: ClientId(0),
             running: false,
             read_only: false,
+            short_of_memory: false,
             wrote: false,
             spent: 0,
             since_ms: None,
@@ -53,23 +62,22 @@ impl Default for Seat {
 }
 
 impl Seat {
-    /// Runs a command of a script (`scriptCall`). An error is one of scripts, not of the command.
-    pub(super) fn call(&mut self, args: &[Bytes]) -> Result<Reply, &'static str> {
-        let Some(known) = find(args) else {
-            *self.redis.server.unknown.entry(args[0].clone()).or_default() += 1;
-            return Err("Unknown Redis command called from script");
+    /// Runs a command of a script (`scriptCall`). An error is one of scripts, not of the command,
+    /// and was counted.
+    pub(super) fn call(&mut self, args: &[Bytes]) -> Result<Reply, Error> {
+        let known = find(args);
+        let known = match self.admit(known, args) {
+            Ok(known) => known,
+            Err(refused) => {
+                let stats = &mut self.redis.server.stats;
+                stats.error(&refused);
+                if let Some(known) = known {
+                    stats.of(known.index).rejected += 1;
+                }
+                return Err(refused);
+            }
         };
-        if !known.spec.admits(args.len()) {
-            return Err("Wrong number of args calling Redis command from script");
-        }
-        if known.spec.is(flag::NOSCRIPT) {
-            return Err("This Redis command is not allowed from script");
-        }
-        let writes = known.spec.is(flag::WRITE);
-        if self.read_only && (writes || MAY_REPLICATE.contains(&known.spec.name)) {
-            return Err("Write commands are not allowed from read-only scripts.");
-        }
-        self.wrote |= writes;
+        self.wrote |= known.spec.is(flag::WRITE);
         self.spent += COMMAND;
         let answer = self.redis.call(known, self.client, args, Origin::Script);
         if planted(Mutant::R9) {
@@ -78,11 +86,46 @@ impl Seat {
         Ok(answer.into())
     }
 
-    /// Whether it has run for longer than `busy-reply-threshold` says, by a clock.
+    /// The command, if the script may run it.
+    fn admit(
+        &mut self,
+        known: Option<&'static Known>,
+        args: &[Bytes],
+    ) -> Result<&'static Known, Error> {
+        let Some(known) = known else {
+            *self.redis.server.unknown.entry(args[0].clone()).or_default() += 1;
+            return Err(Error::Text("ERR Unknown Redis command called from script"));
+        };
+        let (spec, refused) = (known.spec, |text| Err(Error::Text(text)));
+        if !spec.admits(args.len()) {
+            return refused("ERR Wrong number of args calling Redis command from script");
+        }
+        if spec.is(flag::NOSCRIPT) {
+            return refused("ERR This Redis command is not allowed from script");
+        }
+        let writes = spec.is(flag::WRITE);
+        if self.read_only && (writes || MAY_REPLICATE.contains(&spec.name)) {
+            return refused("ERR Write commands are not allowed from read-only scripts.");
+        }
+        // A script that has written is not stopped half-way.
+        if writes && !self.wrote && self.redis.server.settings.lacks_replicas {
+            return Err(alone::NO_REPLICAS);
+        }
+        if self.short_of_memory && !self.wrote && spec.is(flag::DENYOOM) {
+            return Err(memory::OUT);
+        }
+        Ok(known)
+    }
+
+    /// Whether it has run for longer than `busy-reply-threshold` says, or for too long to make a
+    /// library, by a clock.
     pub(super) fn is_overdue(&mut self, now_ms: Option<u64>) -> bool {
         let Some(now_ms) = now_ms else { return false };
         let since_ms = *self.since_ms.get_or_insert(now_ms);
-        let most = u64::try_from(self.redis.server.settings.busy_reply_threshold);
+        let most = match self.library {
+            Some(_) => Ok(LOADING_MS),
+            None => u64::try_from(self.redis.server.settings.busy_reply_threshold),
+        };
         most.is_ok_and(|most| most > 0 && now_ms.saturating_sub(since_ms) > most)
     }
 

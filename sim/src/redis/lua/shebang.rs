@@ -16,6 +16,11 @@ impl Flags {
         self.0 & 1 != 0
     }
 
+    /// The script may run where memory is short.
+    pub(super) fn allow_oom(self) -> bool {
+        self.0 & 2 != 0
+    }
+
     /// Adds a flag by its name; whether there is one.
     pub(super) fn add(&mut self, same: impl Fn(&str) -> bool) -> bool {
         let place = FLAGS.iter().position(|flag| same(flag));

@@ -84,3 +84,91 @@ fn what_a_script_puts_into_globals_is_gone_with_it() {
     let answer = eval(&mut redis, "return {rawget(_G, 'x') == nil, rawget(_G, 'y') == nil}");
     assert_eq!(answer, "Some(Array([Int(1), Int(1)]))");
 }
+
+fn run(redis: &mut Redis, words: &[&str]) -> String {
+    let words: Vec<Bytes> = words.iter().map(|word| Bytes::from(*word)).collect();
+    match redis.request(ClientId(0), &words, Instant::from_ms(0)) {
+        Some(Reply::Error(error)) => error.to_string(),
+        Some(Reply::Verbatim(_, text)) => String::from_utf8_lossy(&text).into_owned(),
+        reply => format!("{reply:?}"),
+    }
+}
+
+#[test]
+fn a_script_is_judged_by_its_flags_and_its_commands_one_by_one() {
+    const SET: &str = "return redis.call('set', 'x', 1)";
+    let mut redis = Redis::new();
+    run(&mut redis, &["CONFIG", "SET", "maxmemory", "1"]);
+    let plain = eval(&mut redis, SET);
+    assert!(plain.starts_with("OOM command not allowed"), "{plain}");
+    let flagged = eval(&mut redis, "#!lua\nreturn 1");
+    assert!(flagged.starts_with("OOM allow-oom flag is not set"), "{flagged}");
+    let allowed = eval(&mut redis, &format!("#!lua flags=allow-oom\n{SET}"));
+    assert!(allowed.contains("OK"), "{allowed}");
+    let begun = "redis.call('del', 'x') return redis.call('set', 'x', 1)";
+    assert!(eval(&mut redis, begun).contains("OK"), "what has written goes on");
+
+    run(&mut redis, &["CONFIG", "SET", "maxmemory", "0", "min-replicas-to-write", "1"]);
+    for script in [SET, "#!lua\nreturn 1"] {
+        let answer = eval(&mut redis, script);
+        assert!(answer.starts_with("NOREPLICAS"), "{answer}");
+    }
+    assert_eq!(eval(&mut redis, "#!lua flags=no-writes\nreturn 1"), "Some(Int(1))");
+}
+
+#[test]
+fn an_error_of_a_script_is_counted_once_where_it_arose() {
+    let counted = [
+        ("return redis.error_reply('MINE is it')", "MINE", "calls=1", "failed_calls=1"),
+        ("return redis.call('select', 99)", "ERR", "calls=1", "failed_calls=1"),
+        ("return redis.call('nosuch')", "ERR", "calls=1", "failed_calls=1"),
+        ("redis.pcall('select', 99) return 1", "ERR", "calls=1", "failed_calls=0"),
+        ("error('so')", "ERR", "calls=1", "failed_calls=1"),
+    ];
+    for (script, prefix, calls, failed) in counted {
+        let mut redis = Redis::new();
+        eval(&mut redis, script);
+        let errors = run(&mut redis, &["INFO", "errorstats"]);
+        assert_eq!(errors, format!("# Errorstats\r\nerrorstat_{prefix}:count=1\r\n"), "{script}");
+        let stats = run(&mut redis, &["INFO", "commandstats"]);
+        let line = stats.lines().find(|line| line.starts_with("cmdstat_eval:")).unwrap_or_default();
+        assert!(line.contains(calls) && line.contains(failed), "{script}: {line}");
+    }
+}
+
+#[test]
+fn a_script_is_shown_before_its_commands() {
+    let mut redis = Redis::new();
+    redis.request(ClientId(1), &[Bytes::from("MONITOR")], Instant::from_ms(0));
+    eval(&mut redis, "return redis.call('get', 'x')");
+    let shown: Vec<_> = redis.served().map(|(_, reply)| format!("{reply:?}")).collect();
+    assert_eq!(shown.len(), 2);
+    assert!(shown[0].contains("EVAL") && shown[1].contains("lua"), "{shown:?}");
+}
+
+#[test]
+fn what_is_kept_of_scripts_is_told_by_info() {
+    let mut redis = Redis::new();
+    let kept = |redis: &mut Redis| {
+        let memory = run(redis, &["INFO", "memory"]);
+        let numbers = memory.lines().filter_map(|line| line.strip_prefix("number_of_"));
+        numbers.map(str::to_owned).collect::<Vec<_>>()
+    };
+    eval(&mut redis, "return 1");
+    eval(&mut redis, "return 1");
+    run(&mut redis, &["SCRIPT", "LOAD", "return 2"]);
+    let library = "#!lua name=l\nredis.register_function('f', function() end)";
+    run(&mut redis, &["FUNCTION", "LOAD", library]);
+    assert_eq!(kept(&mut redis), ["cached_scripts:2", "functions:1", "libraries:1"]);
+    run(&mut redis, &["SCRIPT", "FLUSH"]);
+    run(&mut redis, &["FUNCTION", "DELETE", "l"]);
+    assert_eq!(kept(&mut redis), ["cached_scripts:0", "functions:0", "libraries:0"]);
+}
+
+#[test]
+fn the_text_of_a_library_that_does_not_end_is_stopped() {
+    let limits = ScriptLimits { instructions: 1_000_000, ..ScriptLimits::default() };
+    let mut redis = limited(limits);
+    let answer = run(&mut redis, &["FUNCTION", "LOAD", "#!lua name=l\nwhile true do end"]);
+    assert_eq!(answer, "ERR Error registering functions: ERR FUNCTION LOAD timeout");
+}
