@@ -78,10 +78,12 @@ pub(crate) fn serve(
         listening(address);
         let [terminate, interrupt] = &mut ends;
         let shutdown = hub.borrow().shutdown();
-        tokio::task::spawn_local(hub::send(Rc::clone(&hub)));
+        // A task, so that its turn comes after those of the connections.
+        let sending = tokio::task::spawn_local(hub::send(Rc::clone(&hub)));
         tokio::select! {
             () = accept(&listener, &hub) => {}
             () = hub::keep_time(&hub) => {}
+            ended = sending => ended.expect("nothing that is sent panics"),
             () = shutdown.notified() => {}
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}

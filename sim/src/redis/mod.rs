@@ -249,7 +249,7 @@ impl Redis {
         }
         let answer = match known.spec.run {
             Run::Plain(run) => {
-                if server.db(number).may_hold_dead() && !mutants::planted(Mutant::R3) {
+                if server.db(number).may_hold_dead() {
                     server.bury_what_is_read(known, args, number);
                 }
                 let answer = run(&mut Call { server, client, origin, args, number });

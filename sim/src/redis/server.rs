@@ -269,10 +269,8 @@ impl Server {
         let clients = self.dbs[number].watched.get(key).cloned().unwrap_or_default();
         for client in clients {
             let session = self.session(client);
-            let mut watching = session.watching.iter_mut();
-            let watch = watching.find(|watch| watch.db == number && watch.key == *key);
-            let watch = watch.expect("a client that watches a key says so");
-            session.changed |= !std::mem::take(&mut watch.was_dead);
+            let was_dead = std::mem::take(&mut session.watch(number, key).was_dead);
+            session.changed |= !was_dead;
         }
     }
 

@@ -104,6 +104,12 @@ impl Session {
         }
     }
 
+    /// The watch over a key that it watches.
+    pub(super) fn watch(&mut self, db: usize, key: &Key) -> &mut Watch {
+        let found = self.watching.iter_mut().find(|watch| watch.db == db && watch.key == *key);
+        found.expect("a client that watches a key says so")
+    }
+
     /// Whether it listens to anything: then version 2 lets it do little else.
     pub(super) fn subscribed(&self) -> bool {
         !(self.channels.is_empty() && self.patterns.is_empty() && self.shards.is_empty())

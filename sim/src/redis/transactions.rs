@@ -94,9 +94,7 @@ impl Server {
             }
             for client in clients {
                 let session = self.session(client);
-                let mut watching = session.watching.iter_mut();
-                let watch = watching.find(|watch| watch.db == emptied && watch.key == key);
-                let watch = watch.expect("a client that watches a key says so");
+                let watch = session.watch(emptied, &key);
                 match (watch.was_dead, will) {
                     (true, None) => watch.was_dead = false,
                     (true, Some(true)) => {}

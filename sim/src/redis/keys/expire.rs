@@ -5,6 +5,7 @@ use crate::redis::bytes::{Bytes, Key};
 use crate::redis::db::Class;
 use crate::redis::error::Error;
 use crate::redis::facts;
+use crate::redis::mutants::{Mutant, planted};
 use crate::redis::reply::Reply;
 use crate::redis::server::{Answer, Call, Server};
 use crate::redis::table::{Known, flag};
@@ -145,7 +146,8 @@ impl Server {
         args: &[Bytes],
         number: usize,
     ) {
-        if !known.spec.is(flag::READONLY) {
+        // That fault is in commands that do not ask whether a key is dead.
+        if !known.spec.is(flag::READONLY) || planted(Mutant::R3) {
             return;
         }
         let Some(facts) = facts::of(&known.name) else { return };

@@ -137,16 +137,6 @@ fn an_error_of_a_script_is_counted_once_where_it_arose() {
 }
 
 #[test]
-fn a_script_is_shown_before_its_commands() {
-    let mut redis = Redis::new();
-    redis.request(ClientId(1), &[Bytes::from("MONITOR")], Instant::from_ms(0));
-    eval(&mut redis, "return redis.call('get', 'x')");
-    let shown: Vec<_> = redis.served().map(|(_, reply)| format!("{reply:?}")).collect();
-    assert_eq!(shown.len(), 2);
-    assert!(shown[0].contains("EVAL") && shown[1].contains("lua"), "{shown:?}");
-}
-
-#[test]
 fn what_is_kept_of_scripts_is_told_by_info() {
     let mut redis = Redis::new();
     let kept = |redis: &mut Redis| {
