@@ -356,13 +356,34 @@ pub fn frozen_hash(bytes: &[u8]) -> u64 {
     };
     let mut state = SEED ^ (bytes.len() as u64);
     let (blocks, rest) = bytes.as_chunks::<16>();
-    let mut last = [0; 16];
-    last[..rest.len()].copy_from_slice(rest);
-    for block in blocks.iter().chain([&last]) {
+    for block in blocks {
         let word = u128::from_le_bytes(*block);
         state = fold((word as u64) ^ MIX, ((word >> 64) as u64) ^ state);
     }
+    let (low, high) = padded(rest);
+    state = fold(low ^ MIX, high ^ state);
     fold(state ^ SEED, MIX)
+}
+
+/// At most 15 bytes and as many zeros as make 16, as two words in little endian. Read from both
+/// ends, so that no copy of a length that only the run knows is made: names are short.
+#[inline]
+fn padded(bytes: &[u8]) -> (u64, u64) {
+    let len = bytes.len();
+    if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        // Shifted twice, since all 64 bits at once would be an overflow.
+        let high = u64::from_le_bytes(*last) >> (8 * (15 - len)) >> 8;
+        return (u64::from_le_bytes(*first), high);
+    }
+    if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        let high = u64::from(u32::from_le_bytes(*last)) << (8 * (len - 4));
+        return (u64::from(u32::from_le_bytes(*first)) | high, 0);
+    }
+    let mut low = 0;
+    for byte in bytes.iter().rev() {
+        low = low << 8 | u64::from(*byte);
+    }
+    (low, 0)
 }
 
 /// A hasher that passes on a hash computed before ([`Key`]) and folds slices ([`Bytes`]).
@@ -450,6 +471,17 @@ mod tests {
             hashes,
             [9_453_038_937_549_525_072, 152_390_844_853_241_429, 10_717_512_195_475_679_472]
         );
+    }
+
+    #[test]
+    fn short_names_are_padded_with_zeros() {
+        let bytes: Vec<u8> = (0xf1..=0xff).collect();
+        for len in 0..=bytes.len() {
+            let mut whole = [0; 16];
+            whole[..len].copy_from_slice(&bytes[..len]);
+            let word = u128::from_le_bytes(whole);
+            assert_eq!(padded(&bytes[..len]), (word as u64, (word >> 64) as u64), "{len}");
+        }
     }
 
     #[test]

@@ -428,7 +428,7 @@ impl Db {
 
     /// Keeps the promise of `earliest`.
     #[inline]
-    fn note_deadline(&mut self, deadline: Option<i64>) {
+    pub(super) fn note_deadline(&mut self, deadline: Option<i64>) {
         if deadline.is_some() {
             self.earliest = [self.earliest, deadline].into_iter().flatten().min();
         }

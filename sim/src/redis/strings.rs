@@ -217,7 +217,16 @@ impl Db {
     /// Puts a string there, whatever was there before, as one change.
     #[inline]
     pub(super) fn put(&mut self, key: &Key, value: Bytes, deadline: Option<i64>) {
-        self.insert(key.clone(), Entry { value: Value::String(value), deadline });
+        match self.entry_mut(key) {
+            // One string in place of another is no news but to those who watch the key.
+            Some(Entry { value: Value::String(held), deadline: until }) => {
+                *held = value;
+                *until = deadline;
+                self.note_deadline(deadline);
+                self.touch(key);
+            }
+            _ => self.insert(key.clone(), Entry { value: Value::String(value), deadline }),
+        }
         self.dirty += 1;
     }
 

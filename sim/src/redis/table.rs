@@ -172,8 +172,9 @@ const LONGEST: usize = 32;
 pub(super) fn find(name: &[u8]) -> Option<&'static Known> {
     let mut small = [0; LONGEST];
     let small = small.get_mut(..name.len())?;
-    small.copy_from_slice(name);
-    small.make_ascii_lowercase();
+    for (small, letter) in small.iter_mut().zip(name) {
+        *small = letter.to_ascii_lowercase();
+    }
     TABLE.by_name.get(&*small).map(|index| &TABLE.known[*index])
 }
 

@@ -96,10 +96,12 @@ pub(super) fn get(call: &mut Call<'_>) -> Answer {
 
 /// SET.
 pub(super) fn set(call: &mut Call<'_>) -> Answer {
-    let options = match call.args.len() {
-        3 => Options::default(),
-        _ => Options::read(&call.args[3..], true)?,
-    };
+    if call.args.len() == 3 {
+        let (key, value) = (call.key(1), call.args[2].clone());
+        call.db().set_under(&key, value, Conditions::default());
+        return Ok(Reply::OK);
+    }
+    let options = Options::read(&call.args[3..], true)?;
     let (done, old) = store(call, 2, options, "set")?;
     Ok(match done {
         _ if options.get => old,
