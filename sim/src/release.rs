@@ -7,11 +7,11 @@
 mod processor;
 mod statement;
 
-use crate::bullmq::QueueError;
 use crate::bullmq::keys::Keys;
 use crate::bullmq::options::{Deduplication, Options, RepeatOptions};
 use crate::bullmq::queue::{NewJob, Queue};
 use crate::bullmq::worker::{Processor, Worker};
+use crate::bullmq::{QueueError, Version};
 use crate::choices::Label;
 use crate::civil::Zone;
 use crate::clock::{Instant, Span};
@@ -86,6 +86,8 @@ struct Process {
     ctx: Ctx,
     image: Rc<Image>,
     place: Place,
+    /// That of BullMQ.
+    version: Version,
     queues: RefCell<Vec<Option<Queue>>>,
     workers: RefCell<Vec<Worker>>,
     database: RefCell<statement::Pool>,
@@ -95,7 +97,9 @@ struct Process {
 
 /// The process of a container that runs `release`.
 pub(crate) async fn main(ctx: Ctx, image: Rc<Image>, release: ReleaseId, place: Place) {
+    let version = image.scenario.releases[usize::from(release.0)].library;
     let process = Rc::new(Process {
+        version,
         queues: RefCell::new(vec![None; image.keys.len()]),
         workers: RefCell::default(),
         database: RefCell::default(),
@@ -263,7 +267,8 @@ impl Process {
 
     /// The Queue object of this process: a singleton, opened by its first use.
     fn queue(&self, id: QueueId, by: By) -> Queue {
-        let open = || Queue::open(&self.ctx, self.image.keys[usize::from(id.0)].clone());
+        let keys = &self.image.keys[usize::from(id.0)];
+        let open = || Queue::open(&self.ctx, keys.clone(), self.version);
         let queue = self.queues.borrow_mut()[usize::from(id.0)].get_or_insert_with(open).clone();
         queue.by(by)
     }
@@ -311,7 +316,7 @@ impl Process {
         let keys = self.image.keys[usize::from(options.queue.0)].clone();
         let (process, queue) = (self.clone(), options.queue);
         let processor: Processor = Rc::new(move |job| process.clone().processing(queue, job));
-        let worker = Worker::open(&self.ctx, keys, options, processor);
+        let worker = Worker::open(&self.ctx, keys, self.version, options, processor);
         self.workers.borrow_mut().push(worker);
     }
 

@@ -105,10 +105,10 @@ impl Servers {
                     out.reply(conn, Reply::Redis(reply));
                 }
             }
-            Request::Script(QueueCall { keys, by, call }) => {
+            Request::Script(QueueCall { keys, version, by, call }) => {
                 let events = &mut self.events;
                 let returned =
-                    self.redis.script(out.now, |db| scripts::run(call, &keys, db, events));
+                    self.redis.script(out.now, |db| scripts::run(call, version, &keys, db, events));
                 for event in self.events.drain(..) {
                     out.emit(Event::Queue(keys.id, by, event));
                 }

@@ -217,7 +217,7 @@ BR020 14:20 | steps = [ { query = "1s..2s" } ] | steps = [ { query = "1s..2s" } 
 BR029 18:47 | repeat = { | job_id = "a-{day}", repeat = {
 BR029 18:47 | repeat = { | job_id = "a-{", repeat = {
 BR030 16:11 | bullmq@5.34.10 | bullmq@5.34
-BR030 16:11 | bullmq@5.34.10 | bullmq@6.7.0
+BR030 16:11 | bullmq@5.34.10 | bullmq@5.40.0
 BR031 24:11 | release = "one" | release = "one"\nrollout = { max_surge = 0, max_unavailable = "0%" }
 BR032 19:22 | { worker = "work" } | { worker = "work", await = false }
 BR033 34:12 | at_most = 1 | at_least = 0

@@ -11,7 +11,10 @@ pub mod options;
 pub mod queue;
 mod repeat;
 pub mod scripts;
+mod version;
 pub mod worker;
+
+pub use version::Version;
 
 use crate::kernel::Closed;
 use crate::redis;

@@ -7,7 +7,6 @@
 
 mod manage;
 
-use super::QueueError;
 use super::keys::{Keys, iteration_id};
 use super::options::{Options, RepeatOptions};
 use super::repeat::{concat_options, md5_hex, next_millis, next_of_pattern};
@@ -15,6 +14,7 @@ use super::scripts::{
     AddJob, AddJobScheduler, AddRepeatableJob, Call, QueueCall, RegistrationOptions,
     RemoveRepeatable, Returned, UpdateJobScheduler,
 };
+use super::{QueueError, Version};
 use crate::clock::Instant;
 use crate::event::By;
 use crate::redis::{self, Bytes, Command};
@@ -23,22 +23,25 @@ use std::future::Future;
 use std::rc::Rc;
 use tokio::sync::{OnceCell, SetOnce};
 
-/// What `meta.version` says.
-const VERSION: &str = "bullmq:5.34.10";
-
 /// A connection to Redis as BullMQ opens it.
 #[derive(Clone)]
 pub struct Client {
     conn: Conn,
     keys: Rc<Keys>,
+    version: Version,
     by: By,
     ready: Rc<SetOnce<Result<(), QueueError>>>,
 }
 
 impl Client {
     /// Opens a connection for a queue; nothing is sent yet.
-    pub fn open(ctx: &Ctx, keys: Rc<Keys>) -> Self {
-        Client { conn: ctx.connect(REDIS), keys, by: By::Worker, ready: Rc::default() }
+    pub fn open(ctx: &Ctx, keys: Rc<Keys>, version: Version) -> Self {
+        Client { conn: ctx.connect(REDIS), keys, version, by: By::Worker, ready: Rc::default() }
+    }
+
+    /// The version of the library.
+    pub fn version(&self) -> Version {
+        self.version
     }
 
     /// The process's context.
@@ -89,7 +92,7 @@ impl Client {
         self.connect().await?;
         let pairs = vec![
             ("opts.maxLenEvents".into(), Bytes::from_int(10_000)),
-            ("version".into(), VERSION.into()),
+            ("version".into(), format!("bullmq:{}", self.version.number()).into()),
         ];
         self.command(Command::HSet { key: self.keys.meta.clone(), pairs }).await.map(drop)
     }
@@ -117,7 +120,7 @@ impl Client {
     /// # Errors
     /// BullMQ's negative codes, and errors of Redis.
     pub fn script(&self, call: Call) -> impl Future<Output = Result<Returned, QueueError>> + use<> {
-        let call = QueueCall { keys: self.keys.clone(), by: self.by, call };
+        let call = QueueCall { keys: self.keys.clone(), version: self.version, by: self.by, call };
         let reply = self.conn.call(Request::Script(call));
         async {
             match reply.await? {
@@ -158,8 +161,8 @@ pub struct NewJob {
 impl Queue {
     /// `new Queue`: connects, and writes `meta` as soon as the connection is ready, awaited by
     /// nobody but before any add of this object.
-    pub fn open(ctx: &Ctx, keys: Rc<Keys>) -> Self {
-        let client = Client::open(ctx, keys);
+    pub fn open(ctx: &Ctx, keys: Rc<Keys>, version: Version) -> Self {
+        let client = Client::open(ctx, keys, version);
         let starting = client.clone();
         ctx.spawn(async move {
             // Its errors are swallowed by BullMQ, too.

@@ -4,7 +4,6 @@
 //! M carries scripts, B only blocks. The processor is the caller's; this file does not know what a
 //! job does.
 
-use super::QueueError;
 use super::keys::Keys;
 use super::options::{KeepJobs, Options};
 use super::queue::{Client, info_once, next_iteration};
@@ -12,6 +11,7 @@ use super::scripts::{
     Call, ExtendLocks, FetchOptions, Fetched, MoveStalledJobsToWait, MoveToActive, MoveToDelayed,
     MoveToFinished, Outcome, RetryJob, Returned,
 };
+use super::{QueueError, Version};
 use crate::clock::Span;
 use crate::event::{By, Event, JobId, QueueEvent};
 use crate::kernel::race;
@@ -149,6 +149,7 @@ impl Worker {
     pub fn open(
         ctx: &Ctx,
         keys: Rc<Keys>,
+        version: Version,
         options: &scenario::Worker,
         processor: Processor,
     ) -> Self {
@@ -156,8 +157,8 @@ impl Worker {
             options.limiter.map(|limiter| (i64::from(limiter.max), limiter.duration.ms()));
         let marker = Rc::from([keys.marker.clone()]);
         let worker = Worker(Rc::new(Inner {
-            main: Client::open(ctx, keys.clone()),
-            blocking: Client::open(ctx, keys),
+            main: Client::open(ctx, keys.clone(), version),
+            blocking: Client::open(ctx, keys, version),
             marker,
             scheduler: OnceCell::new(),
             settings: Settings {

@@ -24,6 +24,7 @@ pub use property::{
 };
 pub use steps::*;
 
+pub use crate::bullmq::Version;
 use crate::bullmq::cron::Cron;
 use crate::civil::Zone;
 use crate::clock::{Instant, Span};

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::place::{Part, Path};
 use super::{
     Change, Declared, Expectation, Happens, Kills, Mishap, PlannedEvent, Queue, Quota, Range,
-    Recurrence, Release, Restart, Rollout, Scenario, Schedule, Service, Subject, Unit, Version,
+    Recurrence, Release, Restart, Rollout, Scenario, Schedule, Service, Subject, Unit,
 };
 use crate::clock::{Instant, Span};
 
@@ -182,7 +182,7 @@ impl<'s> Printer<'s> {
     fn release(&mut self, release: &'s Release) {
         self.named.clear();
         self.table(&["release", &release.name], true, |printer| {
-            printer.say(&["library"], version(release.library));
+            printer.say(&["library"], format!("\"{}\"", release.library));
             printer.steps("steps", &release.steps);
         });
     }
@@ -307,12 +307,6 @@ impl<'s> Printer<'s> {
 
     fn queue_name(&self, queue: crate::event::QueueId) -> String {
         quoted(&self.scenario.queues[usize::from(queue.0)].name)
-    }
-}
-
-fn version(version: Version) -> &'static str {
-    match version {
-        Version::V5_34_10 => "\"bullmq@5.34.10\"",
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! These are values; what they do is `release.rs`'s business, and what BullMQ makes of them its own.
 
-use super::{JobOptions, Range, Template};
+use super::{JobOptions, Range, Template, Version};
 use crate::bullmq::cron::Cron;
 use crate::civil::Zone;
 use crate::clock::Span;
@@ -169,13 +169,6 @@ impl fmt::Display for Action {
             },
         }
     }
-}
-
-/// The versions of BullMQ that are modelled.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Version {
-    /// 5.34.10.
-    V5_34_10,
 }
 
 /// A step of start-up code.

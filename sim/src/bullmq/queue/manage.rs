@@ -260,6 +260,7 @@ fn remove_by_key(key: Bytes) -> Call {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::Version;
     use super::super::super::keys::Keys;
     use super::super::super::options::RepeatOptions;
     use super::*;
@@ -303,7 +304,7 @@ mod tests {
         };
         kernel.boot(boot, |ctx| async move {
             let keys = Rc::new(Keys::new(QueueId(0), "bull", "q"));
-            let queue = Queue::open(&ctx, keys);
+            let queue = Queue::open(&ctx, keys, Version::V5_34_10);
             ctx.sleep(Span::from_ms(100)).await;
             act(queue).await;
             ctx.exit(0);

@@ -27,6 +27,7 @@ pub use single::ReprocessJob;
 pub use stalled::{ExtendLocks, MoveStalledJobsToWait, Stalled};
 pub use whole::Obliterate;
 
+use super::Version;
 use super::keys::Keys;
 use crate::event::{By, JobId, QueueEvent, RegistrationKey};
 use crate::redis::{Bytes, Db, Error};
@@ -105,14 +106,22 @@ pub enum Returned {
 pub struct Script<'a> {
     db: &'a mut Db,
     keys: &'a Keys,
+    /// That of the client: it brings its own text of the script.
+    version: Version,
     events: &'a mut Vec<QueueEvent>,
 }
 
 type Result<T> = std::result::Result<T, Error>;
 
 /// Runs a call on the keyspace; what it changed in the queue is pushed to `events`.
-pub fn run(call: Call, keys: &Keys, db: &mut Db, events: &mut Vec<QueueEvent>) -> Returned {
-    let mut script = Script { db, keys, events };
+pub fn run(
+    call: Call,
+    version: Version,
+    keys: &Keys,
+    db: &mut Db,
+    events: &mut Vec<QueueEvent>,
+) -> Returned {
+    let mut script = Script { db, keys, version, events };
     let script = &mut script;
     let returned = match call {
         Call::AddStandardJob(args) => script.add_standard_job(&args),
@@ -196,6 +205,8 @@ impl Call {
 pub struct QueueCall {
     /// The queue's keys.
     pub keys: Rc<Keys>,
+    /// The version of the library that calls.
+    pub version: Version,
     /// What asked for it, for its events alone.
     pub by: By,
     /// The call.

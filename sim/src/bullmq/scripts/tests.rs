@@ -4,6 +4,7 @@ use super::{
     AddJob, Call, FetchOptions, MoveToActive, MoveToFinished, Obliterate, Outcome, ReprocessJob,
     Returned, run,
 };
+use crate::bullmq::Version;
 use crate::bullmq::keys::Keys;
 use crate::bullmq::options::{Deduplication, KeepJobs};
 use crate::event::{Finish, JobId, JobList, QueueEvent, QueueId, RegistrationKey};
@@ -27,7 +28,7 @@ impl Queue {
     fn run(&mut self, call: Call) -> Returned {
         self.events.clear();
         self.db.set_now(self.now);
-        run(call, &self.keys, &mut self.db, &mut self.events)
+        run(call, Version::V5_34_10, &self.keys, &mut self.db, &mut self.events)
     }
 
     fn job(&self, id: &str) -> Box<AddJob> {

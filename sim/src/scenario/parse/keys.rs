@@ -233,7 +233,7 @@ static KEYS: &[Key] = &[
     anywhere("wait", Kind::Boolean, "Whether the statement waits for the lock."),
     anywhere("takes", Kind::Range, "How long the statement takes."),
     // Releases and their steps.
-    anywhere("library", Kind::Words(&["bullmq@5.34.10"]), "The library and its exact version."),
+    anywhere("library", Kind::Words(&["bullmq@5.34.10", "bullmq@5.81.5", "bullmq@6.7.0"]), "The library and its exact version."),
     key_of(&["a release"], "steps", STEPS, "What a container does when it starts, in order."),
     key_of(&["a `timer` step"], "steps", STEPS, "What is done at each tick, in order."),
     anywhere("worker", Kind::Name, "`new Worker`: the queue whose jobs it takes."),
