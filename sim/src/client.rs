@@ -1,8 +1,8 @@
 //! A client of Redis in a process, as ioredis is one in Node: a connection, and a method for each
 //! command of the model.
 //!
-//! No pipelines and no transactions, and nothing is ever sent twice: a connection breaks only where
-//! its process ends or closes it.
+//! No pipelines and no transactions. Nothing is ever sent twice: who wants that opens another
+//! connection when one has broken.
 
 use crate::kernel::{self, Closed};
 use crate::redis::{self, Bytes, Command, Key, SetOptions};
@@ -26,7 +26,7 @@ pub struct Client {
 pub enum Error {
     /// Redis refused it. It had no effect.
     Redis(redis::Error),
-    /// The process closed the connection before the reply came. It may have had its effect.
+    /// The connection ended before the reply came. It may have had its effect.
     Closed,
 }
 
@@ -192,7 +192,7 @@ impl<T> Future for Answer<T> {
             Ok(servers::Reply::Redis(redis::Reply::Error(error))) => Err(Error::Redis(error)),
             Ok(servers::Reply::Redis(reply)) => Ok((self.read)(reply)),
             Ok(_) => unreachable!("Redis answers a command as Redis"),
-            Err(Closed) => Err(Error::Closed),
+            Err(Closed::Here | Closed::Broken) => Err(Error::Closed),
         })
     }
 }

@@ -64,6 +64,8 @@ pub enum By {
     Worker,
     /// A processor, in its job's steps.
     Processor,
+    /// Nobody: Redis gave up a key.
+    Redis,
 }
 
 /// One typed fact.
@@ -178,6 +180,38 @@ pub enum Plan {
     },
     /// Redis loses everything.
     RedisFlushed,
+    /// Redis goes away, and all connections with it; what was in flight is lost.
+    RedisDown {
+        /// Until when no connection can be opened.
+        until: Instant,
+    },
+    /// What Redis holds now is what it will hold after a failover.
+    RedisCopied {
+        /// The failover: which planned event of the scenario.
+        event: u32,
+    },
+    /// Redis holds what it held when it was copied, and nothing of what was written since.
+    RedisRolledBack {
+        /// The failover: which planned event of the scenario.
+        event: u32,
+    },
+    /// Redis gives up a key of a queue, if it holds one of that name; what follows from it for jobs
+    /// and registrations comes as events of the queue.
+    RedisEvicted {
+        /// The queue.
+        queue: QueueId,
+        /// The key's name below the queue's prefix.
+        key: Bytes,
+        /// Whether it was there.
+        held: bool,
+    },
+    /// The connections of a service's containers to Redis break.
+    Disconnected {
+        /// The service.
+        service: ServiceId,
+        /// Until when none can be opened.
+        until: Instant,
+    },
     /// From here on nothing fails any more.
     Calm,
 }

@@ -9,8 +9,10 @@ use crate::civil::Zone;
 use crate::clock::{Clock, Instant, Span};
 use crate::event::{Event, Plan, ReleaseId, ServiceId};
 use crate::kernel::{Boot, End, Kernel, ProcId};
-use crate::scenario::{Change, Happens, Mishap, Quota, Range, Restart, Rollout, Scenario, Service};
-use crate::servers::{CONNECTION, FIRST_DRAW, Servers};
+use crate::scenario::{
+    Change, Happens, Loses, Mishap, Quota, Range, Restart, Rollout, Scenario, Service,
+};
+use crate::servers::{CONNECTION, FIRST_DRAW, REDIS, Servers};
 use std::sync::Arc;
 
 /// A container that ran this long is forgiven its crashes (kubelet: twice the longest back-off).
@@ -80,10 +82,20 @@ enum Stage {
 #[derive(Clone, Copy)]
 enum Todo {
     Event(usize),
+    /// What Redis holds is what it will hold after the failover of an event.
+    Copy(usize),
     Start(usize),
     /// The grace period of a container is over.
     Kill(usize),
     Calm,
+}
+
+/// What befalls Redis, for the caller to do.
+pub(crate) enum Befalls {
+    /// What it holds is copied: the failover of this event will leave it with no more.
+    Copied(usize),
+    /// Something happens to it, by this event.
+    Mishap(usize, Mishap),
 }
 
 impl Fleet {
@@ -110,6 +122,13 @@ impl Fleet {
         for event in 0..fleet.scenario.events.len() {
             let at = fleet.scenario.events[event].at;
             let delay = draw(kernel, LifeId::WORLD, &at);
+            if let Happens::InRedis(Mishap::Restart { loses: Loses::Since(lost), .. }) =
+                fleet.scenario.events[event].happens
+            {
+                // Before anything of that instant or, if it is before the start, of the run.
+                let from = Span::from_nanos((delay.nanos() - lost.nanos()).max(0));
+                fleet.plan(kernel, start + from, Todo::Copy(event));
+            }
             fleet.plan(kernel, start + delay, Todo::Event(event));
         }
         if fleet.scenario.calm > Span::ZERO {
@@ -123,9 +142,10 @@ impl Fleet {
     }
 
     /// Does what was planned under a token. What befalls a server is for the caller to do.
-    pub(crate) fn due(&mut self, kernel: &mut Kernel<Servers>, token: u32) -> Option<Mishap> {
+    pub(crate) fn due(&mut self, kernel: &mut Kernel<Servers>, token: u32) -> Option<Befalls> {
         match self.todo[token as usize] {
             Todo::Event(event) => return self.happen(kernel, event),
+            Todo::Copy(event) => return Some(Befalls::Copied(event)),
             Todo::Start(container) => self.start(kernel, container),
             Todo::Kill(container) => {
                 if let Stage::Ending { proc } = self.containers[container].stage {
@@ -163,12 +183,12 @@ impl Fleet {
         kernel.plan(at, token);
     }
 
-    fn happen(&mut self, kernel: &mut Kernel<Servers>, event: usize) -> Option<Mishap> {
+    fn happen(&mut self, kernel: &mut Kernel<Servers>, event: usize) -> Option<Befalls> {
         let scenario = self.scenario.clone();
         match &scenario.events[event].happens {
             Happens::To(service, change) => self.change(kernel, *service, *change),
             Happens::ByHand(release) => self.by_hand(kernel, *release),
-            Happens::InRedis(mishap) => return Some(mishap.clone()),
+            Happens::InRedis(mishap) => return Some(Befalls::Mishap(event, mishap.clone())),
         }
         None
     }
@@ -197,6 +217,13 @@ impl Fleet {
                     let span = draw(kernel, life, &span);
                     kernel.freeze(proc, span);
                 }
+            }
+            Change::Disconnect(time) => {
+                let span = draw(kernel, LifeId::WORLD, &time);
+                let until = kernel.now() + span;
+                kernel.emit(LifeId::WORLD, Event::Plan(Plan::Disconnected { service, until }));
+                // A service's network has its number.
+                kernel.cut(Some(service.0), REDIS, span);
             }
             Change::Clock(ms) => {
                 kernel.emit(LifeId::WORLD, Event::Plan(Plan::Clock { service, ms }));

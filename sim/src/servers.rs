@@ -3,13 +3,14 @@
 //! Each server is synchronous and is told the time; this file is their front. It holds back what a
 //! blocked client sends, and turns what a server did into replies and events. It decides nothing.
 
+use crate::bullmq::keys::Keys;
 use crate::bullmq::scripts::{self, Call, QueueCall, Returned};
 use crate::choices::Label;
 use crate::clock::Instant;
 use crate::database::{Database, Does, Done, Statement};
 use crate::event::{Event, QueueEvent, ServerId};
 use crate::kernel::{self, ConnId, Out};
-use crate::redis::{self, ClientId, Command, Redis};
+use crate::redis::{self, Bytes, ClientId, Command, Db, Redis};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
@@ -26,12 +27,12 @@ pub const REDIS: ServerId = ServerId(0);
 pub const DATABASE: ServerId = ServerId(1);
 
 /// What a client sends.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Request {
     /// A command of Redis.
     Redis(Command),
     /// One of BullMQ's scripts: what the real client sends as EVAL or EVALSHA.
-    Script(QueueCall),
+    Script(Rc<QueueCall>),
     /// A statement of the database.
     Database(Statement),
 }
@@ -96,6 +97,34 @@ impl Servers {
         self.redis.flush();
     }
 
+    /// Redis starts again with what it held: nobody waits any more, and what came is forgotten.
+    pub(crate) fn restart(&mut self) {
+        self.stalled_requests.clear();
+        for (number, front) in
+            (0..).zip(&mut self.fronts).filter(|(_, front)| front.server == REDIS)
+        {
+            front.held.clear();
+            self.redis.disconnect(ClientId(number));
+        }
+    }
+
+    /// What Redis holds.
+    pub(crate) fn copy(&self) -> Db {
+        self.redis.db().clone()
+    }
+
+    /// Redis holds this instead, while nobody is connected.
+    pub(crate) fn restore(&mut self, copy: Db) {
+        self.redis.restore(copy);
+    }
+
+    /// Redis gives up a key of a queue: whether it was there, and what that means.
+    pub(crate) fn evict(&mut self, keys: &Keys, name: &Bytes) -> (bool, Vec<QueueEvent>) {
+        let mut events = Vec::new();
+        let held = self.redis.evict(|db| scripts::evict(name, keys, db, &mut events));
+        (held, events)
+    }
+
     fn execute(&mut self, conn: ConnId, request: Request, out: &mut Out<Reply>) -> bool {
         let client = ClientId(conn.0);
         let dirty = self.redis.db().dirty();
@@ -105,12 +134,13 @@ impl Servers {
                     out.reply(conn, Reply::Redis(reply));
                 }
             }
-            Request::Script(QueueCall { keys, version, by, call }) => {
+            Request::Script(sent) => {
+                let QueueCall { keys, version, by, call } = &*sent;
                 let events = &mut self.events;
                 let returned =
-                    self.redis.script(out.now, |db| scripts::run(call, version, &keys, db, events));
+                    self.redis.script(out.now, |db| scripts::run(call, *version, keys, db, events));
                 for event in self.events.drain(..) {
-                    out.emit(Event::Queue(keys.id, by, event));
+                    out.emit(Event::Queue(keys.id, *by, event));
                 }
                 out.reply(conn, Reply::Script(returned));
             }

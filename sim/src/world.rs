@@ -1,15 +1,18 @@
 //! One run in progress: kernel, servers, fleet and oracles, wired together. It knows all and decides
 //! nothing: a run is a function of the scenario and the policy's answers.
 
+use crate::bullmq::keys::Keys;
 use crate::choices::{Choices, LifeId, LifeName, Policy, Tape};
 use crate::clock::{Instant, Span};
-use crate::event::{Event, Plan, Rolling, ServiceId, Sink, Stamp};
-use crate::fleet::{self, Fleet, Main};
+use crate::event::{By, Event, Plan, Rolling, ServiceId, Sink, Stamp};
+use crate::fleet::{self, Befalls, Fleet, Main};
 use crate::kernel::{Boot, Kernel, Link, Step};
 use crate::oracle::{Judge, Verdict};
+use crate::redis::{Bytes, Db};
 use crate::release::{self, Image, Place};
-use crate::scenario::{Mishap, Range, Scenario};
-use crate::servers::{self, Servers};
+use crate::scenario::{Loses, Mishap, Range, Scenario};
+use crate::servers::{self, REDIS, Servers};
+use std::collections::BTreeMap;
 use std::hash::Hasher as _;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -90,6 +93,9 @@ struct World {
     kernel: Kernel<Servers>,
     servers: Servers,
     fleet: Fleet,
+    /// What Redis will hold after a failover, by the event that it is.
+    copies: BTreeMap<usize, Db>,
+    scenario: Arc<Scenario>,
     watch: Watch,
     end: Instant,
 }
@@ -111,6 +117,8 @@ impl World {
         World {
             kernel,
             servers: Servers::default(),
+            copies: BTreeMap::new(),
+            scenario: scenario.clone(),
             fleet,
             watch: Watch { judge: Judge::new(scenario), hash: Rolling::default(), events: 0 },
             end: scenario.start + scenario.length,
@@ -124,9 +132,9 @@ impl World {
         for _ in 0..MAX_STEPS {
             let step = self.kernel.step(&mut self.servers, last);
             if let Step::Plan(token) = step
-                && let Some(mishap) = self.fleet.due(&mut self.kernel, token)
+                && let Some(befalls) = self.fleet.due(&mut self.kernel, token)
             {
-                self.befall(&mishap);
+                self.befall(&befalls);
             }
             let ended = self.kernel.has_ended();
             if ended {
@@ -147,19 +155,59 @@ impl World {
     }
 
     /// Something befalls Redis.
-    fn befall(&mut self, mishap: &Mishap) {
-        let plan = match mishap {
+    fn befall(&mut self, befalls: &Befalls) {
+        let number = |event: usize| u32::try_from(event).expect("the parser bounds their number");
+        let (event, mishap) = match befalls {
+            Befalls::Copied(event) => {
+                self.copies.insert(*event, self.servers.copy());
+                return self.say(Plan::RedisCopied { event: number(*event) });
+            }
+            Befalls::Mishap(event, mishap) => (*event, mishap),
+        };
+        match mishap {
             Mishap::Slow(range) => {
                 let draw = fleet::draw(&mut self.kernel, LifeId::WORLD, range);
                 let until = self.kernel.now() + draw;
                 self.servers.stall(until);
-                Plan::RedisSlow { until }
+                self.say(Plan::RedisSlow { until });
             }
             Mishap::Flush => {
                 self.servers.flush();
-                Plan::RedisFlushed
+                self.say(Plan::RedisFlushed);
             }
-        };
+            Mishap::Restart { down, loses } => {
+                let down = fleet::draw(&mut self.kernel, LifeId::WORLD, down);
+                let until = self.kernel.now() + down;
+                self.say(Plan::RedisDown { until });
+                self.kernel.cut(None, REDIS, down);
+                self.servers.restart();
+                match loses {
+                    Loses::Nothing => {}
+                    Loses::Since(_) => {
+                        let copy = self.copies.remove(&event).expect("it was copied before");
+                        self.servers.restore(copy);
+                        self.say(Plan::RedisRolledBack { event: number(event) });
+                    }
+                    Loses::All => {
+                        self.servers.flush();
+                        self.say(Plan::RedisFlushed);
+                    }
+                }
+            }
+            Mishap::Evict(queue, name) => {
+                let of = &self.scenario.queues[usize::from(queue.0)];
+                let keys = Keys::new(*queue, &of.prefix, &of.name);
+                let key = Bytes::from(&**name);
+                let (held, events) = self.servers.evict(&keys, &key);
+                self.say(Plan::RedisEvicted { queue: *queue, key, held });
+                for event in events {
+                    self.kernel.emit(LifeId::WORLD, Event::Queue(*queue, By::Redis, event));
+                }
+            }
+        }
+    }
+
+    fn say(&mut self, plan: Plan) {
         self.kernel.emit(LifeId::WORLD, Event::Plan(plan));
     }
 

@@ -125,6 +125,25 @@ impl<'a> Names<'a> {
             }
             Plan::RedisSlow { until } => format!("Redis does nothing until {}", clock(*until)),
             Plan::RedisFlushed => "Redis loses everything".to_owned(),
+            Plan::RedisDown { until } => {
+                format!("Redis goes away until {}; all connections break", clock(*until))
+            }
+            Plan::RedisCopied { .. } => {
+                "what Redis holds now is all that it will hold after the failover".to_owned()
+            }
+            Plan::RedisRolledBack { .. } => {
+                "Redis has lost what was written since it was copied".to_owned()
+            }
+            Plan::RedisEvicted { queue, key, held } => {
+                let queue = &self.scenario.queues[usize::from(queue.0)].name;
+                match held {
+                    true => format!("Redis evicts {key} of {queue}"),
+                    false => format!("Redis has no {key} of {queue} to evict"),
+                }
+            }
+            Plan::Disconnected { service: of, until } => {
+                format!("{} cannot reach Redis until {}", service(of), clock(*until))
+            }
             Plan::Calm => "from here on nothing fails".to_owned(),
         }
     }

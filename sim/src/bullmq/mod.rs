@@ -5,6 +5,7 @@
 //! effects are atomic, between which two a client can die, and in which order calls that nobody
 //! awaits reach the wire. No flows, no events stream reader, no sandboxed processors.
 
+pub mod client;
 pub mod cron;
 pub mod keys;
 pub mod options;
@@ -34,6 +35,9 @@ pub enum QueueError {
     Locked,
     /// The process has closed the connection.
     Closed,
+    /// There was no connection for so long that ioredis gave up what waited for it. What was sent
+    /// may have had its effect.
+    MaxRetries,
 }
 
 impl From<Closed> for QueueError {
@@ -50,6 +54,10 @@ impl fmt::Display for QueueError {
             QueueError::Cron(error) => f.write_str(error),
             QueueError::Locked => f.write_str("the job is locked by another worker"),
             QueueError::Closed => f.write_str("Connection is closed."),
+            QueueError::MaxRetries => f.write_str(
+                "Reached the max retries per request limit (which is 20). Refer to \
+                 \"maxRetriesPerRequest\" option for details.",
+            ),
         }
     }
 }

@@ -7,133 +7,21 @@
 
 mod manage;
 
+use super::client::Client;
 use super::keys::{Keys, iteration_id};
 use super::options::{Options, RepeatOptions};
 use super::repeat::{concat_options, md5_hex, next_millis, next_of_pattern};
 use super::scripts::{
-    AddJob, AddJobScheduler, AddRepeatableJob, Call, QueueCall, RegistrationOptions,
-    RemoveRepeatable, Returned, UpdateJobScheduler,
+    AddJob, AddJobScheduler, AddRepeatableJob, Call, RegistrationOptions, RemoveRepeatable,
+    Returned, UpdateJobScheduler,
 };
 use super::{QueueError, Version};
 use crate::clock::Instant;
 use crate::event::By;
-use crate::redis::{self, Bytes, Command};
-use crate::servers::{Conn, Ctx, REDIS, Reply, Request};
-use std::future::Future;
+use crate::redis::{Bytes, Command};
+use crate::servers::Ctx;
 use std::rc::Rc;
-use tokio::sync::{OnceCell, SetOnce};
-
-/// A connection to Redis as BullMQ opens it.
-#[derive(Clone)]
-pub struct Client {
-    conn: Conn,
-    keys: Rc<Keys>,
-    version: Version,
-    by: By,
-    ready: Rc<SetOnce<Result<(), QueueError>>>,
-}
-
-impl Client {
-    /// Opens a connection for a queue; nothing is sent yet.
-    pub fn open(ctx: &Ctx, keys: Rc<Keys>, version: Version) -> Self {
-        Client { conn: ctx.connect(REDIS), keys, version, by: By::Worker, ready: Rc::default() }
-    }
-
-    /// The version of the library.
-    pub fn version(&self) -> Version {
-        self.version
-    }
-
-    /// The process's context.
-    pub fn ctx(&self) -> &Ctx {
-        self.conn.ctx()
-    }
-
-    /// A number that no other connection of the run has.
-    pub fn id(&self) -> u32 {
-        self.conn.id().0
-    }
-
-    /// The queue's keys.
-    pub fn keys(&self) -> &Rc<Keys> {
-        &self.keys
-    }
-
-    /// Closes the connection at once.
-    pub fn disconnect(&self) {
-        self.conn.close();
-    }
-
-    /// Makes the connection ready: `INFO` for ioredis, `INFO` for BullMQ. Called once, by whoever
-    /// opened it, who then goes on before those who wait.
-    ///
-    /// # Errors
-    /// If the connection is closed meanwhile.
-    pub async fn connect(&self) -> Result<(), QueueError> {
-        let done = self.say_info_twice().await;
-        self.ready.set(done.clone()).expect("a connection is made ready once");
-        done
-    }
-
-    async fn say_info_twice(&self) -> Result<(), QueueError> {
-        self.command(Command::Info).await?;
-        self.command(Command::Info).await.map(drop)
-    }
-
-    /// Waits until the connection is ready; who waits goes on in the order of coming.
-    ///
-    /// # Errors
-    /// If the connection is closed before.
-    pub async fn ready(&self) -> Result<(), QueueError> {
-        self.ready.wait().await.clone()
-    }
-
-    async fn start(&self) -> Result<(), QueueError> {
-        self.connect().await?;
-        let pairs = vec![
-            ("opts.maxLenEvents".into(), Bytes::from_int(10_000)),
-            ("version".into(), format!("bullmq:{}", self.version.number()).into()),
-        ];
-        self.command(Command::HSet { key: self.keys.meta.clone(), pairs }).await.map(drop)
-    }
-
-    /// Sends a command now, and returns the reply to come. What Redis replies is the caller's
-    /// business, an error reply too.
-    ///
-    /// # Errors
-    /// If the connection is closed.
-    pub fn command(
-        &self,
-        command: Command,
-    ) -> impl Future<Output = Result<redis::Reply, QueueError>> + use<> {
-        let reply = self.conn.call(Request::Redis(command));
-        async {
-            match reply.await? {
-                Reply::Redis(reply) => Ok(reply),
-                other => unreachable!("a command is answered with {other:?}"),
-            }
-        }
-    }
-
-    /// Sends a script now, and returns what it will return.
-    ///
-    /// # Errors
-    /// BullMQ's negative codes, and errors of Redis.
-    pub fn script(&self, call: Call) -> impl Future<Output = Result<Returned, QueueError>> + use<> {
-        let call = QueueCall { keys: self.keys.clone(), version: self.version, by: self.by, call };
-        let reply = self.conn.call(Request::Script(call));
-        async {
-            match reply.await? {
-                Reply::Script(Returned::Failed(error)) => Err(QueueError::Redis(error)),
-                Reply::Script(Returned::Code(code)) if code < 0 => {
-                    Err(QueueError::Code(i8::try_from(code).unwrap_or(i8::MIN)))
-                }
-                Reply::Script(returned) => Ok(returned),
-                other => unreachable!("a script is answered with {other:?}"),
-            }
-        }
-    }
-}
+use tokio::sync::OnceCell;
 
 /// A Queue object of one process. Cheap to clone.
 #[derive(Clone)]
@@ -162,7 +50,7 @@ impl Queue {
     /// `new Queue`: connects, and writes `meta` as soon as the connection is ready, awaited by
     /// nobody but before any add of this object.
     pub fn open(ctx: &Ctx, keys: Rc<Keys>, version: Version) -> Self {
-        let client = Client::open(ctx, keys, version);
+        let client = Client::of_queue(ctx, keys, version);
         let starting = client.clone();
         ctx.spawn(async move {
             // Its errors are swallowed by BullMQ, too.
@@ -174,7 +62,7 @@ impl Queue {
     /// The same object, its calls asked for by something else: for their events alone.
     #[must_use]
     pub fn by(mut self, by: By) -> Self {
-        self.client.by = by;
+        self.client = self.client.by(by);
         self
     }
 

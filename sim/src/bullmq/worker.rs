@@ -4,9 +4,10 @@
 //! M carries scripts, B only blocks. The processor is the caller's; this file does not know what a
 //! job does.
 
+use super::client::Client;
 use super::keys::Keys;
 use super::options::{KeepJobs, Options};
-use super::queue::{Client, info_once, next_iteration};
+use super::queue::{info_once, next_iteration};
 use super::scripts::{
     Call, ExtendLocks, FetchOptions, Fetched, MoveStalledJobsToWait, MoveToActive, MoveToDelayed,
     MoveToFinished, Outcome, RetryJob, Returned,
@@ -157,8 +158,8 @@ impl Worker {
             options.limiter.map(|limiter| (i64::from(limiter.max), limiter.duration.ms()));
         let marker = Rc::from([keys.marker.clone()]);
         let worker = Worker(Rc::new(Inner {
-            main: Client::open(ctx, keys.clone(), version),
-            blocking: Client::open(ctx, keys, version),
+            main: Client::of_worker(ctx, keys.clone(), version),
+            blocking: Client::of_worker(ctx, keys, version),
             marker,
             scheduler: OnceCell::new(),
             settings: Settings {

@@ -22,8 +22,12 @@ pub struct ConnId(pub u32);
 pub(super) struct ConnState<S: Servers> {
     pub(super) proc: ProcId,
     pub(super) server: ServerId,
-    /// The client closed it, or died.
+    /// The client closed it, or died; or it broke.
     shut: bool,
+    /// It broke: neither end closed it.
+    broken: bool,
+    /// Who wants to know when it breaks or is closed.
+    on_end: Option<Waiter>,
     /// The server has seen the close.
     gone: bool,
     last_up: Instant,
@@ -44,6 +48,21 @@ impl<S: Servers> ConnState<S> {
     pub(super) fn has_reader(&self) -> bool {
         !self.shut
     }
+
+    fn closed(&self) -> Closed {
+        if self.broken { Closed::Broken } else { Closed::Here }
+    }
+}
+
+/// What becomes of the requests under way when a connection ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum InFlight {
+    /// All arrive: the process has closed it.
+    Arrives,
+    /// The last ones may be lost: the process has died, or the network.
+    MayBeLost,
+    /// None arrives: the server has died.
+    IsLost,
 }
 
 /// Where one reply is awaited: by a connection that owes it and a future that wants it.
@@ -51,8 +70,8 @@ pub(super) enum Slot<R> {
     Free,
     Waiting(Option<Waiter>),
     Ready(R),
-    /// The process closed the connection before it came, or has taken it.
-    Closed,
+    /// There is none to come: why, or it has been taken.
+    Closed(Closed),
     /// The process is dead.
     Never,
     /// Nobody wants it any more; the reply is dropped when it comes.
@@ -77,11 +96,14 @@ impl<S: Servers> Conn<S> {
         let id =
             ConnId(u32::try_from(state.conns.len()).expect("fewer than 2^32 connections in a run"));
         let proc = ctx.proc;
-        let shut = !state.alive(proc);
+        let broken = state.is_cut(proc, server);
+        let shut = broken || !state.alive(proc);
         state.conns.push(ConnState {
             proc,
             server,
             shut,
+            broken,
+            on_end: None,
             gone: false,
             last_up: Instant::default(),
             last_down: Instant::default(),
@@ -106,8 +128,8 @@ impl<S: Servers> Conn<S> {
     }
 
     /// Sends a request now, whether or not the reply is awaited, and returns the reply to come.
-    /// On a connection that the process has closed nothing is sent and the reply is [`Closed`]; in a
-    /// process that is dead nothing is sent and the reply never comes.
+    /// On a connection that has ended nothing is sent and the reply is [`Closed`]; in a process that
+    /// is dead nothing is sent and the reply never comes.
     pub fn call(&self, request: S::Request) -> Reply<S> {
         let mut state = self.ctx.state.borrow_mut();
         let label = S::label(&request);
@@ -115,7 +137,8 @@ impl<S: Servers> Conn<S> {
         if !state.kill_point(self.ctx.proc) {
             state.slots[slot as usize] = Slot::Never;
         } else if state.conns[self.id.0 as usize].shut {
-            state.slots[slot as usize] = Slot::Closed;
+            let closed = state.conns[self.id.0 as usize].closed();
+            state.slots[slot as usize] = Slot::Closed(closed);
         } else {
             state.send(self.id, label, request, slot);
             state.kill_point(self.ctx.proc);
@@ -126,7 +149,32 @@ impl<S: Servers> Conn<S> {
     /// Closes the connection, after everything that was sent on it has arrived. Replies that are
     /// still awaited come as [`Closed`].
     pub fn close(&self) {
-        self.ctx.state.borrow_mut().shut(self.id, false);
+        self.ctx.state.borrow_mut().shut(self.id, InFlight::Arrives);
+    }
+
+    /// Waits until the connection has ended, and says why. One task of the process may wait.
+    pub fn ended(&self) -> Ended<S> {
+        Ended { conn: self.clone() }
+    }
+}
+
+/// The end of a connection, to come.
+pub struct Ended<S: Servers> {
+    conn: Conn<S>,
+}
+
+impl<S: Servers> Future for Ended<S> {
+    type Output = Closed;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Closed> {
+        let state = &mut *self.conn.ctx.state.borrow_mut();
+        let waiter = state.waiter(cx);
+        let conn = &mut state.conns[self.conn.id.0 as usize];
+        if conn.shut {
+            return Poll::Ready(conn.closed());
+        }
+        conn.on_end = Some(waiter);
+        Poll::Pending
     }
 }
 
@@ -151,35 +199,68 @@ impl<S: Servers> State<S> {
         self.push(at, Due::Arrive(id));
     }
 
-    /// Shuts the client's end. With `lossy`, some of what is in flight may not arrive.
-    pub(super) fn shut(&mut self, id: ConnId, lossy: bool) {
+    /// Shuts the client's end.
+    pub(super) fn shut(&mut self, id: ConnId, in_flight: InFlight) {
         let conn = &mut self.conns[id.0 as usize];
         if conn.shut {
             return;
         }
         conn.shut = true;
-        let (in_flight, proc) = (conn.requests.len(), conn.proc);
+        let (on_end, closed) = (conn.on_end.take(), conn.closed());
+        let (sent, proc) = (conn.requests.len(), conn.proc);
         let life = self.procs[proc.0 as usize].life;
-        if lossy && in_flight > 0 {
-            let bound = u32::try_from(in_flight + 1).expect("the queue of a socket is bounded");
-            let lost = self.choices.ask(life, Site::Loss, Label(0), bound, Odds::Even) as usize;
-            self.conns[id.0 as usize].requests.truncate(in_flight - lost);
-        }
+        let lost = match in_flight {
+            InFlight::MayBeLost if sent > 0 => {
+                let bound = u32::try_from(sent + 1).expect("the queue of a socket is bounded");
+                self.choices.ask(life, Site::Loss, Label(0), bound, Odds::Even) as usize
+            }
+            InFlight::Arrives | InFlight::MayBeLost => 0,
+            InFlight::IsLost => sent,
+        };
+        self.conns[id.0 as usize].requests.truncate(sent - lost);
         let delay = self.delay(id, Site::Send, Label(0));
         let at = self.conns[id.0 as usize].last_up.max(self.now + delay);
         self.push(at, Due::Close(id));
         let waiting = std::mem::take(&mut self.conns[id.0 as usize].waiting);
         for (_, slot) in waiting {
-            self.release(slot);
+            self.release(slot, closed);
+        }
+        self.wake(on_end);
+    }
+
+    /// Breaks the connections between a server and the processes on one network, or on all, where
+    /// the server itself is gone: see [`super::Kernel::cut`].
+    pub(super) fn cut(&mut self, network: Option<u16>, server: ServerId, until: Instant) {
+        let in_flight = network.map_or(InFlight::IsLost, |_| InFlight::MayBeLost);
+        for (number, cuts) in self.cuts.iter_mut().enumerate() {
+            if network.is_none_or(|network| usize::from(network) == number) {
+                let cut = &mut cuts[usize::from(server.0)];
+                *cut = (*cut).max(until);
+            }
+        }
+        for id in (0..self.conns.len() as u32).map(ConnId) {
+            let conn = &self.conns[id.0 as usize];
+            let network_of = self.procs[conn.proc.0 as usize].network;
+            let affected = conn.server == server && network.is_none_or(|of| of == network_of);
+            if affected && !conn.shut {
+                self.conns[id.0 as usize].broken = true;
+                self.shut(id, in_flight);
+            }
         }
     }
 
+    /// Whether a process cannot reach a server now.
+    fn is_cut(&self, proc: ProcId, server: ServerId) -> bool {
+        let network = self.procs[proc.0 as usize].network;
+        self.now < self.cuts[usize::from(network)][usize::from(server.0)]
+    }
+
     /// No reply will come for this slot: says so to whoever waits.
-    fn release(&mut self, slot: u32) {
-        match std::mem::replace(&mut self.slots[slot as usize], Slot::Closed) {
+    fn release(&mut self, slot: u32, why: Closed) {
+        match std::mem::replace(&mut self.slots[slot as usize], Slot::Closed(why)) {
             Slot::Abandoned => self.free_slot(slot),
             Slot::Waiting(waiter) => self.wake(waiter),
-            Slot::Free | Slot::Ready(_) | Slot::Closed | Slot::Never => {
+            Slot::Free | Slot::Ready(_) | Slot::Closed(_) | Slot::Never => {
                 unreachable!("the connection owes this reply")
             }
         }
@@ -262,7 +343,7 @@ impl<S: Servers> State<S> {
         match std::mem::replace(&mut self.slots[slot as usize], Slot::Ready(reply)) {
             Slot::Waiting(waiter) => self.wake(waiter),
             Slot::Abandoned => self.free_slot(slot),
-            Slot::Free | Slot::Ready(_) | Slot::Closed | Slot::Never => {
+            Slot::Free | Slot::Ready(_) | Slot::Closed(_) | Slot::Never => {
                 unreachable!("a slot waits for one reply")
             }
         }
@@ -275,9 +356,14 @@ pub struct Reply<S: Servers> {
     slot: u32,
 }
 
-/// The process closed the connection before the reply came.
+/// Why no reply comes. What was sent may have had its effect.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Closed;
+pub enum Closed {
+    /// The process closed the connection.
+    Here,
+    /// The connection broke, or the server could not be reached when it was opened.
+    Broken,
+}
 
 impl<S: Servers> Future for Reply<S> {
     type Output = Result<S::Reply, Closed>;
@@ -292,8 +378,8 @@ impl<S: Servers> Future for Reply<S> {
         let slot = &mut state.slots[slot];
         match slot {
             Slot::Never => Poll::Pending,
-            Slot::Closed => Poll::Ready(Err(Closed)),
-            Slot::Ready(_) => match std::mem::replace(slot, Slot::Closed) {
+            Slot::Closed(why) => Poll::Ready(Err(*why)),
+            Slot::Ready(_) => match std::mem::replace(slot, Slot::Closed(Closed::Here)) {
                 Slot::Ready(reply) => Poll::Ready(Ok(reply)),
                 _ => unreachable!("just seen"),
             },

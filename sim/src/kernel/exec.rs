@@ -3,13 +3,13 @@
 //! Futures are ordinary and wakers are standard, so `tokio::sync` and `futures` work inside; the
 //! order in which woken tasks of one process run is first in, first out, and is never a choice.
 
-use super::conn::ConnId;
+use super::conn::{ConnId, InFlight};
 use super::ctx::Ctx;
 use super::state::{Boot, Due, End, Entry, Link, ProcId, Process, Running, State, TaskId};
 use super::{Out, Servers};
 use crate::choices::{Choices, Label, LifeId, Odds, Site};
 use crate::clock::{Instant, Span};
-use crate::event::{Event, Stamp};
+use crate::event::{Event, ServerId, Stamp};
 use std::cell::{RefCell, RefMut};
 use std::collections::{BinaryHeap, VecDeque};
 use std::future::Future;
@@ -87,7 +87,9 @@ impl<S: Servers> Kernel<S> {
     /// A kernel at `start` without a process. A process on network `n` reaches server `i` over
     /// `networks[n][i]`.
     pub fn new(start: Instant, networks: Vec<Vec<Link>>, choices: Choices) -> Self {
+        let cuts = networks.iter().map(|links| vec![start; links.len()]).collect();
         let state = State {
+            cuts,
             now: start,
             seq: 0,
             heap: BinaryHeap::new(),
@@ -202,6 +204,16 @@ impl<S: Servers> Kernel<S> {
         let life = process.life;
         state.emit(life, Event::Blocked { until });
         state.push(until, Due::Unblock(proc));
+    }
+
+    /// Breaks the connections between a server and the processes on one network, and lets none be
+    /// opened for `span`: of the requests in flight some may arrive, of the replies none. Without a
+    /// network the server itself has gone, and what was in flight with it.
+    pub fn cut(&mut self, network: Option<u16>, server: ServerId, span: Span) {
+        let mut state = self.state.borrow_mut();
+        let until = state.now + span;
+        state.cut(network, server, until);
+        self.disturbed = true;
     }
 
     /// Steps the wall clock of a process; its timers do not notice.
@@ -474,7 +486,11 @@ impl<S: Servers> Kernel<S> {
             process.reaped = true;
             let end = process.dead.expect("a dying process is dead");
             for conn in std::mem::take(&mut process.conns) {
-                state.shut(conn, end == End::Killed);
+                let in_flight = match end {
+                    End::Killed => InFlight::MayBeLost,
+                    End::Exited(_) => InFlight::Arrives,
+                };
+                state.shut(conn, in_flight);
             }
             drop(state);
             for id in 0..self.tasks.len() {

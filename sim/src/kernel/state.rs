@@ -177,6 +177,8 @@ pub(super) struct State<S: Servers> {
     pub(super) procs: Vec<Process>,
     pub(super) conns: Vec<ConnState<S>>,
     pub(super) networks: Vec<Vec<Link>>,
+    /// Until when the processes on each network cannot reach each server.
+    pub(super) cuts: Vec<Vec<Instant>>,
     pub(super) slots: Vec<Slot<S::Reply>>,
     pub(super) free_slots: Vec<u32>,
     pub(super) timers: Vec<Timer>,

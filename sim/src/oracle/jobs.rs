@@ -86,7 +86,7 @@ pub struct Vanished {
 }
 
 /// The jobs of one queue that can still be heard of.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Jobs {
     /// Those of one id in the order of their adds. None is empty.
     by_id: BTreeMap<JobId, Vec<Job>>,
@@ -245,6 +245,21 @@ impl Jobs {
             self.retain(&id, |job| job.place != Place::Finished);
             self.remove(&id);
             self.vanished.note(&id, lost);
+        }
+    }
+
+    /// Redis holds what it held when `copy` was made. What was added since and nobody has had in
+    /// hand has vanished; what was done since counts as not done, so it is a firing if it is done
+    /// again.
+    pub(super) fn roll_back(&mut self, copy: Jobs) {
+        let now = mem::replace(self, copy);
+        self.added = now.added;
+        self.vanished = now.vanished;
+        for (id, jobs) in &now.by_id {
+            if !self.by_id.contains_key(id) {
+                let waits = |job: &&Job| matches!(job.place, Place::Waiting | Place::Delayed);
+                self.vanished.note(id, jobs.iter().filter(waits).count());
+            }
         }
     }
 

@@ -9,6 +9,7 @@ use crate::choices::LifeId;
 use crate::clock::{Instant, Span};
 use crate::event::{Event, JobId, JobList, JobState, Plan, QueueEvent, QueueId, Stamp};
 use crate::scenario::{Scenario, Schedule};
+use std::collections::BTreeMap;
 
 /// How long after a process's death what it had sent may still take effect.
 const IN_FLIGHT: Span = Span::from_secs(60);
@@ -63,6 +64,8 @@ pub struct Ledger {
     /// The length of each queue, and of all.
     lengths: Vec<u64>,
     length: u64,
+    /// The jobs and lengths as Redis will know them after a failover, by its number.
+    copies: BTreeMap<u32, (Vec<Jobs>, Vec<u64>)>,
 }
 
 impl Ledger {
@@ -77,6 +80,7 @@ impl Ledger {
             lives: Lives::default(),
             lengths: vec![0; scenario.queues.len()],
             length: 0,
+            copies: BTreeMap::new(),
         }
     }
 
@@ -155,6 +159,14 @@ impl Ledger {
                 self.flush();
                 None
             }
+            Event::Plan(Plan::RedisCopied { event }) => {
+                self.copies.insert(*event, (self.queues.clone(), self.lengths.clone()));
+                None
+            }
+            Event::Plan(Plan::RedisRolledBack { event }) => {
+                self.roll_back(*event);
+                None
+            }
             _ => None,
         }
     }
@@ -204,6 +216,17 @@ impl Ledger {
         }
         self.lengths.fill(0);
         self.length = 0;
+    }
+
+    /// Jobs are where they were when Redis was copied. What was added since has vanished; what was
+    /// done since may be done again.
+    fn roll_back(&mut self, event: u32) {
+        let Some((queues, lengths)) = self.copies.remove(&event) else { return };
+        for (jobs, copy) in self.queues.iter_mut().zip(queues) {
+            jobs.roll_back(copy);
+        }
+        self.length = lengths.iter().sum();
+        self.lengths = lengths;
     }
 
     fn ended(&mut self, life: LifeId, queue: QueueId, id: &JobId) {

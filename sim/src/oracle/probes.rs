@@ -62,6 +62,16 @@ impl Sightings {
             ),
             Probe::RedisIsSlow => matches!(seen.event, Event::Plan(Plan::RedisSlow { .. })),
             Probe::RedisLosesAll => matches!(seen.event, Event::Plan(Plan::RedisFlushed)),
+            Probe::RedisLosesWrites => {
+                matches!(seen.event, Event::Plan(Plan::RedisRolledBack { .. }))
+            }
+            Probe::KeyIsEvicted => {
+                matches!(seen.event, Event::Plan(Plan::RedisEvicted { held: true, .. }))
+            }
+            Probe::ConnectionsBreak => matches!(
+                seen.event,
+                Event::Plan(Plan::RedisDown { .. } | Plan::Disconnected { .. })
+            ),
             Probe::ClocksStep => matches!(seen.event, Event::Plan(Plan::Clock { .. })),
             _ => self.queued(seen.event),
         }

@@ -19,6 +19,8 @@ pub(super) struct Registry {
     job: Box<str>,
     /// The next iteration of each registration that is listed.
     listed: BTreeMap<RegistrationKey, Instant>,
+    /// That as Redis will know it after a failover, by its number.
+    copies: BTreeMap<u32, BTreeMap<RegistrationKey, Instant>>,
 }
 
 /// How the registrations stand.
@@ -40,7 +42,7 @@ impl Registry {
     pub(super) fn new(scenario: &Scenario, schedule: usize) -> Registry {
         let schedule = &scenario.schedules[schedule];
         let (queue, job) = (schedule.queue, schedule.job.clone());
-        Registry { queue, job, listed: BTreeMap::new() }
+        Registry { queue, job, listed: BTreeMap::new(), copies: BTreeMap::new() }
     }
 
     /// Takes in an event. Returns whether something may stand otherwise after it.
@@ -48,6 +50,14 @@ impl Registry {
         match event {
             Event::Plan(Plan::RedisFlushed) => {
                 self.listed.clear();
+                true
+            }
+            Event::Plan(Plan::RedisCopied { event }) => {
+                self.copies.insert(*event, self.listed.clone());
+                false
+            }
+            Event::Plan(Plan::RedisRolledBack { event }) => {
+                self.listed = self.copies.remove(event).unwrap_or_default();
                 true
             }
             Event::Queue(queue, _, event) if *queue == self.queue => {

@@ -376,6 +376,22 @@ impl Redis {
         }
     }
 
+    /// Takes the place of the first database, whose clock it keeps: a server that was behind
+    /// becomes the one that clients reach. None is connected.
+    pub fn restore(&mut self, copy: Db) {
+        let now = self.server.dbs[0].now_ms();
+        self.server.dbs[0] = copy;
+        self.server.dbs[0].set_now(now);
+    }
+
+    /// Lets a key go from the first database, as eviction does: those who watch it are told, nobody
+    /// else.
+    pub fn evict<R>(&mut self, evict: impl FnOnce(&mut Db) -> R) -> R {
+        let result = evict(&mut self.server.dbs[0]);
+        self.server.settle();
+        result
+    }
+
     /// Forgets a client whose connection has closed.
     ///
     /// It waits no more, and a reply it was served but has not been given is lost, with the element

@@ -278,6 +278,27 @@ pub enum Mishap {
     Slow(Range),
     /// It loses everything (`FLUSHALL`, a restart without persistence); connections stay.
     Flush,
+    /// It goes away for a time and breaks every connection; what it does not remember then is lost.
+    Restart {
+        /// How long it is away.
+        down: Range,
+        /// What it does not remember.
+        loses: Loses,
+    },
+    /// One key of a queue goes, as under a `maxmemory-policy` that evicts: the name of the key below
+    /// the queue's prefix.
+    Evict(QueueId, Box<str>),
+}
+
+/// What a Redis that comes back does not remember.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Loses {
+    /// It remembers all.
+    Nothing,
+    /// What was written in this time before it went: a replica that lagged takes its place.
+    Since(Span),
+    /// It comes back empty.
+    All,
 }
 
 /// What happens to a service.
@@ -297,6 +318,8 @@ pub enum Change {
     /// The clocks of its running containers step by so many milliseconds. A container that boots
     /// later has the right time.
     Clock(i64),
+    /// The connections of its containers to Redis break, and for so long none can be opened.
+    Disconnect(Range),
 }
 
 /// Random faults.

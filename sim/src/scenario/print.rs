@@ -10,8 +10,8 @@ use jiff::Timestamp;
 
 use super::place::{Part, Path};
 use super::{
-    Change, Declared, Expectation, Happens, Kills, Mishap, PlannedEvent, Queue, Quota, Range,
-    Recurrence, Release, Restart, Rollout, Scenario, Schedule, Service, Subject, Unit,
+    Change, Declared, Expectation, Happens, Kills, Loses, Mishap, PlannedEvent, Queue, Quota,
+    Range, Recurrence, Release, Restart, Rollout, Scenario, Schedule, Service, Subject, Unit,
 };
 use crate::clock::{Instant, Span};
 
@@ -246,6 +246,18 @@ impl<'s> Printer<'s> {
             }
             Happens::InRedis(Mishap::Flush) => self.say(&["redis"], "\"flush\""),
             Happens::InRedis(Mishap::Slow(slow)) => self.say(&["redis", "slow"], range(slow)),
+            Happens::InRedis(Mishap::Restart { down, loses }) => {
+                self.say(&["redis", "restart"], range(down));
+                match loses {
+                    Loses::Nothing => {}
+                    Loses::Since(of) => self.say(&["redis", "loses"], span(*of)),
+                    Loses::All => self.say(&["redis", "loses"], "\"all\""),
+                }
+            }
+            Happens::InRedis(Mishap::Evict(queue, key)) => {
+                self.say(&["redis", "evict"], quoted(key));
+                self.say_or(Whose::Bootrace, &["redis", "queue"], self.queue_name(*queue));
+            }
         }
     }
 
@@ -260,6 +272,7 @@ impl<'s> Printer<'s> {
             Change::Kill(count) => self.say(&["kill"], count.to_string()),
             Change::Restart => self.say(&["restart"], "true"),
             Change::Pause(pause) => self.say(&["pause"], range(pause)),
+            Change::Disconnect(time) => self.say(&["disconnect"], range(time)),
             Change::Clock(ms) => {
                 let sign = if *ms < 0 { '-' } else { '+' };
                 let step = Span::from_ms(ms.saturating_abs());

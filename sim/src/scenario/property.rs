@@ -121,6 +121,12 @@ pub enum Probe {
     RedisIsSlow,
     /// Redis is empty.
     RedisLosesAll,
+    /// Redis goes back to what it held.
+    RedisLosesWrites,
+    /// Redis gives up a key that it held.
+    KeyIsEvicted,
+    /// Connections to Redis break.
+    ConnectionsBreak,
     /// Clocks of containers step.
     ClocksStep,
 }
@@ -453,6 +459,24 @@ pub const PROPERTIES: &[Described] = &[
         "Redis executes nothing for a time.",
     ),
     probe("Redis loses everything", Probe::RedisLosesAll, About::Nothing, "Redis loses all keys."),
+    probe(
+        "Redis loses its last writes",
+        Probe::RedisLosesWrites,
+        About::Nothing,
+        "Redis comes back with what it held some time ago.",
+    ),
+    probe(
+        "a key is evicted",
+        Probe::KeyIsEvicted,
+        About::Nothing,
+        "Redis gives up a key that it held.",
+    ),
+    probe(
+        "connections to Redis break",
+        Probe::ConnectionsBreak,
+        About::Nothing,
+        "The connections of a service, or of all, to Redis break.",
+    ),
     probe(
         "clocks step",
         Probe::ClocksStep,

@@ -72,6 +72,7 @@ impl Run<'_> {
         match by {
             By::Step(step) => self.step(step),
             By::Worker => "a worker".to_owned(),
+            By::Redis => "Redis".to_owned(),
             By::Processor => "a processor".to_owned(),
         }
     }
@@ -84,7 +85,7 @@ impl Run<'_> {
                 (Some(key), _) => Source::Registration(key.clone()),
                 (None, By::Step(step)) => Source::Step(step),
                 (None, By::Processor) => Source::Processor,
-                (None, By::Worker) => Source::Worker,
+                (None, By::Worker | By::Redis) => Source::Worker,
             };
             groups.entry(source).or_default().push(job);
         }
@@ -200,6 +201,7 @@ impl Run<'_> {
     /// last.
     pub(super) fn listed(&self) -> Vec<(RegistrationKey, usize)> {
         let mut listed: BTreeMap<RegistrationKey, usize> = BTreeMap::new();
+        let mut copies = BTreeMap::new();
         let work = self.schedule().map(|schedule| schedule.job.as_bytes());
         for (place, (_, event)) in self.events.iter().enumerate() {
             match event {
@@ -217,6 +219,12 @@ impl Run<'_> {
                     listed.remove(key);
                 }
                 Event::Plan(Plan::RedisFlushed) => listed.clear(),
+                Event::Plan(Plan::RedisCopied { event }) => {
+                    copies.insert(*event, listed.clone());
+                }
+                Event::Plan(Plan::RedisRolledBack { event }) => {
+                    listed = copies.remove(event).unwrap_or_default();
+                }
                 _ => {}
             }
         }

@@ -6,6 +6,7 @@
 //! It knows no flows (parents and children), no metrics and no telemetry.
 
 mod add;
+mod evict;
 mod fetch;
 mod finish;
 mod includes;
@@ -18,6 +19,7 @@ mod whole;
 mod tests;
 
 pub use add::AddJob;
+pub use evict::evict;
 pub use fetch::{FetchOptions, Fetched, MoveToActive};
 pub use finish::{MoveToDelayed, MoveToFinished, Outcome, RetryJob};
 pub use repeat::{
@@ -115,7 +117,7 @@ type Result<T> = std::result::Result<T, Error>;
 
 /// Runs a call on the keyspace; what it changed in the queue is pushed to `events`.
 pub fn run(
-    call: Call,
+    call: &Call,
     version: Version,
     keys: &Keys,
     db: &mut Db,
@@ -124,26 +126,26 @@ pub fn run(
     let mut script = Script { db, keys, version, events };
     let script = &mut script;
     let returned = match call {
-        Call::AddStandardJob(args) => script.add_standard_job(&args),
-        Call::AddDelayedJob(args) => script.add_delayed_job(&args),
-        Call::AddPrioritizedJob(args) => script.add_prioritized_job(&args),
-        Call::AddRepeatableJob(args) => script.add_repeatable_job(&args),
-        Call::AddJobScheduler(args) => script.add_job_scheduler(&args),
-        Call::UpdateJobScheduler(args) => script.update_job_scheduler(&args),
-        Call::RemoveRepeatable(args) => script.remove_repeatable(&args),
-        Call::RemoveJobScheduler(id) => script.remove_job_scheduler(&id),
-        Call::MoveToActive(args) => script.move_to_active(&args),
-        Call::MoveToFinished(args) => script.move_to_finished(&args),
-        Call::MoveToDelayed(args) => script.move_to_delayed(&args),
-        Call::RetryJob(args) => script.retry_job(&args),
-        Call::MoveStalledJobsToWait(args) => script.move_stalled_jobs_to_wait(&args),
-        Call::ExtendLocks(args) => script.extend_locks(&args),
-        Call::Pause(pause) => script.pause(pause),
-        Call::Drain(delayed) => script.drain(delayed),
-        Call::Obliterate(args) => script.obliterate(&args),
-        Call::RemoveJob(id) => script.remove_job(&id),
-        Call::Promote(id) => script.promote(&id),
-        Call::ReprocessJob(args) => script.reprocess_job(&args),
+        Call::AddStandardJob(args) => script.add_standard_job(args),
+        Call::AddDelayedJob(args) => script.add_delayed_job(args),
+        Call::AddPrioritizedJob(args) => script.add_prioritized_job(args),
+        Call::AddRepeatableJob(args) => script.add_repeatable_job(args),
+        Call::AddJobScheduler(args) => script.add_job_scheduler(args),
+        Call::UpdateJobScheduler(args) => script.update_job_scheduler(args),
+        Call::RemoveRepeatable(args) => script.remove_repeatable(args),
+        Call::RemoveJobScheduler(id) => script.remove_job_scheduler(id),
+        Call::MoveToActive(args) => script.move_to_active(args),
+        Call::MoveToFinished(args) => script.move_to_finished(args),
+        Call::MoveToDelayed(args) => script.move_to_delayed(args),
+        Call::RetryJob(args) => script.retry_job(args),
+        Call::MoveStalledJobsToWait(args) => script.move_stalled_jobs_to_wait(args),
+        Call::ExtendLocks(args) => script.extend_locks(args),
+        Call::Pause(pause) => script.pause(*pause),
+        Call::Drain(delayed) => script.drain(*delayed),
+        Call::Obliterate(args) => script.obliterate(args),
+        Call::RemoveJob(id) => script.remove_job(id),
+        Call::Promote(id) => script.promote(id),
+        Call::ReprocessJob(args) => script.reprocess_job(args),
     };
     returned.unwrap_or_else(Returned::Failed)
 }

@@ -28,7 +28,7 @@ impl Queue {
     fn run(&mut self, call: Call) -> Returned {
         self.events.clear();
         self.db.set_now(self.now);
-        run(call, Version::V5_34_10, &self.keys, &mut self.db, &mut self.events)
+        run(&call, Version::V5_34_10, &self.keys, &mut self.db, &mut self.events)
     }
 
     fn job(&self, id: &str) -> Box<AddJob> {

@@ -109,9 +109,9 @@ fn a_close_comes_after_everything_that_was_sent() {
         conn.close();
         conn.close();
         for reply in replies {
-            assert_eq!(reply.await, Err(Closed));
+            assert_eq!(reply.await, Err(Closed::Here));
         }
-        assert_eq!(conn.call(Ask::Echo(3)).await, Err(Closed));
+        assert_eq!(conn.call(Ask::Echo(3)).await, Err(Closed::Here));
         log.note(&ctx, "closed");
     });
     world.run();

@@ -127,7 +127,7 @@ impl<'s> Lint<'s, '_> {
         let ends = match change {
             Change::Deploy(..) | Change::Restart => true,
             Change::Scale(to) => to < service.replicas,
-            Change::Kill(_) | Change::Pause(_) | Change::Clock(_) => false,
+            Change::Kill(_) | Change::Pause(_) | Change::Clock(_) | Change::Disconnect(_) => false,
         };
         let queues = self.steps.iter().filter_map(|placed| match &placed.step.action {
             Action::Worker(worker) if self.is_of(service, placed.release) => Some(worker.queue),

@@ -7,7 +7,8 @@ use toml::de::DeValue;
 
 use super::super::diagnostic::{Diagnostic, code};
 use super::super::{
-    Change, Happens, Kills, Mishap, PlannedEvent, Quota, Release, Restart, Rollout, Service, Step,
+    Change, Happens, Kills, Loses, Mishap, PlannedEvent, Quota, Release, Restart, Rollout, Service,
+    Step,
 };
 use super::context::Context;
 use super::names::{Kind, shown};
@@ -183,8 +184,18 @@ pub(super) fn event<'t>(
     Some(PlannedEvent { at: at?, happens: happens? })
 }
 
-const WHAT: [&str; 11] = [
-    "deploy", "scale", "kill", "restart", "pause", "clock", "redis", "edit", "remove", "promote",
+const WHAT: [&str; 12] = [
+    "deploy",
+    "scale",
+    "kill",
+    "restart",
+    "pause",
+    "clock",
+    "disconnect",
+    "redis",
+    "edit",
+    "remove",
+    "promote",
     "retry",
 ];
 
@@ -204,6 +215,9 @@ fn change<'t>(
         "scale" => cx.count(node, 0..=REPLICAS_MAX).map(Change::Scale),
         "kill" => cx.count(node, 1..=REPLICAS_MAX).map(Change::Kill),
         "pause" => cx.range(node, format!("pause of event {number}")).map(Change::Pause),
+        "disconnect" => {
+            cx.range(node, format!("disconnect of event {number}")).map(Change::Disconnect)
+        }
         "clock" => cx.signed_ms(node).map(Change::Clock),
         _ if cx.boolean(node)? => Some(Change::Restart),
         _ => {
@@ -222,8 +236,38 @@ fn mishap<'t>(cx: &mut Context<'t>, node: Node<'t>, number: usize) -> Option<Mis
         return cx.word(node, &[("flush", ())]).map(|()| Mishap::Flush);
     }
     let table = Table::open(cx, node, &shape::REDIS)?;
-    let slow = table.exactly_one(cx, shape::REDIS.noun, &["slow"])?;
-    cx.range(slow.node, format!("slow of event {number}")).map(Mishap::Slow)
+    let what = table.exactly_one(cx, shape::REDIS.noun, &["slow", "restart", "evict"])?;
+    for (key, belongs) in [("loses", "restart"), ("queue", "evict")] {
+        if let Some(other) = table.known(key).filter(|_| what.key != belongs) {
+            let message = format!("`{key}` goes with `{belongs}`, not with `{}`", what.key);
+            cx.push(Diagnostic::error(code::MISPLACED_KEY, other.at, message));
+        }
+    }
+    match what.key {
+        "slow" => cx.range(what.node, format!("slow of event {number}")).map(Mishap::Slow),
+        "restart" => {
+            let down = cx.range(what.node, format!("restart of event {number}"));
+            let loses = maybe(cx, &table, "loses", loses);
+            Some(Mishap::Restart { down: down?, loses: loses?.unwrap_or(Loses::Nothing) })
+        }
+        _ => {
+            let queue = match table.get("queue") {
+                Some(node) => cx.resolve(Kind::Queue, node),
+                None => the_only(cx, &table, Kind::Queue, "an eviction"),
+            };
+            let key = cx.string(what.node);
+            let queue = u16::try_from(queue?).ok().map(crate::event::QueueId);
+            Some(Mishap::Evict(queue?, key?.into()))
+        }
+    }
+}
+
+/// `loses = "all"` or `loses = "2s"`.
+fn loses<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Loses> {
+    match node.value {
+        DeValue::String(text) if text.as_ref() == "all" => Some(Loses::All),
+        _ => cx.span(node, Grain::Any).map(Loses::Since),
+    }
 }
 
 /// The steps that a person runs: a release of their own.

@@ -319,6 +319,7 @@ pub(super) static EVENT: Shape = Shape {
     required: &["at"],
     optional: &[
         &["service", "deploy", "rollout", "scale", "kill", "restart", "pause", "clock"],
+        &["disconnect"],
         &["redis", "edit", "remove", "promote", "retry", "queue"],
     ],
     later: &["network"],
@@ -327,8 +328,8 @@ pub(super) static EVENT: Shape = Shape {
 pub(super) static REDIS: Shape = Shape {
     noun: "what befalls Redis",
     required: &[],
-    optional: &[&["slow"]],
-    later: &["evict", "failover", "restart"],
+    optional: &[&["slow", "restart", "loses", "evict", "queue"]],
+    later: &[],
 };
 
 pub(super) static FAULTS: Shape = Shape {
