@@ -8,7 +8,7 @@ use crate::event::{JobState, QueueEvent};
 use crate::redis::{Bytes, SetOptions};
 
 /// The arguments of the scripts that add one job.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct AddJob {
     /// A custom id, or none: the counter gives one.
     pub id: Option<Bytes>,

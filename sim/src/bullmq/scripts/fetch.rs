@@ -15,7 +15,7 @@ pub struct FetchOptions {
 }
 
 /// The arguments of `moveToActive-11`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct MoveToActive {
     /// The client's clock.
     pub timestamp: i64,

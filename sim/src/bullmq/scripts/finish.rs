@@ -18,7 +18,7 @@ pub enum Outcome {
 }
 
 /// The arguments of `moveToFinished-14`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct MoveToFinished {
     /// The job.
     pub id: Bytes,
@@ -39,7 +39,7 @@ pub struct MoveToFinished {
 }
 
 /// The arguments of `moveToDelayed-8`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct MoveToDelayed {
     /// The job.
     pub id: Bytes,
@@ -54,7 +54,7 @@ pub struct MoveToDelayed {
 }
 
 /// The arguments of `retryJob-11`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct RetryJob {
     /// The job.
     pub id: Bytes,

@@ -34,7 +34,7 @@ use crate::redis::{Bytes, Db, Error};
 use std::rc::Rc;
 
 /// A script's call with its arguments: what the client sends as EVAL or EVALSHA.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Call {
     /// `addStandardJob-8`.
     AddStandardJob(Box<AddJob>),

@@ -22,7 +22,7 @@ pub struct RegistrationOptions {
 }
 
 /// The arguments of `addRepeatableJob-2`: the first of the older API's two round trips.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct AddRepeatableJob {
     /// The millisecond of the next iteration.
     pub next_millis: i64,
@@ -35,7 +35,7 @@ pub struct AddRepeatableJob {
 }
 
 /// The arguments of `addJobScheduler-6`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct AddJobScheduler {
     /// The millisecond of the next iteration.
     pub next_millis: i64,
@@ -60,7 +60,7 @@ pub struct AddJobScheduler {
 }
 
 /// The arguments of `updateJobScheduler-7`: the next iteration, made by the running one.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct UpdateJobScheduler {
     /// The millisecond of the next iteration.
     pub next_millis: i64,
@@ -83,7 +83,7 @@ pub struct UpdateJobScheduler {
 }
 
 /// The arguments of `removeRepeatable-3`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct RemoveRepeatable {
     /// The id of an iteration as old versions wrote it, without its millisecond.
     pub legacy_job_id: Bytes,

@@ -5,7 +5,7 @@ use crate::event::{Finish, JobList, QueueEvent};
 use crate::redis::Bytes;
 
 /// The arguments of `reprocessJob-8`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ReprocessJob {
     /// The job.
     pub id: Bytes,

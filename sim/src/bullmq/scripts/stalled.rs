@@ -9,7 +9,7 @@ use crate::redis::{Bytes, SetOptions};
 const STALLED_TOO_OFTEN: &str = "job stalled more than allowable limit";
 
 /// The arguments of `moveStalledJobsToWait-9`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct MoveStalledJobsToWait {
     /// How often a job may stall.
     pub max_stalled_count: i64,
@@ -29,7 +29,7 @@ pub struct Stalled {
 }
 
 /// The arguments of `extendLocks-1`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ExtendLocks {
     /// The jobs, each with who should hold its lock.
     pub jobs: Vec<(Bytes, Bytes)>,

@@ -8,7 +8,7 @@ use crate::redis::{Bytes, Key};
 use std::collections::BTreeSet;
 
 /// The arguments of `obliterate-2`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Obliterate {
     /// How many jobs and registrations one call removes at most.
     pub count: i64,

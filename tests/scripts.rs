@@ -1,0 +1,89 @@
+//! Each function of `sim/src/bullmq/scripts` against BullMQ's script of that name, call by call.
+//!
+//! Two databases of the model of Redis stand side by side: one is changed by the functions, the
+//! other by the Lua of an installed bullmq package, with the arguments that its client would send.
+//! Calls are generated from what the queue holds, a few of them implausible. After each call the
+//! replies and all that both databases hold are compared. The texts of the scripts are not in this
+//! repository: the packages are looked for where `BOOTRACE_BULLMQ` says.
+//!
+//! `BOOTRACE_SEED` is the first sequence that is played, `BOOTRACE_SEQUENCES` how many are.
+
+#[path = "support/bullmq.rs"]
+mod bullmq;
+#[path = "scripts/generate.rs"]
+mod generate;
+#[path = "scripts/keyspace.rs"]
+mod keyspace;
+#[path = "scripts/msgpack.rs"]
+mod msgpack;
+#[path = "scripts/package.rs"]
+mod package;
+#[path = "scripts/play.rs"]
+mod play;
+#[path = "scripts/reply.rs"]
+mod reply;
+#[path = "scripts/wire.rs"]
+mod wire;
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use bootrace_sim::bullmq::Version;
+use bootrace_sim::bullmq::scripts::Call;
+use libtest_mimic::{Arguments, Failed, Trial};
+
+/// How many sequences of calls each version gets, and how many calls are in one.
+const SEQUENCES: u64 = 40;
+const CALLS: usize = 200;
+
+/// The versions that are played.
+const VERSIONS: [Version; 1] = [Version::V5_34_10];
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let trials = VERSIONS.map(trial).into();
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// The test of one version, or its name with the reason why it is not played.
+fn trial(version: Version) -> Trial {
+    let name = format!("the scripts of {version}");
+    match bullmq::missing(version.number()) {
+        None => Trial::test(name, move || play(version)),
+        Some(reason) => Trial::test(format!("{name}: {reason}"), || Ok(())).with_ignored_flag(true),
+    }
+}
+
+/// Plays all sequences of a version; prints how often each script was compared.
+fn play(version: Version) -> Result<(), Failed> {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
+    let first: u64 = number("BOOTRACE_SEED").unwrap_or(1);
+    let sequences = number("BOOTRACE_SEQUENCES").unwrap_or(SEQUENCES);
+    let scripts = package::scripts(&bullmq::package(version.number()))?;
+    let mut pair = play::Pair::new(version, &scripts);
+    for seed in first..first + sequences {
+        pair.sequence(seed, CALLS)?;
+    }
+    let names: Vec<&str> = scripts.iter().map(|script| script.name.as_str()).collect();
+    println!("{}", table(version, first, sequences, &pair.calls, &names));
+    let never: Vec<&str> = Call::NAMES
+        .into_iter()
+        .filter(|name| names.contains(name) && !pair.calls.contains_key(name))
+        .collect();
+    if never.is_empty() { Ok(()) } else { Err(format!("never called: {never:?}").into()) }
+}
+
+/// How often each script was compared, and which of the package are not modelled.
+fn table(version: Version, first: u64, sequences: u64, calls: &play::Calls, names: &[&str]) -> String {
+    let total: u64 = calls.values().map(|count| count.all).sum();
+    let last = first + sequences - 1;
+    let mut text = format!("{version}, seeds {first} to {last}: {total} calls compared\n");
+    for (name, count) in calls {
+        writeln!(text, "  {name:<24} {:>6}, of which refused {:>5}", count.all, count.refused)
+            .expect("a string takes all");
+    }
+    let open: Vec<&str> =
+        names.iter().copied().filter(|name| !Call::NAMES.contains(name)).collect();
+    write!(text, "  not modelled: {}", open.join(" ")).expect("a string takes all");
+    text
+}
