@@ -73,14 +73,21 @@ fn play(version: Version) -> Result<(), Failed> {
     if never.is_empty() { Ok(()) } else { Err(format!("never called: {never:?}").into()) }
 }
 
-/// How often each script was compared, and which of the package are not modelled.
-fn table(version: Version, first: u64, sequences: u64, calls: &play::Calls, names: &[&str]) -> String {
-    let total: u64 = calls.values().map(|count| count.all).sum();
+/// How often each script was compared, by what it replied, and which of the package are not modelled.
+fn table(
+    version: Version,
+    first: u64,
+    sequences: u64,
+    calls: &play::Calls,
+    names: &[&str],
+) -> String {
+    let total: u64 = calls.values().flat_map(play::Count::values).sum();
     let last = first + sequences - 1;
     let mut text = format!("{version}, seeds {first} to {last}: {total} calls compared\n");
     for (name, count) in calls {
-        writeln!(text, "  {name:<24} {:>6}, of which refused {:>5}", count.all, count.refused)
-            .expect("a string takes all");
+        let all: u64 = count.values().sum();
+        let kinds: Vec<String> = count.iter().map(|(kind, n)| format!("{kind} {n}")).collect();
+        writeln!(text, "  {name:<24}{all:>6}  {}", kinds.join(", ")).expect("a string takes all");
     }
     let open: Vec<&str> =
         names.iter().copied().filter(|name| !Call::NAMES.contains(name)).collect();

@@ -79,7 +79,8 @@ impl Generator {
         let mut generator = Generator { random, version, worker };
         let limited = generator.once_in(3);
         let limiter = limited.then(|| (generator.pick([1, 2, 3]), generator.pick([20, 100, 300])));
-        generator.worker = Rc::new(FetchOptions { lock_duration: 100, limiter });
+        let lock_duration = generator.pick([50, 100, 2000, 20_000]);
+        generator.worker = Rc::new(FetchOptions { lock_duration, limiter });
         generator
     }
 
@@ -140,8 +141,8 @@ impl Generator {
         match self.below(12) {
             0 => say(&["HSET", &meta, "opts.maxLenEvents", "10000", "version", "bullmq:5.34.10"]),
             1 => say(&["HSET", &meta, "opts.maxLenEvents", self.pick(["0", "3", "150"])]),
-            2 | 3 => say(&["HSET", &meta, "concurrency", self.pick(["0", "1", "2", "5"])]),
-            4 | 5 => say(&["HDEL", &meta, "concurrency"]),
+            2 => say(&["HSET", &meta, "concurrency", self.pick(["0", "1", "2", "5"])]),
+            3..=5 => say(&["HDEL", &meta, "concurrency"]),
             6 => say(&["SET", &limiter, "9007199254740991", "PX", self.pick(["1", "40", "200"])]),
             7 if self.once_in(3) => say(&["DEL", &meta]),
             8 if self.once_in(8) => say(&["FLUSHALL"]),
@@ -185,6 +186,9 @@ impl Generator {
     /// A job in a worker's hands and who holds it; one time in twelve anything else.
     fn held(&mut self, view: &View<'_>) -> (Bytes, Bytes) {
         let mut active = view.list(&view.keys.active);
+        if !self.once_in(12) {
+            active.retain(|id| view.token(id).is_some());
+        }
         let id = match active.len() {
             0 => self.job(view),
             _ if self.once_in(25) => self.job(view),
@@ -204,7 +208,14 @@ impl Generator {
 
     fn call(&mut self, view: &View<'_>) -> Call {
         let keys = view.keys;
+        let paused = view.db.hexists(&keys.meta, b"paused").unwrap_or(false);
+        let held = view.list(&keys.active).iter().any(|id| view.token(id).is_some());
+        if paused && self.once_in(12) {
+            return Call::Pause(false);
+        }
         match self.below(100) {
+            // With nothing in hand a worker fetches; seldom it has lost what it had.
+            55..=75 if !held && !self.once_in(8) => self.fetch(view),
             0..=17 => self.add(view),
             18..=20 => self.iteration(view),
             21..=23 if self.version < Version::V6_7_0 => {
@@ -220,11 +231,12 @@ impl Generator {
                 Call::RemoveRepeatable(Box::new(args))
             }
             35 | 36 => Call::RemoveJobScheduler(self.text(REGISTRATIONS)),
-            37..=54 => Call::MoveToActive(MoveToActive {
-                timestamp: view.now,
-                token: self.text(TOKENS),
-                options: self.worker.clone(),
-            }),
+            37..=54 => {
+                let empty = [&keys.wait, &keys.paused, &keys.prioritized, &keys.delayed]
+                    .iter()
+                    .all(|key| !view.db.exists(key));
+                if empty && !self.once_in(4) { self.add(view) } else { self.fetch(view) }
+            }
             55..=66 => Call::MoveToFinished(Box::new(self.finish(view))),
             67..=71 => {
                 let (id, token) = self.held(view);
@@ -251,34 +263,50 @@ impl Generator {
                 while self.once_in(2) {
                     jobs.push(self.held(view));
                 }
-                Call::ExtendLocks(Box::new(ExtendLocks { jobs, duration: 100 }))
+                let duration = self.worker.lock_duration;
+                Call::ExtendLocks(Box::new(ExtendLocks { jobs, duration }))
             }
             84..=86 => {
-                let paused = self.db_paused(view);
-                Call::Pause(if self.once_in(6) { paused } else { !paused })
+                // A queue is paused seldom, and not for long.
+                Call::Pause(self.once_in(4))
             }
             87 => Call::Drain(self.once_in(2)),
+            88 if !paused && !self.once_in(6) => Call::Pause(true),
             88 => Call::Obliterate(Obliterate {
                 count: self.pick([1, 2, 3, 1000]),
                 force: self.once_in(2),
             }),
             89..=91 => Call::RemoveJob(self.job(view)),
-            92..=94 => Call::Promote(self.one_of(view.ids(&keys.delayed), view)),
+            92..=94 => {
+                let delayed = view.ids(&keys.delayed);
+                if delayed.is_empty() && !self.once_in(8) {
+                    return self.add(view);
+                }
+                Call::Promote(self.one_of(delayed, view))
+            }
             _ => {
                 let state = self.pick([Finish::Completed, Finish::Failed]);
                 let set = match state {
                     Finish::Completed => &keys.completed,
                     Finish::Failed => &keys.failed,
                 };
-                let id = self.one_of(view.ids(set), view);
+                let finished = view.ids(set);
+                if finished.is_empty() && !self.once_in(8) {
+                    return self.fetch(view);
+                }
+                let id = self.one_of(finished, view);
                 let lifo = self.once_in(3);
                 Call::ReprocessJob(Box::new(ReprocessJob { id, lifo, state }))
             }
         }
     }
 
-    fn db_paused(&mut self, view: &View<'_>) -> bool {
-        view.db.hexists(&view.keys.meta, b"paused").unwrap_or(false)
+    fn fetch(&mut self, view: &View<'_>) -> Call {
+        Call::MoveToActive(MoveToActive {
+            timestamp: view.now,
+            token: self.text(TOKENS),
+            options: self.worker.clone(),
+        })
     }
 
     fn keep(&mut self) -> Option<KeepOptions> {

@@ -18,12 +18,8 @@ pub(crate) const START_MS: i64 = 1_767_600_000_000;
 /// How many shorter sequences are tried where one parts.
 const ATTEMPTS: usize = 400;
 
-/// How often a script was compared.
-#[derive(Default)]
-pub(crate) struct Count {
-    pub(crate) all: u64,
-    pub(crate) refused: u64,
-}
+/// How often a script was compared, by what it replied.
+pub(crate) type Count = BTreeMap<&'static str, u64>;
 
 /// The counts of the scripts, by name.
 pub(crate) type Calls = BTreeMap<&'static str, Count>;
@@ -136,14 +132,13 @@ impl Pair {
         if sent.keys.len() != *keys {
             return Err(format!("{name} takes {keys} keys, call {at} sends {:?}", sent.keys));
         }
-        let mut words = vec!["EVALSHA".into(), sha.clone(), Bytes::from(sent.keys.len().to_string())];
+        let mut words =
+            vec!["EVALSHA".into(), sha.clone(), Bytes::from(sent.keys.len().to_string())];
         words.extend(sent.keys.into_iter().chain(sent.args));
         let replied = self.lua.request(ClientId(0), &words, now).expect("no script waits");
         let (version, keys) = (self.version, &self.keys);
         let returned = self.model.script(now, |db| run(call, version, keys, db, &mut Vec::new()));
-        let count = self.calls.entry(name).or_default();
-        count.all += 1;
-        count.refused += u64::from(reply::refused(&replied));
+        *self.calls.entry(name).or_default().entry(reply::kind(&replied)).or_default() += 1;
         reply::compare(name, self.version, &returned, &replied)
     }
 

@@ -9,9 +9,25 @@ use crate::keyspace::same_field;
 /// Scripts that reply nothing where the function returns 0.
 const SILENT: [&str; 3] = ["pause", "drain", "updateJobScheduler"];
 
-/// Whether the Lua refused what was asked of it.
-pub(crate) fn refused(reply: &Reply) -> bool {
-    matches!(reply, Reply::Int(..0) | Reply::Error(_))
+/// What a reply comes to, in a word.
+pub(crate) fn kind(reply: &Reply) -> &'static str {
+    match reply {
+        Reply::Int(..0) => "refused",
+        Reply::Int(_) => "number",
+        Reply::Bulk(_) => "id",
+        Reply::Nil => "nil",
+        Reply::Array(parts) => match &parts[..] {
+            [Reply::Array(_), Reply::Bulk(_), ..] => "job",
+            [Reply::Int(0), Reply::Int(0), Reply::Int(1..), _] => "limited",
+            [Reply::Int(0), Reply::Int(0), _, Reply::Int(1..)] => "wait",
+            [Reply::Int(0), Reply::Int(0), ..] => "nothing",
+            [] => "none",
+            parts if parts.iter().all(|part| *part == Reply::Array(vec![])) => "none",
+            _ => "some",
+        },
+        Reply::Error(_) => "failed",
+        _ => "other",
+    }
 }
 
 /// Compares what a script of that name returned.

@@ -33,7 +33,10 @@ pub(crate) fn sent(call: &Call, version: Version, keys: &Keys) -> Sent {
     match call {
         Call::AddStandardJob(args) => {
             let since_81 = if wire.is_34() { "" } else { "delayed" };
-            wire.add(args, &format!("wait paused meta id completed {since_81} active events marker"))
+            wire.add(
+                args,
+                &format!("wait paused meta id completed {since_81} active events marker"),
+            )
         }
         Call::AddDelayedJob(args) => wire.add(args, "marker meta id delayed completed events"),
         Call::AddPrioritizedJob(args) => {
@@ -53,10 +56,9 @@ pub(crate) fn sent(call: &Call, version: Version, keys: &Keys) -> Sent {
                 wire.prefix(),
             ],
         },
-        Call::RemoveJobScheduler(id) => Sent {
-            keys: wire.keys("repeat delayed events"),
-            args: vec![id.clone(), wire.prefix()],
-        },
+        Call::RemoveJobScheduler(id) => {
+            Sent { keys: wire.keys("repeat delayed events"), args: vec![id.clone(), wire.prefix()] }
+        }
         Call::MoveToActive(args) => wire.move_to_active(args),
         Call::MoveToFinished(args) => wire.move_to_finished(args),
         Call::MoveToDelayed(args) => wire.move_to_delayed(args),
@@ -276,9 +278,9 @@ impl Wire<'_> {
     }
 
     fn limiter(options: &FetchOptions) -> Value {
-        options.limiter.map_or(Value::Null, |(max, duration)| {
-            json!({ "max": max, "duration": duration })
-        })
+        options
+            .limiter
+            .map_or(Value::Null, |(max, duration)| json!({ "max": max, "duration": duration }))
     }
 
     fn move_to_active(&self, args: &MoveToActive) -> Sent {
@@ -301,8 +303,8 @@ impl Wire<'_> {
             Outcome::Completed(value) => ("completed", "returnvalue", value),
             Outcome::Failed(reason) => ("failed", "failedReason", reason),
         };
-        let mut keys = self
-            .keys("wait active prioritized events stalled limiter delayed paused meta pc");
+        let mut keys =
+            self.keys("wait active prioritized events stalled limiter delayed paused meta pc");
         keys.push(self.key(target));
         keys.push(self.job(&args.id));
         keys.push(self.key(&format!("metrics:{target}")));
@@ -385,12 +387,7 @@ impl Wire<'_> {
         };
         Sent {
             keys: vec![self.key("stalled")],
-            args: vec![
-                self.prefix(),
-                list(|job| &job.1),
-                list(|job| &job.0),
-                int(args.duration),
-            ],
+            args: vec![self.prefix(), list(|job| &job.1), list(|job| &job.0), int(args.duration)],
         }
     }
 }

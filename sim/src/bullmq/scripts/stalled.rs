@@ -3,10 +3,14 @@
 use super::{Result, Returned, Script, job_id};
 use crate::bullmq::options::{KeepJobs, KeepOptions, Options};
 use crate::event::{Finish, QueueEvent};
-use crate::redis::{Bytes, SetOptions};
+use crate::redis::{Bytes, Error, SetOptions};
 
 /// What a job is failed with that stalled too often.
 const STALLED_TOO_OFTEN: &str = "job stalled more than allowable limit";
+
+/// What the script ends with at a job without a hash.
+const NO_OPTIONS: Error =
+    Error::Text("ERR bad argument #1 to 'decode' (string expected, got boolean)");
 
 /// The arguments of `moveStalledJobsToWait-9`.
 #[derive(Clone, Debug)]
@@ -90,7 +94,8 @@ impl Script<'_> {
 
     fn fail_stalled(&mut self, id: &Bytes, timestamp: i64) -> Result<()> {
         let key = self.keys.job(id);
-        let options = self.db.hget(&key, b"opts")?.cloned().unwrap_or_default();
+        // Of a job whose hash is lost cjson is asked to decode nothing: what was done is left so.
+        let options = self.db.hget(&key, b"opts")?.cloned().ok_or(NO_OPTIONS)?;
         self.db.zadd(&self.keys.failed, id.clone(), timestamp as f64)?;
         self.remove_deduplication_key_if_needed(id)?;
         let reason = Bytes::from(STALLED_TOO_OFTEN);
