@@ -102,11 +102,12 @@ pub(crate) fn sent(call: &Call, version: Version, keys: &Keys) -> Sent {
             args: vec![int(args.count), if args.force { "force".into() } else { Bytes::default() }],
         },
         Call::RemoveJob(id) if wire.is_34() => {
-            Sent { keys: vec![wire.prefix(), wire.key("meta")], args: vec![id.clone(), "0".into()] }
+            Sent { keys: vec![wire.prefix(), wire.key("meta")], args: vec![id.clone(), "1".into()] }
         }
         Call::RemoveJob(id) => Sent {
             keys: vec![wire.job(id), wire.key("repeat")],
-            args: vec![id.clone(), "0".into(), wire.prefix()],
+            // Its children go, too: it has none.
+            args: vec![id.clone(), "1".into(), wire.prefix()],
         },
         Call::Promote(id) => Sent {
             keys: wire.keys("delayed wait paused meta prioritized active pc events marker"),
