@@ -8,7 +8,7 @@
 mod manage;
 mod scheduler;
 
-pub(super) use scheduler::next_iteration;
+pub(super) use scheduler::{is_job_scheduler, next_iteration};
 
 use super::keys::{Keys, iteration_id};
 use super::options::{Options, RepeatOptions};

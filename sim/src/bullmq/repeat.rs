@@ -65,6 +65,17 @@ pub(super) fn concat_options(name: &str, repeat: &RepeatOptions) -> String {
     format!("{name}:{job_id}:{end}:{tz}:{suffix}")
 }
 
+/// `hasLegacyRepeatableKeyShape` of 6.7: whether a key could be of the older API before it hashed
+/// them: `name:id:endDate:tz:` and a pattern or a number.
+pub(super) fn has_legacy_repeatable_key_shape(key: &[u8]) -> bool {
+    let numeric = |part: &[u8]| part.iter().all(u8::is_ascii_digit);
+    let mut parts = key.splitn(5, |byte| *byte == b':').skip(2);
+    let (Some(end), Some(_tz), Some(suffix)) = (parts.next(), parts.next(), parts.next()) else {
+        return false;
+    };
+    numeric(end) && !suffix.is_empty() && (suffix.contains(&b' ') || numeric(suffix))
+}
+
 /// The md5 of a text in hexadecimal.
 pub(super) fn md5_hex(text: &str) -> String {
     Md5::digest(text.as_bytes()).iter().fold(String::with_capacity(32), |mut hex, byte| {

@@ -10,7 +10,8 @@ use super::super::scripts::{
 };
 use super::super::{QueueError, Version};
 use super::{Client, NewJob, Queue, check_end_date, iteration_id, registration_options};
-use crate::redis::Bytes;
+use crate::redis::{Bytes, Command, Reply};
+use tokio::sync::OnceCell;
 
 impl Queue {
     /// `queue.upsertJobScheduler`: one script, computed before it.
@@ -62,6 +63,22 @@ impl Queue {
         self.info_once(&self.scheduler).await?;
         let removed = self.client.script(Call::RemoveJobScheduler(id.into())).await?;
         Ok(matches!(removed, Returned::Code(0)))
+    }
+}
+
+/// `JobScheduler.isJobScheduler`: whether a registration's hash counts iterations.
+pub(in super::super) async fn is_job_scheduler(
+    client: &Client,
+    object: &OnceCell<()>,
+    registration: &Bytes,
+) -> Result<bool, QueueError> {
+    super::info_once(client, object).await?;
+    let hash = client.keys().registration(registration);
+    // It asks HEXISTS, which is one more reader of the same field.
+    let counts = Command::HGet { key: hash, field: "ic".into() };
+    match client.command(counts).await? {
+        Reply::Error(error) => Err(QueueError::Redis(error)),
+        reply => Ok(reply != Reply::Nil),
     }
 }
 
