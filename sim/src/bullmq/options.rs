@@ -116,6 +116,12 @@ pub struct RepeatOptions {
     /// How many iterations.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
+    /// The millisecond before which there is none.
+    #[serde(rename = "startDate", skip_serializing_if = "Option::is_none")]
+    pub start_date: Option<i64>,
+    /// The millisecond after which there is none.
+    #[serde(rename = "endDate", skip_serializing_if = "Option::is_none")]
+    pub end_date: Option<i64>,
     /// Whether the first is due at once.
     #[serde(skip_serializing_if = "is_false", default)]
     pub immediately: bool,

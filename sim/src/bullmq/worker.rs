@@ -6,7 +6,8 @@
 
 use super::keys::Keys;
 use super::options::{KeepJobs, Options};
-use super::queue::{Client, info_once, next_iteration};
+use super::queue::{Client, info_once, is_job_scheduler, next_iteration};
+use super::repeat::has_legacy_repeatable_key_shape;
 use super::scripts::{
     Call, ExtendLocks, FetchOptions, Fetched, MoveStalledJobsToWait, MoveToActive, MoveToDelayed,
     MoveToFinished, Outcome, RetryJob, Returned,
@@ -379,23 +380,47 @@ impl Worker {
         self.0.drained.set(false);
         self.0.token.borrow_mut().take_if(|unseen| *unseen == token);
         let job = Rc::new(Job::new(*fetched, token));
-        self.make_next_iteration(&job).await?;
-        Ok(Some(job))
+        Ok(self.make_next_iteration(&job).await?.then_some(job))
     }
 
-    async fn make_next_iteration(&self, job: &Job) -> Result<(), QueueError> {
-        let (Some(registration), Some(_), false) =
-            (&job.registration, &job.options.repeat, job.has_next)
-        else {
+    /// The next iteration of the registration that a job is of: whether the job is to be processed.
+    /// From 5.81 on it is left where it is if that fails, in `active` with its lock.
+    async fn make_next_iteration(&self, job: &Job) -> Result<bool, QueueError> {
+        match self.next_of(job).await {
+            Ok(()) => Ok(true),
+            Err(error) if self.version() < Version::V5_81_5 => Err(error),
+            Err(QueueError::Closed) => Err(QueueError::Closed),
+            Err(_) => Ok(false),
+        }
+    }
+
+    async fn next_of(&self, job: &Job) -> Result<(), QueueError> {
+        let Some(registration) = &job.registration else { return Ok(()) };
+        let version = self.version();
+        if version >= Version::V5_81_5 {
+            let old = if version >= Version::V6_7_0 {
+                has_legacy_repeatable_key_shape(registration)
+            } else {
+                registration.split(|byte| *byte == b':').count() >= 5
+            };
+            // The newer API counts iterations in the hash, the older does not.
+            if old && !is_job_scheduler(&self.0.main, &self.0.scheduler, registration).await? {
+                return Ok(());
+            }
+        } else if job.has_next || job.options.repeat.is_none() {
             return Ok(());
-        };
-        let Some(next) = next_iteration(self.ctx(), job.options.clone())? else {
+        }
+        let Some(next) = next_iteration(&self.0.main, job.options.clone())? else {
             return Ok(());
         };
         info_once(&self.0.main, &self.0.scheduler).await?;
         let (key, data, id) = (registration.clone(), job.data.clone(), job.id.clone());
         let call = next.update(self.ctx().now_ms(), key, data, id);
         self.0.main.script(call).await.map(drop)
+    }
+
+    fn version(&self) -> Version {
+        self.0.main.version()
     }
 
     /// `processJob`. A job that comes while the worker closes is left where it is: in `active`,

@@ -75,6 +75,30 @@ impl Script<'_> {
         Ok(Returned::Id(id))
     }
 
+    /// `includes/storeAndEnqueueJob` of 5.81 and later: a job that another script makes.
+    pub(super) fn store_and_enqueue_job(
+        &mut self,
+        job: &NewJob<'_>,
+        lifo: bool,
+        max_events: i64,
+    ) -> Result<()> {
+        if job.delay != 0 {
+            return self.add_delayed(job, max_events);
+        }
+        self.store_job(job)?;
+        let target = self.get_target_queue_list()?;
+        let state = if job.priority > 0 {
+            self.add_job_with_priority(job.priority, job.id, target.paused_or_maxed)?;
+            JobState::Prioritized
+        } else {
+            self.add_job_in_target_list(target, lifo, job.id)?;
+            JobState::Wait
+        };
+        self.xadd(Some(max_events), &[("event", &"waiting".into()), ("jobId", job.id)])?;
+        self.added(job, state);
+        Ok(())
+    }
+
     /// What the three begin with: the counter (burned even by a duplicate), the maximum of events,
     /// the one test that a custom id meets, which is whether a hash of that name exists, and then
     /// the test of the deduplication id.

@@ -10,6 +10,7 @@ mod fetch;
 mod finish;
 mod includes;
 mod repeat;
+mod scheduler;
 mod single;
 mod stalled;
 mod whole;
@@ -20,9 +21,8 @@ mod tests;
 pub use add::AddJob;
 pub use fetch::{FetchOptions, Fetched, MoveToActive};
 pub use finish::{MoveToDelayed, MoveToFinished, Outcome, RetryJob};
-pub use repeat::{
-    AddJobScheduler, AddRepeatableJob, RegistrationOptions, RemoveRepeatable, UpdateJobScheduler,
-};
+pub use repeat::{AddRepeatableJob, RegistrationOptions, RemoveRepeatable};
+pub use scheduler::{AddJobScheduler, UpdateJobScheduler};
 pub use single::ReprocessJob;
 pub use stalled::{ExtendLocks, MoveStalledJobsToWait, Stalled};
 pub use whole::Obliterate;
@@ -44,9 +44,9 @@ pub enum Call {
     AddPrioritizedJob(Box<AddJob>),
     /// `addRepeatableJob-2`.
     AddRepeatableJob(Box<AddRepeatableJob>),
-    /// `addJobScheduler-6`.
+    /// `addJobScheduler-6`, `-11` from 5.81 on.
     AddJobScheduler(Box<AddJobScheduler>),
-    /// `updateJobScheduler-7`.
+    /// `updateJobScheduler-7`, `-12` from 5.81 on.
     UpdateJobScheduler(Box<UpdateJobScheduler>),
     /// `removeRepeatable-3`.
     RemoveRepeatable(Box<RemoveRepeatable>),
