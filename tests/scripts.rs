@@ -36,12 +36,9 @@ use libtest_mimic::{Arguments, Failed, Trial};
 const SEQUENCES: u64 = 40;
 const CALLS: usize = 200;
 
-/// The versions that are played.
-const VERSIONS: [Version; 1] = [Version::V5_34_10];
-
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let trials = VERSIONS.map(trial).into();
+    let trials = Version::ALL.map(trial).into();
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 

@@ -20,7 +20,7 @@ use bootrace_sim::redis::{Bytes, Db, Key};
 use proptest::prelude::Rng;
 use proptest::test_runner::{RngAlgorithm, TestRng};
 
-use crate::play::{Step, What};
+use crate::play::{START_MS, Step, What};
 
 const TOKENS: [&str; 3] = ["one:0", "one:1", "two:0"];
 const CUSTOM: [&str; 5] = ["own-0", "own-1", "own-2", "own-3", "own-4"];
@@ -405,6 +405,8 @@ impl Generator {
             limit: self.once_in(4).then_some(5),
             count: Some(self.pick([1, 2])),
             offset: self.once_in(3).then_some(7),
+            end_date: self.once_in(5).then_some(START_MS + 100_000),
+            start_date: self.once_in(5).then(|| START_MS + self.pick([50, 150, 2000])),
             ..RepeatOptions::default()
         }
     }
@@ -415,7 +417,18 @@ impl Generator {
             tz: repeat.tz.as_deref().map(Bytes::from),
             pattern: repeat.pattern.as_deref().map(Bytes::from),
             every: repeat.every,
+            end_date: repeat.end_date,
+            start_date: repeat.start_date,
+            limit: repeat.limit,
+            offset: repeat.offset,
         }
+    }
+
+    /// The next instant of a job scheduler, if its client computes it: with `every` the later
+    /// versions' scripts do.
+    fn next(&mut self, repeat: &RepeatOptions, view: &View<'_>) -> Option<i64> {
+        let computed = self.version < Version::V5_81_5 || repeat.every.is_none();
+        computed.then(|| self.slot(view))
     }
 
     /// An instant of the grid, near now.
@@ -435,20 +448,20 @@ impl Generator {
 
     fn add_scheduler(&mut self, view: &View<'_>) -> AddJobScheduler {
         let repeat = self.repeat();
-        let next_millis = self.slot(view);
+        let next_millis = self.next(&repeat, view);
         let id = self.text(REGISTRATIONS);
-        let delay = (next_millis - view.now).max(0);
+        let delay = next_millis.map(|next| (next - view.now).max(0));
         let empty = self.once_in(2);
         let template = if empty { Options::default() } else { self.plain_options() };
         let priority = self.once_in(3).then_some(3);
         let options = self.registration(&repeat);
         let job = Options {
             attempts: Some(template.attempts.unwrap_or(0)),
-            delay: Some(delay),
+            delay,
             priority,
-            job_id: Some(iteration_id(&id, next_millis).to_string()),
+            job_id: next_millis.map(|next| iteration_id(&id, next).to_string()),
             timestamp: Some(view.now),
-            prev_millis: Some(next_millis),
+            prev_millis: next_millis,
             repeat: Some(repeat),
             ..template.clone()
         };
@@ -461,7 +474,7 @@ impl Generator {
             deduplication: job.deduplication.as_ref().map(|held| held.id.as_str().into()),
             job_options: job.to_json().into(),
             timestamp: view.now,
-            delay,
+            delay: delay.unwrap_or(0),
             priority: priority.unwrap_or(0),
         }
     }
@@ -480,15 +493,16 @@ impl Generator {
                 id = key;
             }
         }
-        let next_millis = self.slot(view);
-        let delay = (next_millis - view.now).max(0);
+        let repeat = self.repeat();
+        let next_millis = self.next(&repeat, view);
+        let delay = next_millis.map(|next| (next - view.now).max(0));
         let job = Options {
-            delay: Some(delay),
+            delay,
             priority: self.once_in(3).then_some(3),
-            job_id: Some(iteration_id(&id, next_millis).to_string()),
+            job_id: next_millis.map(|next| iteration_id(&id, next).to_string()),
             timestamp: Some(view.now),
-            prev_millis: Some(next_millis),
-            repeat: Some(self.repeat()),
+            prev_millis: next_millis,
+            repeat: Some(repeat),
             ..self.plain_options()
         };
         UpdateJobScheduler {
@@ -498,7 +512,7 @@ impl Generator {
             deduplication: job.deduplication.as_ref().map(|held| held.id.as_str().into()),
             job_options: job.to_json().into(),
             timestamp: view.now,
-            delay,
+            delay: delay.unwrap_or(0),
             priority: job.priority.unwrap_or(0),
             producer,
         }

@@ -206,15 +206,22 @@ impl Wire<'_> {
         Sent { keys: self.keys(keys), args: vec![list, args.data.clone(), packed(&args.options)] }
     }
 
-    fn registration(options: &RegistrationOptions) -> Bytes {
+    /// What a registration's hash will say; schedulers of later versions have more.
+    fn registration(&self, options: &RegistrationOptions, scheduler: bool) -> Bytes {
         let optional = |option: &Option<Bytes>| option.as_ref().map_or(Value::Null, text);
-        let options = json!({
+        let mut packed = json!({
             "name": text(&options.name),
+            "endDate": options.end_date,
             "tz": optional(&options.tz),
             "pattern": optional(&options.pattern),
             "every": options.every,
         });
-        pack(&options).into()
+        if scheduler && !self.is_34() {
+            packed["startDate"] = json!(options.start_date);
+            packed["limit"] = json!(options.limit);
+            packed["offset"] = json!(options.offset);
+        }
+        pack(&packed).into()
     }
 
     fn add_repeatable(&self, args: &AddRepeatableJob) -> Sent {
@@ -222,7 +229,7 @@ impl Wire<'_> {
             keys: self.keys("repeat delayed"),
             args: vec![
                 int(args.next_millis),
-                Wire::registration(&args.options),
+                self.registration(&args.options, false),
                 args.legacy_key.clone(),
                 args.key.clone(),
                 self.prefix(),
@@ -238,8 +245,8 @@ impl Wire<'_> {
                 "repeat delayed wait paused meta prioritized marker id events pc active"
             }),
             args: vec![
-                int(args.next_millis),
-                Wire::registration(&args.options),
+                args.next_millis.map(int).unwrap_or_default(),
+                self.registration(&args.options, true),
                 args.id.clone(),
                 args.data.clone(),
                 packed(&args.template),
@@ -267,7 +274,7 @@ impl Wire<'_> {
         Sent {
             keys,
             args: vec![
-                int(args.next_millis),
+                args.next_millis.map(int).unwrap_or_default(),
                 args.id.clone(),
                 args.data.clone(),
                 packed(&args.job_options),
