@@ -246,12 +246,19 @@ impl Generator {
                     delay: self.pick([1, 5, 100, 4000]),
                     token,
                     failed_reason: self.text(["no", "nö"]),
+                    fetch_next: self.version >= Version::V5_81_5 && self.once_in(2),
+                    options: self.worker.clone(),
                 }))
             }
             72..=75 => {
                 let (id, token) = self.held(view);
-                let lifo = self.once_in(3);
-                Call::RetryJob(Box::new(RetryJob { id, timestamp: view.now, lifo, token }))
+                Call::RetryJob(Box::new(RetryJob {
+                    id,
+                    timestamp: view.now,
+                    lifo: self.once_in(3),
+                    token,
+                    failed_reason: self.text(["no", "nö"]),
+                }))
             }
             76..=80 => Call::MoveStalledJobsToWait(MoveStalledJobsToWait {
                 max_stalled_count: self.pick([0, 1, 1, 2]),
@@ -327,7 +334,7 @@ impl Generator {
             kind: self.pick([BackoffKind::Fixed, BackoffKind::Exponential]),
             delay: self.pick([5, 100]),
         });
-        let deduplication = self.once_in(3).then(|| Deduplication {
+        let deduplication = (self.once_in(3) && self.version < Version::V5_81_5).then(|| Deduplication {
             id: self.pick(["d0", "d1"]).to_owned(),
             ttl: self.pick([None, None, Some(1), Some(50), Some(1000)]),
         });

@@ -23,7 +23,7 @@ pub(crate) fn compare(model: &Db, lua: &Db) -> Result<(), String> {
             (Some(a), None) => ([show(Some(a)), show(None)], Some(a.key)),
             (_, Some(b)) => ([show(None), show(Some(b))], Some(b.key)),
         };
-        let [model, lua] = shown;
+        let [model, lua] = differing(&shown[0], &shown[1]);
         let key = key.map(ToString::to_string).unwrap_or_default();
         return Err(format!("  {key}\n  the model: {model}\n  the Lua:   {lua}"));
     }
@@ -54,13 +54,18 @@ pub(crate) fn same_field(field: &Bytes, model: &Bytes, lua: &Bytes) -> bool {
 fn show(shown: Option<&Snapshot<'_>>) -> String {
     match shown {
         None => "(nothing)".to_owned(),
-        Some(Snapshot { value: Value::Stream(stream), .. }) => {
-            // All of it would hide the end, where it differs.
-            let text = format!("{stream:?}");
-            let from = text.len().saturating_sub(1500);
-            format!("…{}", &text[text.ceil_char_boundary(from)..])
-        }
         Some(Snapshot { value, deadline_ms: None, .. }) => format!("{value:?}"),
         Some(Snapshot { value, deadline_ms: Some(at), .. }) => format!("{value:?} until {at}"),
     }
+}
+
+/// Both texts from shortly before where they begin to differ: of a long stream only the end does.
+fn differing(one: &str, two: &str) -> [String; 2] {
+    const BEFORE: usize = 100;
+    let same = one.bytes().zip(two.bytes()).take_while(|(one, two)| one == two).count();
+    let from = same.saturating_sub(BEFORE);
+    [one, two].map(|text| match from {
+        0 => text.to_owned(),
+        from => format!("…{}", &text[text.ceil_char_boundary(from)..]),
+    })
 }

@@ -291,18 +291,27 @@ impl Wire<'_> {
             .map_or(Value::Null, |(max, duration)| json!({ "max": max, "duration": duration }))
     }
 
-    fn move_to_active(&self, args: &MoveToActive) -> Sent {
+    /// What a fetch needs to know.
+    fn fetch(token: &Bytes, options: &FetchOptions) -> Bytes {
         let options = json!({
-            "token": text(&args.token),
-            "lockDuration": args.options.lock_duration,
-            "limiter": Wire::limiter(&args.options),
+            "token": text(token),
+            "lockDuration": options.lock_duration,
+            "limiter": Wire::limiter(options),
             "name": null,
         });
+        pack(&options).into()
+    }
+
+    fn move_to_active(&self, args: &MoveToActive) -> Sent {
         Sent {
             keys: self.keys(
                 "wait active prioritized events stalled limiter delayed paused meta pc marker",
             ),
-            args: vec![self.prefix(), int(args.timestamp), pack(&options).into()],
+            args: vec![
+                self.prefix(),
+                int(args.timestamp),
+                Wire::fetch(&args.token, &args.options),
+            ],
         }
     }
 
@@ -356,20 +365,27 @@ impl Wire<'_> {
     fn move_to_delayed(&self, args: &MoveToDelayed) -> Sent {
         let mut keys = self.keys("marker active prioritized delayed");
         keys.push(self.job(&args.id));
-        keys.extend(self.keys("events meta stalled"));
-        Sent {
-            keys,
-            args: vec![
-                self.prefix(),
-                int(args.timestamp),
-                args.id.clone(),
-                args.token.clone(),
-                int(args.delay),
-                // `skipAttempt`.
-                "0".into(),
-                fields(&[("failedReason", &args.failed_reason)]),
-            ],
+        keys.extend(self.keys(match self.version {
+            Version::V5_34_10 => "events meta stalled",
+            Version::V5_81_5 => "events meta stalled wait limiter paused pc",
+            Version::V6_7_0 => "events meta stalled wait limiter pc",
+        }));
+        let mut sent = vec![
+            self.prefix(),
+            int(args.timestamp),
+            args.id.clone(),
+            args.token.clone(),
+            int(args.delay),
+            // `skipAttempt`.
+            "0".into(),
+            fields(&[("failedReason", &args.failed_reason)]),
+        ];
+        if !self.is_34() {
+            let options = Wire::fetch(&args.token, &args.options);
+            sent.push(flag(args.fetch_next));
+            sent.push(if args.fetch_next { options } else { Bytes::default() });
         }
+        Sent { keys, args: sent }
     }
 
     fn retry(&self, args: &RetryJob) -> Sent {
@@ -384,7 +400,8 @@ impl Wire<'_> {
                 push(args.lifo),
                 args.id.clone(),
                 args.token.clone(),
-                Bytes::default(),
+                // 5.34 sends fields, too, and its script does not read them.
+                fields(&[("failedReason", &args.failed_reason)]),
             ],
         }
     }
