@@ -25,6 +25,7 @@ mod reply;
 #[path = "scripts/wire.rs"]
 mod wire;
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
@@ -32,37 +33,46 @@ use bootrace_sim::bullmq::Version;
 use bootrace_sim::bullmq::scripts::Call;
 use libtest_mimic::{Arguments, Failed, Trial};
 
-/// How many sequences of calls each version gets, and how many calls are in one.
+/// How many sequences of steps each test plays, and how many steps are in one.
 const SEQUENCES: u64 = 40;
 const CALLS: usize = 200;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let trials = Version::ALL.map(trial).into();
+    let mut trials: Vec<Trial> = Version::ALL.map(|version| trial(&[version])).into();
+    trials.push(trial(&Version::ALL));
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-/// The test of one version, or its name with the reason why it is not played.
-fn trial(version: Version) -> Trial {
-    let name = format!("the scripts of {version}");
-    match bullmq::missing(version.number()) {
-        None => Trial::test(name, move || play(version)),
+/// The test of clients of some versions on one queue, or its name with the reason why it is not
+/// played.
+fn trial(versions: &[Version]) -> Trial {
+    let numbers: Vec<&str> = versions.iter().map(|version| version.number()).collect();
+    let name = format!("the scripts of bullmq {}", numbers.join(", "));
+    let versions = versions.to_vec();
+    match numbers.iter().find_map(|number| bullmq::missing(number)) {
+        None => Trial::test(name, move || play(&versions)),
         Some(reason) => Trial::test(format!("{name}: {reason}"), || Ok(())).with_ignored_flag(true),
     }
 }
 
-/// Plays all sequences of a version; prints how often each script was compared.
-fn play(version: Version) -> Result<(), Failed> {
+/// Plays all sequences of some versions; prints how often each script was compared.
+fn play(versions: &[Version]) -> Result<(), Failed> {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
     let first: u64 = number("BOOTRACE_SEED").unwrap_or(1);
     let sequences = number("BOOTRACE_SEQUENCES").unwrap_or(SEQUENCES);
-    let scripts = package::scripts(&bullmq::package(version.number()))?;
-    let mut pair = play::Pair::new(version, &scripts);
+    let mut packages = Vec::new();
+    for version in versions {
+        packages.push((*version, package::scripts(&bullmq::package(version.number()))?));
+    }
+    let mut pair = play::Pair::new(&packages);
     for seed in first..first + sequences {
         pair.sequence(seed, CALLS)?;
     }
-    let names: Vec<&str> = scripts.iter().map(|script| script.name.as_str()).collect();
-    println!("{}", table(version, first, sequences, &pair.calls, &names));
+    let names: BTreeSet<&str> =
+        packages.iter().flat_map(|(_, scripts)| scripts).map(|script| &*script.name).collect();
+    let seeds = format!("seeds {first} to {}", first + sequences - 1);
+    println!("{}", table(versions, &seeds, &pair.calls, &names));
     let never: Vec<&str> = Call::NAMES
         .into_iter()
         .filter(|name| names.contains(name) && !pair.calls.contains_key(name))
@@ -70,17 +80,12 @@ fn play(version: Version) -> Result<(), Failed> {
     if never.is_empty() { Ok(()) } else { Err(format!("never called: {never:?}").into()) }
 }
 
-/// How often each script was compared, by what it replied, and which of the package are not modelled.
-fn table(
-    version: Version,
-    first: u64,
-    sequences: u64,
-    calls: &play::Calls,
-    names: &[&str],
-) -> String {
+/// How often each script was compared, by what it replied, and which of the packages are not
+/// modelled.
+fn table(versions: &[Version], seeds: &str, calls: &play::Calls, names: &BTreeSet<&str>) -> String {
+    let versions: Vec<&str> = versions.iter().map(|version| version.number()).collect();
     let total: u64 = calls.values().flat_map(play::Count::values).sum();
-    let last = first + sequences - 1;
-    let mut text = format!("{version}, seeds {first} to {last}: {total} calls compared\n");
+    let mut text = format!("{}, {seeds}: {total} calls compared\n", versions.join(", "));
     for (name, count) in calls {
         let all: u64 = count.values().sum();
         let kinds: Vec<String> = count.iter().map(|(kind, n)| format!("{kind} {n}")).collect();

@@ -34,6 +34,8 @@ const SLOT: i64 = 100;
 /// Draws steps.
 pub(crate) struct Generator {
     random: TestRng,
+    versions: Vec<Version>,
+    /// That of the client that acts now.
     version: Version,
     worker: Rc<FetchOptions>,
 }
@@ -71,12 +73,14 @@ impl View<'_> {
 }
 
 impl Generator {
-    pub(crate) fn new(seed: u64, version: Version) -> Generator {
+    /// A generator for clients of some versions.
+    pub(crate) fn new(seed: u64, versions: &[Version]) -> Generator {
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
         let random = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
         let worker = Rc::new(FetchOptions { lock_duration: 100, limiter: None });
-        let mut generator = Generator { random, version, worker };
+        let versions = versions.to_vec();
+        let mut generator = Generator { random, version: versions[0], versions, worker };
         let limited = generator.once_in(3);
         let limiter = limited.then(|| (generator.pick([1, 2, 3]), generator.pick([20, 100, 300])));
         let lock_duration = generator.pick([50, 100, 2000, 20_000]);
@@ -103,15 +107,18 @@ impl Generator {
     /// The next step of a queue that is as `db` has it.
     pub(crate) fn step(&mut self, now: i64, db: &Db, keys: &Keys) -> Step {
         let wait_ms = self.wait(now, db, keys);
+        let at = self.below(self.versions.len());
+        self.version = self.versions[at];
+        let version = self.version;
         let mut view = View { now: now + wait_ms, db, keys };
         if self.once_in(15) {
-            return Step { wait_ms, what: What::Command(self.command(&view)) };
+            return Step { wait_ms, version, what: What::Command(self.command(&view)) };
         }
         if self.once_in(12) {
             // A client whose clock differs from the server's.
             view.now += self.pick([-7, -1, 1, 30]);
         }
-        Step { wait_ms, what: What::Call(self.call(&view)) }
+        Step { wait_ms, version, what: What::Call(self.call(&view)) }
     }
 
     fn wait(&mut self, now: i64, db: &Db, keys: &Keys) -> i64 {
@@ -334,10 +341,11 @@ impl Generator {
             kind: self.pick([BackoffKind::Fixed, BackoffKind::Exponential]),
             delay: self.pick([5, 100]),
         });
-        let deduplication = (self.once_in(3) && self.version < Version::V5_81_5).then(|| Deduplication {
-            id: self.pick(["d0", "d1"]).to_owned(),
-            ttl: self.pick([None, None, Some(1), Some(50), Some(1000)]),
-        });
+        let deduplication =
+            (self.once_in(3) && self.version < Version::V5_81_5).then(|| Deduplication {
+                id: self.pick(["d0", "d1"]).to_owned(),
+                ttl: self.pick([None, None, Some(1), Some(50), Some(1000)]),
+            });
         Options {
             attempts: Some(self.pick([0, 1, 2, 3])),
             backoff,

@@ -27,7 +27,8 @@ pub(crate) fn scripts(package: &Path) -> Result<Vec<Script>, String> {
         };
         let keys = keys.parse().map_err(|_| format!("{}: how many keys?", path.display()))?;
         let source = fs::read_to_string(&path).map_err(failed)?;
-        let text = source.split('`').nth(1).filter(|text| !text.contains('\\') && !text.contains("${"));
+        let text =
+            source.split('`').nth(1).filter(|text| !text.contains('\\') && !text.contains("${"));
         let text = text.ok_or_else(|| format!("{}: no plain text in it", path.display()))?;
         scripts.push(Script { name: name.to_owned(), keys, text: text.to_owned() });
     }

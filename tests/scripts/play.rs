@@ -38,6 +38,8 @@ pub(crate) enum What {
 pub(crate) struct Step {
     /// Milliseconds that pass on the server's clock before it.
     pub(crate) wait_ms: i64,
+    /// That of the client that does it.
+    pub(crate) version: Version,
     pub(crate) what: What,
 }
 
@@ -49,36 +51,39 @@ struct Parting {
 
 /// The two databases.
 pub(crate) struct Pair {
-    version: Version,
+    versions: Vec<Version>,
     keys: Keys,
     model: Redis,
     lua: Redis,
     now_ms: i64,
-    /// The names by which scripts are called, and how many keys they take.
-    scripts: BTreeMap<String, (Bytes, usize)>,
+    /// By what the scripts of a version are called, and how many keys they take.
+    scripts: BTreeMap<(Version, String), (Bytes, usize)>,
     /// What was compared.
     pub(crate) calls: Calls,
 }
 
 impl Pair {
-    /// Empty databases; the Lua is loaded into the second.
-    pub(crate) fn new(version: Version, scripts: &[Script]) -> Pair {
+    /// Empty databases for clients of these versions; their Lua is loaded into the second.
+    pub(crate) fn new(packages: &[(Version, Vec<Script>)]) -> Pair {
         let mut lua = Redis::new();
-        let load = |script: &Script| {
+        let mut load = |version: Version, script: &Script| {
             let words = ["SCRIPT", "LOAD", &script.text].map(Bytes::from);
             match lua.request(ClientId(0), &words, Instant::from_ms(START_MS)) {
-                Some(Reply::Bulk(sha)) => (script.name.clone(), (sha, script.keys)),
+                Some(Reply::Bulk(sha)) => ((version, script.name.clone()), (sha, script.keys)),
                 other => panic!("{} is not loaded: {other:?}", script.name),
             }
         };
-        let scripts = scripts.iter().map(load).collect();
+        let mut loaded = BTreeMap::new();
+        for (version, scripts) in packages {
+            loaded.extend(scripts.iter().map(|script| load(*version, script)));
+        }
         Pair {
-            version,
+            versions: packages.iter().map(|(version, _)| *version).collect(),
             keys: Keys::new(QueueId(0), "bull", "q"),
             model: Redis::new(),
             lua,
             now_ms: START_MS,
-            scripts,
+            scripts: loaded,
             calls: Calls::new(),
         }
     }
@@ -86,12 +91,12 @@ impl Pair {
     /// Plays a generated sequence; where it parts, one that is as short as it gets.
     pub(crate) fn sequence(&mut self, seed: u64, calls: usize) -> Result<(), String> {
         self.empty();
-        let mut generator = Generator::new(seed, self.version);
+        let mut generator = Generator::new(seed, &self.versions);
         let mut steps = Vec::new();
         for at in 0..calls {
             let step = generator.step(self.now_ms, self.model.db(), &self.keys);
             steps.push(step.clone());
-            if let Err(why) = self.step(step, at) {
+            if let Err(why) = self.step(step) {
                 return Err(self.report(seed, steps, Parting { at, why }));
             }
         }
@@ -107,13 +112,12 @@ impl Pair {
     fn play(&mut self, steps: &[Step]) -> Result<(), Parting> {
         self.empty();
         let mut numbered = steps.iter().enumerate();
-        numbered.try_for_each(|(at, step)| {
-            self.step(step.clone(), at).map_err(|why| Parting { at, why })
-        })
+        numbered
+            .try_for_each(|(at, step)| self.step(step.clone()).map_err(|why| Parting { at, why }))
     }
 
     /// Does a step on both sides and compares all.
-    fn step(&mut self, step: Step, at: usize) -> Result<(), String> {
+    fn step(&mut self, step: Step) -> Result<(), String> {
         self.now_ms += step.wait_ms;
         let now = Instant::from_ms(self.now_ms);
         match step.what {
@@ -121,36 +125,38 @@ impl Pair {
                 self.model.request(ClientId(0), &words, now);
                 self.lua.request(ClientId(0), &words, now);
             }
-            What::Call(call) => self.call(call, at, now)?,
+            What::Call(call) => self.call(call, step.version, now)?,
         }
         keyspace::compare(self.model.db(), self.lua.db())
     }
 
-    fn call(&mut self, call: Call, at: usize, now: Instant) -> Result<(), String> {
-        let (name, sent) = (wire::name(&call), wire::sent(&call, self.version, &self.keys));
-        let (sha, keys) = self.scripts.get(name).ok_or(format!("no script {name}"))?;
+    fn call(&mut self, call: Call, version: Version, now: Instant) -> Result<(), String> {
+        let (name, sent) = (wire::name(&call), wire::sent(&call, version, &self.keys));
+        let script = self.scripts.get(&(version, name.to_owned()));
+        let (sha, keys) = script.ok_or_else(|| format!("{version} has no script {name}"))?;
         if sent.keys.len() != *keys {
-            return Err(format!("{name} takes {keys} keys, call {at} sends {:?}", sent.keys));
+            return Err(format!("{name} takes {keys} keys, sent are {:?}", sent.keys));
         }
         let mut words =
             vec!["EVALSHA".into(), sha.clone(), Bytes::from(sent.keys.len().to_string())];
         words.extend(sent.keys.into_iter().chain(sent.args));
         let replied = self.lua.request(ClientId(0), &words, now).expect("no script waits");
-        let (version, keys) = (self.version, &self.keys);
+        let keys = &self.keys;
         let returned = self.model.script(now, |db| run(call, version, keys, db, &mut Vec::new()));
         *self.calls.entry(name).or_default().entry(reply::kind(&replied)).or_default() += 1;
-        reply::compare(name, self.version, &returned, &replied)
+        reply::compare(name, version, &returned, &replied)
     }
 
     /// What people are shown: the shortest sequence found that parts.
     fn report(&mut self, seed: u64, steps: Vec<Step>, parting: Parting) -> String {
-        let (version, first) = (self.version, parting.at);
+        let first = parting.at;
         let (steps, parting) = self.shortest(steps, parting);
-        let mut text = format!("{version}, seed {seed}: model and Lua part at call {first};");
-        text += " so they do after\n\n";
+        let mut text =
+            format!("seed {seed}: model and Lua part at step {first}; so they do after\n");
         for step in &steps {
-            text += &format!("    +{} ms {:?}\n", step.wait_ms, step.what);
+            text += &format!("\n    +{} ms, {}: {:?}", step.wait_ms, step.version, step.what);
         }
+        text += "\n";
         text + &format!("\n{}", parting.why)
     }
 

@@ -307,11 +307,7 @@ impl Wire<'_> {
             keys: self.keys(
                 "wait active prioritized events stalled limiter delayed paused meta pc marker",
             ),
-            args: vec![
-                self.prefix(),
-                int(args.timestamp),
-                Wire::fetch(&args.token, &args.options),
-            ],
+            args: vec![self.prefix(), int(args.timestamp), Wire::fetch(&args.token, &args.options)],
         }
     }
 
