@@ -130,6 +130,11 @@ pub(in super::super) fn next_iteration(
 ) -> Result<Option<Iteration>, QueueError> {
     let ctx = client.ctx();
     let repeat = options.repeat.clone().unwrap_or_default();
+    if repeat.immediately && repeat.start_date.is_some() {
+        return Err(QueueError::Option(
+            "Both .immediately and .startDate options are defined for this repeatable job",
+        ));
+    }
     let count = repeat.count.unwrap_or(0) + 1;
     if repeat.limit.is_some_and(|limit| count > limit) {
         return Ok(None);

@@ -93,6 +93,7 @@ impl Script<'_> {
         }
         self.trim_events()?;
         self.remove_deduplication_key_if_needed(&args.id)?;
+        self.requeue_deduplicated_job(&args.id, args.timestamp)?;
         let attempts_made = self.db.hincrby(&key, b"atm", 1)?;
         self.keep_or_remove(args)?;
         self.finished_events(args, attempts_made)?;

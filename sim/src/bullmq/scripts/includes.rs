@@ -141,14 +141,26 @@ impl Script<'_> {
     /// `includes/addDelayedJob`.
     pub(super) fn add_delayed(&mut self, job: &NewJob<'_>, max_events: i64) -> Result<()> {
         self.store_job(job)?;
-        let (score, due) = self.get_delayed_score(job.timestamp, job.delay)?;
-        self.db.zadd(&self.keys.delayed, job.id.clone(), score)?;
+        let due = self.enqueue_delayed(job.id, job.timestamp, job.delay, max_events)?;
+        self.added(job, JobState::Delayed(due));
+        Ok(())
+    }
+
+    /// What `includes/addDelayedJob` does from 5.81 on, where others store the job: when it is due.
+    pub(super) fn enqueue_delayed(
+        &mut self,
+        id: &Bytes,
+        timestamp: i64,
+        delay: i64,
+        max_events: i64,
+    ) -> Result<Instant> {
+        let (score, due) = self.get_delayed_score(timestamp, delay)?;
+        self.db.zadd(&self.keys.delayed, id.clone(), score)?;
         let at = Bytes::from_int(due);
-        let event = [("event", &text("delayed")), ("jobId", job.id), ("delay", &at)];
+        let event = [("event", &text("delayed")), ("jobId", id), ("delay", &at)];
         self.xadd(Some(max_events), &event)?;
         self.add_delay_marker_if_needed()?;
-        self.added(job, JobState::Delayed(Instant::from_ms(due)));
-        Ok(())
+        Ok(Instant::from_ms(due))
     }
 
     /// `includes/getDelayedScore`: the score, and the due millisecond.
@@ -289,37 +301,32 @@ impl Script<'_> {
         self.emit(QueueEvent::Dropped { job: job_id(id), from });
     }
 
-    /// `includes/removeDeduplicationKey`: whoever holds it. From 5.81 on
-    /// (`includes/removeDeduplicationKeyIfNeededOnRemoval`) only the job itself gives it back, and
-    /// what is to be added after it goes, too.
+    /// `includes/removeDeduplicationKey`, `removeDeduplicationKeyIfNeededOnRemoval` from 5.81 on:
+    /// 5.34 gives the id back whoever holds it.
     pub(super) fn remove_deduplication_key(&mut self, job: &Bytes) -> Result<()> {
-        let Some(id) = self.db.hget(&self.keys.job(job), b"deid")?.cloned() else {
-            return Ok(());
-        };
-        let key = self.keys.deduplication(&id);
+        let Some(id) = self.db.hget(&self.keys.job(job), b"deid")? else { return Ok(()) };
+        let (key, next) = (self.keys.deduplication(id), self.keys.deduplication_next(id));
         if self.version < Version::V5_81_5 {
             self.db.del(&key);
         } else if self.db.get(&key)? == Some(job) {
             self.db.del(&key);
-            let next = [b"dn:", &id[..]].concat().into();
-            self.db.del(&self.keys.below(&next, ""));
+            self.db.del(&next);
         }
         Ok(())
     }
 
-    /// `includes/removeDeduplicationKeyIfNeeded`: one that does not expire by itself. From 5.81 on
-    /// (`includes/removeDeduplicationKeyIfNeededOnFinalization`) only if the job itself holds it.
+    /// `includes/removeDeduplicationKeyIfNeeded`, `...OnFinalization` from 5.81 on: one that does
+    /// not expire by itself.
     pub(super) fn remove_deduplication_key_if_needed(&mut self, job: &Bytes) -> Result<()> {
-        if let Some(id) = self.db.hget(&self.keys.job(job), b"deid")? {
-            let key = self.keys.deduplication(id);
-            let gives_back = match self.db.pttl(&key) {
-                0 => true,
-                -1 => self.version < Version::V5_81_5 || self.db.get(&key)? == Some(job),
-                _ => false,
-            };
-            if gives_back {
-                self.db.del(&key);
-            }
+        let Some(id) = self.db.hget(&self.keys.job(job), b"deid")? else { return Ok(()) };
+        let key = self.keys.deduplication(id);
+        let given_back = match self.db.pttl(&key) {
+            0 => true,
+            -1 => self.version < Version::V5_81_5 || self.db.get(&key)? == Some(job),
+            _ => false,
+        };
+        if given_back {
+            self.db.del(&key);
         }
         Ok(())
     }

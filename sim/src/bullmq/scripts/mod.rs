@@ -6,6 +6,7 @@
 //! It knows no flows (parents and children), no metrics and no telemetry.
 
 mod add;
+mod deduplicate;
 mod fetch;
 mod finish;
 mod includes;
