@@ -341,11 +341,14 @@ impl Generator {
             kind: self.pick([BackoffKind::Fixed, BackoffKind::Exponential]),
             delay: self.pick([5, 100]),
         });
-        let deduplication =
-            (self.once_in(3) && self.version < Version::V5_81_5).then(|| Deduplication {
-                id: self.pick(["d0", "d1"]).to_owned(),
-                ttl: self.pick([None, None, Some(1), Some(50), Some(1000)]),
-            });
+        let deduplication = self.once_in(3).then(|| Deduplication {
+            id: self.pick(["d0", "d1"]).to_owned(),
+            ttl: self.pick([None, None, Some(1), Some(50), Some(1000)]),
+            extend: self.once_in(3),
+            replace: self.once_in(3),
+            keep_last_if_active: self.once_in(3),
+            reschedule: self.once_in(3),
+        });
         Options {
             attempts: Some(self.pick([0, 1, 2, 3])),
             backoff,
