@@ -145,7 +145,7 @@ impl Generator {
         let mut words: Vec<Bytes> = Vec::new();
         let mut say = |parts: &[&str]| words.extend(parts.iter().map(|part| Bytes::from(*part)));
         let [meta, limiter] = [meta.to_string(), limiter.to_string()];
-        match self.below(12) {
+        match self.below(14) {
             0 => say(&["HSET", &meta, "opts.maxLenEvents", "10000", "version", "bullmq:5.34.10"]),
             1 => say(&["HSET", &meta, "opts.maxLenEvents", self.pick(["0", "3", "150"])]),
             2 => say(&["HSET", &meta, "concurrency", self.pick(["0", "1", "2", "5"])]),
@@ -160,6 +160,18 @@ impl Generator {
             11 if self.once_in(2) => {
                 let id = self.job(view);
                 say(&["DEL", keys.job(&id).to_string().as_str()]);
+            }
+            // More than any batch has, due all at once and without hashes; and what a client of 5.x
+            // left in a paused queue.
+            12 if self.once_in(40) => {
+                let due = (view.now * 4096).to_string();
+                let many: Vec<String> = (0..1005).map(|number| format!("lost-{number}")).collect();
+                let elements = many.iter().flat_map(|id| [due.as_str(), id]);
+                say(&["ZADD", &keys.delayed.to_string()]);
+                say(&elements.collect::<Vec<_>>());
+            }
+            13 if self.version >= Version::V6_7_0 => {
+                say(&["RENAME", &keys.wait.to_string(), &keys.paused.to_string()]);
             }
             _ if self.version >= Version::V5_81_5 && self.once_in(2) => {
                 let max = self.pick(["1", "2", "10"]);
@@ -417,12 +429,12 @@ impl Generator {
     fn repeat(&mut self) -> RepeatOptions {
         let every = self.once_in(2);
         RepeatOptions {
-            every: every.then(|| self.pick([SLOT, 3 * SLOT])),
+            every: every.then(|| self.pick([SLOT, 3 * SLOT, 30])),
             pattern: (!every).then(|| "0 0 3 * * *".to_owned()),
             tz: self.once_in(3).then(|| "Europe/London".to_owned()),
             limit: self.once_in(4).then_some(5),
             count: Some(self.pick([1, 2])),
-            offset: self.once_in(3).then_some(7),
+            offset: self.once_in(3).then(|| self.pick([0, 7, 99, 150])),
             end_date: self.once_in(5).then_some(START_MS + 100_000),
             start_date: self.once_in(5).then(|| START_MS + self.pick([50, 150, 2000])),
             ..RepeatOptions::default()
