@@ -291,6 +291,10 @@ impl Process {
         let deduplication = deduplication.map(|own| Deduplication {
             id: own.id.render(self.window(&own.id, window)),
             ttl: own.ttl.map(Span::ms),
+            extend: own.extend,
+            replace: own.replace,
+            keep_last_if_active: own.keep_last_if_active,
+            reschedule: own.reschedule,
         });
         let window = own.job_id.as_ref().and_then(|id| self.window(id, window));
         let options = Options {

@@ -272,7 +272,17 @@ fn options(options: &Value) -> Result<Vec<String>, String> {
             "repeat" => repeat(value)?,
             "deduplication" => {
                 let ttl = value["ttl"].as_i64().map(|ms| format!(", ttl = \"{ms}ms\""));
-                format!("deduplication = {{ id = {}{} }}", value["id"], ttl.unwrap_or_default())
+                let more = [
+                    ("extend", "extend"),
+                    ("replace", "replace"),
+                    ("keepLastIfActive", "keep_last_if_active"),
+                    ("reschedule", "reschedule"),
+                ]
+                .into_iter()
+                .filter(|(key, _)| value[key] == true)
+                .map(|(_, key)| format!(", {key} = true"));
+                let rest = ttl.into_iter().chain(more).collect::<String>();
+                format!("deduplication = {{ id = {}{rest} }}", value["id"])
             }
             other => return Err(format!("a job option `{other}`")),
         };

@@ -27,6 +27,9 @@ struct Times<'c> {
     legend: &'c Value,
 }
 
+/// What a process tells so shortly before it is killed does not reach the recorder.
+const UNHEARD_MS: i64 = 20;
+
 /// One start of a processor.
 struct Start {
     at: i64,
@@ -68,7 +71,7 @@ pub(crate) fn observe(case: &Case, played: &Played, run: &Run) -> Value {
         "orphanDelayedIterations": orphans(&queue, &times),
         "finalCounts": counts(&queue),
         "finalIds": ids(&queue, &times),
-        "errors": errors(run),
+        "errors": errors(played, run),
         "verdict": verdict(case, &starts, &times),
     });
     outcome["executions"]["byContainer"] =
@@ -240,10 +243,20 @@ impl Most {
     }
 }
 
-/// Stalled jobs, counted once a millisecond.
+/// Stalled jobs, counted once a millisecond, as the worker that found them tells them. One that is
+/// killed at the same moment is not heard.
 fn stalled(events: &[(Stamp, Event)]) -> usize {
+    let died = |life, at: i64| {
+        events.iter().any(|(stamp, event)| {
+            matches!(event, Event::Killed)
+                && stamp.life == life
+                && (at..at + UNHEARD_MS).contains(&ms(stamp.at))
+        })
+    };
     let found = events.iter().filter_map(|(stamp, event)| match event {
-        Event::Queue(_, _, QueueEvent::Stalled { job }) => Some((id(job), ms(stamp.at))),
+        Event::Queue(_, _, QueueEvent::Stalled { job }) if !died(stamp.life, ms(stamp.at)) => {
+            Some((id(job), ms(stamp.at)))
+        }
         _ => None,
     });
     found.collect::<BTreeSet<_>>().len()
@@ -314,9 +327,13 @@ fn ids(queue: &Queue, times: &Times<'_>) -> Value {
     })
 }
 
-/// The errors that scripts' refusals become, in BullMQ's words. The refusal of a completion is no
-/// error yet: 5.34 takes it for a failure of the job, and only the refusal of that is told.
-fn errors(run: &Run) -> Value {
+/// The errors that scripts' refusals become, in BullMQ's words. 5.34 does not tell the refusal of a
+/// completion: it takes it for a failure of the job, and only the refusal of that is told.
+fn errors(played: &Played, run: &Run) -> Value {
+    let tells_all = |life: u32| {
+        let service = &*run.lives[life as usize].service;
+        played.lives.get(service).is_some_and(|life| life.version != "5.34.10")
+    };
     let mut command: &str = "";
     let mut found = Vec::new();
     let mut completing: BTreeSet<(u32, &JobId)> = BTreeSet::new();
@@ -331,7 +348,7 @@ fn errors(run: &Run) -> Value {
                 completing.remove(&(life, job));
             }
             Event::Queue(_, _, QueueEvent::Refused { job, .. })
-                if completing.remove(&(life, job)) => {}
+                if completing.remove(&(life, job)) && !tells_all(life) => {}
             Event::Queue(_, _, QueueEvent::Refused { job, code }) => {
                 let job = id(job);
                 found.push(match code {

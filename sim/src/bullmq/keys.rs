@@ -95,6 +95,11 @@ impl Keys {
         self.below(&[b"de:", id].concat().into(), "")
     }
 
+    /// What is to be added when the job that holds a deduplication id has finished.
+    pub fn deduplication_next(&self, id: &[u8]) -> Key {
+        self.below(&[b"dn:", id].concat().into(), "")
+    }
+
     /// A key that belongs to a job: its hash's name and a suffix.
     pub fn below(&self, id: &Bytes, suffix: &str) -> Key {
         let mut name = Vec::with_capacity(self.prefix.len() + id.len() + suffix.len());

@@ -25,12 +25,15 @@ use std::fmt;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum QueueError {
     /// A script's negative code: -1 missing job, -2 missing lock, -3 not in the state it should be
-    /// in, -6 another's lock, -8 a registration's.
+    /// in, -6 another's lock, -8 a registration's, -10 an iteration's id is taken, -11 so are all of
+    /// its next slots.
     Code(i8),
     /// Redis refused a command.
     Redis(redis::Error),
     /// A cron pattern that does not parse.
     Cron(String),
+    /// An option that the client does not take: it sends nothing.
+    Option(&'static str),
     /// The job to remove is in a worker's hands.
     Locked,
     /// The process has closed the connection.
@@ -52,6 +55,7 @@ impl fmt::Display for QueueError {
             QueueError::Code(code) => write!(f, "BullMQ's error {code}"),
             QueueError::Redis(error) => error.fmt(f),
             QueueError::Cron(error) => f.write_str(error),
+            QueueError::Option(error) => f.write_str(error),
             QueueError::Locked => f.write_str("the job is locked by another worker"),
             QueueError::Closed => f.write_str("Connection is closed."),
             QueueError::MaxRetries => f.write_str(

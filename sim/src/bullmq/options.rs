@@ -3,7 +3,7 @@
 //! Only what the queue itself reads is kept apart; key order within the JSON is ours, since BullMQ's
 //! own comes out of `cjson` and is arbitrary.
 
-use crate::clock::Span;
+use crate::clock::{Instant, Span};
 use crate::scenario::{Backoff, JobOptions, Keep, Repeat, RepeatWhen};
 use serde::{Deserialize, Serialize};
 
@@ -50,9 +50,10 @@ pub struct Options {
     pub deduplication: Option<Deduplication>,
 }
 
-/// `deduplication`: an add is ignored while another job holds the same id. 5.34 knows no more
-/// options of it, and ignores them.
+/// `deduplication`: an add is ignored while another job holds the same id. 5.34 knows the id and the
+/// `ttl`, and ignores the rest.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Deduplication {
     /// What the adds share.
     pub id: String,
@@ -60,6 +61,26 @@ pub struct Deduplication {
     /// becomes of the job; at least 1. Without it: until the job has finished or is removed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ttl: Option<i64>,
+    /// Whether each add that is ignored begins the `ttl` anew.
+    #[serde(skip_serializing_if = "is_false", default)]
+    pub extend: bool,
+    /// Whether the new job takes the place of one that is delayed.
+    #[serde(skip_serializing_if = "is_false", default)]
+    pub replace: bool,
+    /// Whether the last add that met an active job is made up for when that has finished.
+    #[serde(skip_serializing_if = "is_false", default)]
+    pub keep_last_if_active: bool,
+    /// Whether an add moves the instant of a job that is delayed: 6.7's.
+    #[serde(skip_serializing_if = "is_false", default)]
+    pub reschedule: bool,
+}
+
+impl Deduplication {
+    /// The id for so long, and nothing else.
+    pub fn new(id: String, ttl: Option<i64>) -> Self {
+        let no = false;
+        Deduplication { id, ttl, extend: no, replace: no, keep_last_if_active: no, reschedule: no }
+    }
 }
 
 /// `backoff`.
@@ -116,6 +137,12 @@ pub struct RepeatOptions {
     /// How many iterations.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
+    /// The millisecond before which there is none.
+    #[serde(rename = "startDate", skip_serializing_if = "Option::is_none")]
+    pub start_date: Option<i64>,
+    /// The millisecond after which there is none.
+    #[serde(rename = "endDate", skip_serializing_if = "Option::is_none")]
+    pub end_date: Option<i64>,
     /// Whether the first is due at once.
     #[serde(skip_serializing_if = "is_false", default)]
     pub immediately: bool,
@@ -216,6 +243,8 @@ impl From<&Repeat> for RepeatOptions {
             every,
             tz: repeat.zone.as_ref().map(|zone| zone.name().to_owned()),
             limit: repeat.limit,
+            start_date: repeat.start_date.map(Instant::ms),
+            end_date: repeat.end_date.map(Instant::ms),
             immediately: repeat.immediately,
             key: repeat.key.as_deref().map(str::to_owned),
             ..RepeatOptions::default()

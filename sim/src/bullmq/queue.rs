@@ -2,18 +2,20 @@
 //!
 //! Everything of one Queue goes over one connection, in the order in which it is sent. An add that
 //! comes before the connection is ready waits for it; values such as timestamps are computed at the
-//! points where the JavaScript computes them, which is not always when they are sent. What is done
-//! to a queue besides is in `manage`.
+//! points where the JavaScript computes them, which is not always when they are sent. Job
+//! schedulers are in `scheduler`, what is done to a queue besides in `manage`.
 
 mod manage;
+mod scheduler;
+
+pub(super) use scheduler::{is_job_scheduler, next_iteration};
 
 use super::client::Client;
 use super::keys::{Keys, iteration_id};
 use super::options::{Options, RepeatOptions};
-use super::repeat::{concat_options, md5_hex, next_millis, next_of_pattern};
+use super::repeat::{concat_options, md5_hex, next_millis};
 use super::scripts::{
-    AddJob, AddJobScheduler, AddRepeatableJob, Call, RegistrationOptions, RemoveRepeatable,
-    Returned, UpdateJobScheduler,
+    AddJob, AddRepeatableJob, Call, RegistrationOptions, RemoveRepeatable, Returned,
 };
 use super::{QueueError, Version};
 use crate::clock::Instant;
@@ -27,9 +29,9 @@ use tokio::sync::OnceCell;
 #[derive(Clone)]
 pub struct Queue {
     client: Client,
-    /// The `Repeat` object, which says `INFO` once more when it is first used.
+    /// The `Repeat` object of 5.x, which says `INFO` once more when it is first used.
     repeat: Rc<OnceCell<()>>,
-    /// The `JobScheduler` object, which does too.
+    /// The `JobScheduler` object, which does too in 5.x.
     scheduler: Rc<OnceCell<()>>,
 }
 
@@ -74,10 +76,14 @@ impl Queue {
     /// `queue.add`.
     ///
     /// # Errors
-    /// A pattern that does not parse; an error of Redis.
+    /// A pattern that does not parse; an id that is refused; an error of Redis.
     pub async fn add(&self, job: NewJob) -> Result<(), QueueError> {
+        if self.client.version() < Version::V6_7_0 {
+            check_end_date(&job, self.client.ctx().now_ms())?;
+        }
         self.client.ready().await?;
-        if job.options.repeat.is_some() {
+        // 6.x has no older API and says nothing: the job is an ordinary one.
+        if job.options.repeat.is_some() && self.client.version() < Version::V6_7_0 {
             return self.add_repeatable(job).await;
         }
         let timestamp = self.client.ctx().now_ms();
@@ -91,7 +97,9 @@ impl Queue {
         timestamp: i64,
         registration: Option<Bytes>,
     ) -> Result<(), QueueError> {
-        self.client.script(add_call(job, timestamp, registration)).await.map(drop)
+        check_job_id(&job, self.client.version())?;
+        let call = add_call(job, timestamp, registration, self.client.version());
+        self.client.script(call).await.map(drop)
     }
 
     /// `Repeat.updateRepeatableJob`: two round trips. The next millisecond is computed before the
@@ -103,6 +111,9 @@ impl Queue {
         }
         let ctx = self.client.ctx();
         let now = ctx.now_ms();
+        if repeat.end_date.is_some_and(|end| now > end) {
+            return Ok(());
+        }
         let next = next_millis(&repeat, now, now, &ctx.zone());
         let at_once = repeat.immediately;
         // `(await this.repeat)` is an object already; its scripts wait for its own `INFO`.
@@ -139,35 +150,6 @@ impl Queue {
         self.create(job, now, Some(key)).await
     }
 
-    /// `queue.upsertJobScheduler`: one script, computed before it.
-    ///
-    /// # Errors
-    /// A pattern that does not parse; an error of Redis.
-    pub async fn upsert_job_scheduler(&self, id: &str, job: NewJob) -> Result<(), QueueError> {
-        self.client.ready().await?;
-        let ctx = self.client.ctx();
-        let Some(next) = next_iteration(ctx, job.options.clone())? else { return Ok(()) };
-        let repeat = job.options.repeat.unwrap_or_default();
-        let template = Options { repeat: None, ..job.options };
-        let id = Bytes::from(id);
-        let delay = next.options.delay.unwrap_or(0);
-        self.info_once(&self.scheduler).await?;
-        let call = AddJobScheduler {
-            next_millis: next.millis,
-            options: registration_options(job.name, &repeat),
-            data: job.data,
-            template: template.to_json().into(),
-            deduplication: next.deduplication(),
-            priority: template.priority.unwrap_or(0),
-            job_options: next.options_of(&id),
-            id,
-            // The script's own time is taken when it is sent; the delay counts from then.
-            timestamp: ctx.now_ms(),
-            delay,
-        };
-        self.client.script(Call::AddJobScheduler(Box::new(call))).await.map(drop)
-    }
-
     /// `queue.removeRepeatable`: whether there was one.
     ///
     /// # Errors
@@ -193,17 +175,6 @@ impl Queue {
         Ok(matches!(removed, Returned::Code(0)))
     }
 
-    /// `queue.removeJobScheduler`: whether there was one.
-    ///
-    /// # Errors
-    /// An error of Redis.
-    pub async fn remove_job_scheduler(&self, id: &str) -> Result<bool, QueueError> {
-        self.client.ready().await?;
-        self.info_once(&self.scheduler).await?;
-        let removed = self.client.script(Call::RemoveJobScheduler(id.into())).await?;
-        Ok(matches!(removed, Returned::Code(0)))
-    }
-
     /// `queue.close`: `QUIT` after everything that was sent.
     ///
     /// # Errors
@@ -221,14 +192,43 @@ impl Queue {
     }
 }
 
-/// `INFO` for an object that shares a connection and has not said it yet.
+/// `INFO` for an object that shares a connection and has not said it yet. In 6.x it shares what has
+/// said it.
 pub(super) async fn info_once(client: &Client, object: &OnceCell<()>) -> Result<(), QueueError> {
+    if client.version() >= Version::V6_7_0 {
+        return Ok(());
+    }
     let info = async { client.command(Command::Info).await.map(drop) };
     object.get_or_try_init(|| info).await.copied()
 }
 
-/// The script of an add, chosen as 5.34 chooses it (a delay of 0 is a delay).
-fn add_call(job: NewJob, timestamp: i64, registration: Option<Bytes>) -> Call {
+/// What both repeat APIs ask first.
+fn check_end_date(job: &NewJob, now: i64) -> Result<(), QueueError> {
+    match job.options.repeat.as_ref().and_then(|repeat| repeat.end_date) {
+        Some(end) if end < now => {
+            Err(QueueError::Option("End date must be greater than current timestamp"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// `Job.validateOptions`: 5.81 knows that ids with colons are its own, which have three parts.
+fn check_job_id(job: &NewJob, version: Version) -> Result<(), QueueError> {
+    let Some(id) = &job.options.job_id else { return Ok(()) };
+    let refused = if id.parse::<i64>().is_ok_and(|number| number.to_string() == *id) {
+        "Custom Ids cannot be integers"
+    } else if id.starts_with("0:") {
+        "JobId cannot be '0' or start with 0:"
+    } else if version >= Version::V5_81_5 && id.contains(':') && id.split(':').count() != 3 {
+        "Custom Id cannot contain :"
+    } else {
+        return Ok(());
+    };
+    Err(QueueError::Option(refused))
+}
+
+/// The script of an add, chosen by the version: in 5.34 a delay of 0 is a delay.
+fn add_call(job: NewJob, timestamp: i64, registration: Option<Bytes>, version: Version) -> Call {
     let attempts = Some(job.options.attempts.unwrap_or(0));
     let options = Options { attempts, ..job.options };
     let priority = options.priority.unwrap_or(0);
@@ -245,10 +245,11 @@ fn add_call(job: NewJob, timestamp: i64, registration: Option<Bytes>) -> Call {
         deduplication: options.deduplication,
         tick: job.tick,
     });
-    match (options.delay, priority) {
-        (Some(_), _) => Call::AddDelayedJob(add),
-        (None, 0) => Call::AddStandardJob(add),
-        (None, _) => Call::AddPrioritizedJob(add),
+    let delayed = options.delay.is_some_and(|delay| delay > 0 || version < Version::V5_81_5);
+    match (delayed, priority) {
+        (true, _) => Call::AddDelayedJob(add),
+        (false, 0) => Call::AddStandardJob(add),
+        (false, _) => Call::AddPrioritizedJob(add),
     }
 }
 
@@ -258,86 +259,7 @@ fn registration_options(name: Bytes, repeat: &RepeatOptions) -> RegistrationOpti
         tz: repeat.tz.as_deref().map(Bytes::from),
         pattern: repeat.pattern.as_deref().map(Bytes::from),
         every: repeat.every,
+        end_date: repeat.end_date,
+        ..RegistrationOptions::default()
     }
-}
-
-/// The next iteration of a job scheduler.
-pub(super) struct Iteration {
-    pub(super) millis: i64,
-    options: Options,
-}
-
-impl Iteration {
-    fn options_of(&self, registration: &Bytes) -> Bytes {
-        let id = iteration_id(registration, self.millis);
-        let job_id = Some(String::from_utf8_lossy(&id).into_owned());
-        Options { job_id, ..self.options.clone() }.to_json().into()
-    }
-
-    fn deduplication(&self) -> Option<Bytes> {
-        self.options.deduplication.as_ref().map(|held| held.id.as_str().into())
-    }
-
-    /// The call that makes it, by the iteration that runs, sent at `timestamp`.
-    pub(super) fn update(
-        self,
-        timestamp: i64,
-        registration: Bytes,
-        data: Bytes,
-        producer: Bytes,
-    ) -> Call {
-        Call::UpdateJobScheduler(Box::new(UpdateJobScheduler {
-            next_millis: self.millis,
-            data,
-            job_options: self.options_of(&registration),
-            id: registration,
-            timestamp,
-            delay: self.options.delay.unwrap_or(0),
-            priority: self.options.priority.unwrap_or(0),
-            deduplication: self.deduplication(),
-            producer,
-        }))
-    }
-}
-
-/// What `JobScheduler.upsertJobScheduler` of 5.34.10 computes before its script, for an upsert and
-/// for the next iteration alike; `None` where there is none.
-pub(super) fn next_iteration(ctx: &Ctx, options: Options) -> Result<Option<Iteration>, QueueError> {
-    let repeat = options.repeat.clone().unwrap_or_default();
-    let count = repeat.count.unwrap_or(0) + 1;
-    if repeat.limit.is_some_and(|limit| count > limit) {
-        return Ok(None);
-    }
-    let previous = options.prev_millis.unwrap_or(0);
-    let clock = ctx.now_ms();
-    let now = previous.max(clock);
-    let mut offset = repeat.offset.unwrap_or(0);
-    let millis = match (repeat.every, &repeat.pattern) {
-        (Some(every), _) => {
-            let slot = now.div_euclid(every) * every;
-            if previous != 0 || offset != 0 {
-                Some(slot + every)
-            } else {
-                offset = now - slot;
-                Some(slot)
-            }
-        }
-        (None, Some(pattern)) => {
-            let next = next_of_pattern(&repeat, pattern, now, clock, &ctx.zone())?;
-            next.map(|next| next.max(now))
-        }
-        (None, None) => None,
-    };
-    let Some(millis) = millis else { return Ok(None) };
-    let timestamp = ctx.now_ms();
-    let repeat =
-        RepeatOptions { immediately: false, count: Some(count), offset: Some(offset), ..repeat };
-    let options = Options {
-        delay: Some((millis + offset - timestamp).max(0)),
-        timestamp: Some(timestamp),
-        prev_millis: Some(millis),
-        repeat: Some(repeat),
-        ..options
-    };
-    Ok(Some(Iteration { millis, options }))
 }

@@ -1,6 +1,6 @@
 //! When a registration is due next, and what it is called: the client's half of both repeat APIs.
 //!
-//! Source: `repeat.js` and `job-scheduler.js` of 5.34.10. Everything here is computed from the
+//! Source: `repeat.js` and `job-scheduler.js`. Everything here is computed from the
 //! calling process's own clock and time zone.
 
 use super::QueueError;
@@ -28,7 +28,11 @@ pub(super) fn next_of_pattern(
         Some(name) => Zone::get(name)
             .ok_or_else(|| QueueError::Cron("CronDate: unhandled timestamp".to_owned()))?,
     };
-    Ok(if repeat.immediately { Some(now) } else { cron.next(millis, &zone) })
+    if repeat.immediately {
+        return Ok(Some(now));
+    }
+    // Both parsers are given the end, and find nothing after it.
+    Ok(cron.next(millis, &zone).filter(|next| repeat.end_date.is_none_or(|end| *next <= end)))
 }
 
 /// `getNextMillis` of `repeat.js`: the older API. Slots of `every` are aligned to the epoch.
@@ -43,7 +47,10 @@ pub(super) fn next_millis(
             let slot = millis.div_euclid(every) * every;
             Ok(Some(if repeat.immediately { slot } else { slot + every }))
         }
-        (Some(pattern), None) => next_of_pattern(repeat, pattern, millis, now, local),
+        (Some(pattern), None) => {
+            let from = repeat.start_date.map_or(millis, |start| start.max(millis));
+            next_of_pattern(repeat, pattern, from, now, local)
+        }
         (None, None) => Ok(None),
     }
 }
@@ -51,10 +58,22 @@ pub(super) fn next_millis(
 /// `getRepeatConcatOptions`: the text that the older API hashes into a registration's key.
 pub(super) fn concat_options(name: &str, repeat: &RepeatOptions) -> String {
     let job_id = repeat.job_id.as_deref().unwrap_or_default();
+    let end = repeat.end_date.map(|end| end.to_string()).unwrap_or_default();
     let tz = repeat.tz.as_deref().unwrap_or_default();
     let every = repeat.every.map(|every| every.to_string());
     let suffix = repeat.pattern.as_deref().or(every.as_deref()).unwrap_or("undefined");
-    format!("{name}:{job_id}::{tz}:{suffix}")
+    format!("{name}:{job_id}:{end}:{tz}:{suffix}")
+}
+
+/// `hasLegacyRepeatableKeyShape` of 6.7: whether a key could be of the older API before it hashed
+/// them: `name:id:endDate:tz:` and a pattern or a number.
+pub(super) fn has_legacy_repeatable_key_shape(key: &[u8]) -> bool {
+    let numeric = |part: &[u8]| part.iter().all(u8::is_ascii_digit);
+    let mut parts = key.splitn(5, |byte| *byte == b':').skip(2);
+    let (Some(end), Some(_tz), Some(suffix)) = (parts.next(), parts.next(), parts.next()) else {
+        return false;
+    };
+    numeric(end) && !suffix.is_empty() && (suffix.contains(&b' ') || numeric(suffix))
 }
 
 /// The md5 of a text in hexadecimal.

@@ -1,17 +1,22 @@
 //! The Worker: main loop, next iteration at fetch, processing, lock renewal, stalled check, close.
 //!
-//! Source: `worker.js` of 5.34.10, whose main loop this follows branch by branch. Two connections:
-//! M carries scripts, B only blocks. The processor is the caller's; this file does not know what a
-//! job does.
+//! Source: `worker.js` of each version, whose main loops this follows branch by branch. Two
+//! connections: M carries scripts, B only blocks. The processor is the caller's; this file does not
+//! know what a job does. 6.7.0 has the loop of 5.81.5.
 
+mod ending;
+mod fifo;
+mod locks;
+
+use self::ending::Retry;
+use self::fifo::Fifo;
+use self::locks::InProgress;
 use super::client::Client;
 use super::keys::Keys;
-use super::options::{KeepJobs, Options};
-use super::queue::{info_once, next_iteration};
-use super::scripts::{
-    Call, ExtendLocks, FetchOptions, Fetched, MoveStalledJobsToWait, MoveToActive, MoveToDelayed,
-    MoveToFinished, Outcome, RetryJob, Returned,
-};
+use super::options::Options;
+use super::queue::{info_once, is_job_scheduler, next_iteration};
+use super::repeat::has_legacy_repeatable_key_shape;
+use super::scripts::{Call, FetchOptions, Fetched, MoveToActive, Returned};
 use super::{QueueError, Version};
 use crate::clock::Span;
 use crate::event::{By, Event, JobId, QueueEvent};
@@ -20,7 +25,6 @@ use crate::redis::{self, Bytes, Command, Key};
 use crate::scenario;
 use crate::servers::Ctx;
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -32,7 +36,8 @@ const MAXIMUM_BLOCK_MS: i64 = 10_000;
 /// The longest time that a worker sleeps for the rate limiter.
 const MAXIMUM_LIMIT_MS: i64 = 30_000;
 
-/// How long a worker waits after an error of a fetch (`runRetryDelay`).
+/// How long a worker waits after an error of a fetch (`runRetryDelay`): any error in 5.34, one of
+/// the connection later.
 const RUN_RETRY: Span = Span::from_secs(15);
 
 /// A job that a worker has.
@@ -50,6 +55,10 @@ pub struct Job {
     pub attempts_made: u32,
     registration: Option<Bytes>,
     has_next: bool,
+    /// When it was fetched.
+    processed_on: i64,
+    /// The reason for which it is to be failed unprocessed (5.81).
+    deferred_failure: Option<Bytes>,
     token: Bytes,
 }
 
@@ -76,9 +85,13 @@ struct Inner {
     /// A fetch waits in BZPOPMIN, or in the moveToActive right after it.
     waiting: Cell<bool>,
     drained: Cell<bool>,
+    /// 0 if no limit holds. Otherwise for how long it does (5.34), or until when.
     limit_until: Cell<i64>,
     block_until: Cell<i64>,
     fifo: Fifo,
+    /// The main loop runs, and has not ended.
+    running: Cell<bool>,
+    ended: Notify,
     in_progress: RefCell<Vec<InProgress>>,
     /// A job began to be processed.
     began: Notify,
@@ -94,55 +107,6 @@ struct Settings {
     max_stalled_count: i64,
     drain_delay_ms: i64,
     renew_tick: Span,
-}
-
-struct InProgress {
-    id: Bytes,
-    token: Bytes,
-    ts: i64,
-}
-
-/// `AsyncFifoQueue`: the results of operations under way, in the order in which they end.
-#[derive(Default)]
-struct Fifo {
-    done: RefCell<VecDeque<Option<Rc<Job>>>>,
-    pending: Cell<usize>,
-    changed: Notify,
-}
-
-impl Fifo {
-    fn total(&self) -> usize {
-        self.pending.get() + self.done.borrow().len()
-    }
-
-    fn begin(&self) {
-        self.pending.set(self.pending.get() + 1);
-    }
-
-    fn end(&self, job: Option<Rc<Job>>) {
-        self.pending.set(self.pending.get() - 1);
-        self.done.borrow_mut().push_back(job);
-        self.changed.notify_waiters();
-    }
-
-    /// The next result; `None` too if nothing is under way.
-    async fn fetch(&self) -> Option<Rc<Job>> {
-        loop {
-            if let Some(job) = self.done.borrow_mut().pop_front() {
-                return job;
-            }
-            if self.pending.get() == 0 {
-                return None;
-            }
-            self.changed.notified().await;
-        }
-    }
-
-    async fn wait_all(&self) {
-        while self.pending.get() > 0 {
-            self.changed.notified().await;
-        }
-    }
 }
 
 impl Worker {
@@ -179,6 +143,8 @@ impl Worker {
             limit_until: Cell::new(0),
             block_until: Cell::new(0),
             fifo: Fifo::default(),
+            running: Cell::new(false),
+            ended: Notify::new(),
             in_progress: RefCell::default(),
             began: Notify::new(),
             token: RefCell::default(),
@@ -196,27 +162,63 @@ impl Worker {
         self.0.main.ctx()
     }
 
+    fn version(&self) -> Version {
+        self.0.main.version()
+    }
+
+    /// The worker that 5.81 brought: a main loop that ends with its jobs, limits by instants, a
+    /// manager of locks.
+    fn is_newer(&self) -> bool {
+        self.version() >= Version::V5_81_5
+    }
+
     fn emit(&self, event: QueueEvent) {
         self.ctx().emit(Event::Queue(self.0.main.keys().id, By::Worker, event));
     }
 
-    /// `run`: the main loop.
+    /// `run`: the main loop. 5.34 leaves it as soon as the worker closes, whatever is under way;
+    /// later versions go on with the jobs that they have.
     async fn run(self) {
-        let Inner { main, blocking, .. } = &*self.0;
+        let Inner { main, blocking, fifo, .. } = &*self.0;
         if main.ready().await.is_err() || blocking.ready().await.is_err() {
             return;
         }
         self.emit(QueueEvent::WorkerUp);
-        while !self.0.closing.get() {
+        self.0.running.set(true);
+        while !self.0.closing.get() || (self.is_newer() && fifo.total() > 0) {
             self.fetch_until_enough().await;
-            let mut job = self.0.fifo.fetch().await;
-            while job.is_none() && !self.0.fifo.done.borrow().is_empty() {
-                job = self.0.fifo.fetch().await;
+            let mut job = fifo.fetch().await;
+            while job.is_none() && fifo.queued() > 0 {
+                job = fifo.fetch().await;
             }
             if let Some(job) = job {
                 self.begin(self.clone().process(job));
+            } else if self.is_newer() && fifo.queued() == 0 {
+                self.wait_for_rate_limit().await;
             }
         }
+        self.0.running.set(false);
+        self.0.ended.notify_waiters();
+    }
+
+    /// `waitForRateLimit` (5.81).
+    async fn wait_for_rate_limit(&self) {
+        let limited_for = self.0.limit_until.get() - self.ctx().now_ms();
+        if limited_for > 0 {
+            self.sleep_unless_closed(limited_for).await;
+            self.0.drained.set(false);
+            self.0.limit_until.set(0);
+        }
+    }
+
+    async fn sleep_unless_closed(&self, limited_for: i64) {
+        let limit = Span::from_ms(limited_for.min(MAXIMUM_LIMIT_MS));
+        race(self.0.closed.notified(), self.ctx().sleep(limit)).await;
+    }
+
+    /// `isRateLimited` (5.81).
+    fn is_rate_limited(&self) -> bool {
+        self.0.limit_until.get() > self.ctx().now_ms()
     }
 
     /// Both connections, side by side: B names itself and both say INFO twice. Their errors show
@@ -232,10 +234,11 @@ impl Worker {
     /// The inner loop of `run`: fetches until enough jobs are under way, or none is to be had.
     async fn fetch_until_enough(&self) {
         let worker = &*self.0;
-        while !worker.waiting.get()
-            && worker.fifo.total() < worker.settings.concurrency
-            && (worker.limit_until.get() == 0 || worker.fifo.total() == 0)
-        {
+        let may = || match self.is_newer() {
+            true => !worker.closing.get() && !self.is_rate_limited(),
+            false => worker.limit_until.get() == 0 || worker.fifo.total() == 0,
+        };
+        while !worker.waiting.get() && worker.fifo.total() < worker.settings.concurrency && may() {
             let alone = worker.fifo.total() == 0;
             let fetch = self.get_next_job();
             if worker.waiting.get() && !alone {
@@ -263,8 +266,9 @@ impl Worker {
         });
     }
 
-    /// `retryIfFailed(_getNextJob)`: after an error, again, 15 s later. Whether it will block is
-    /// decided at the call, as the synchronous beginning of the JavaScript decides it.
+    /// `retryIfFailed(_getNextJob)`: after an error, again, 15 s later; later versions only emit one
+    /// that is not the connection's. Whether it will block is decided at the call, as the
+    /// synchronous beginning of the JavaScript decides it.
     fn get_next_job(&self) -> impl Future<Output = Option<Rc<Job>>> + use<> {
         let worker = self.clone();
         let mut blocks = worker.begins_to_wait();
@@ -272,6 +276,7 @@ impl Worker {
             loop {
                 match worker.try_next_job(blocks).await {
                     Ok(job) => return job,
+                    Err(_) if worker.is_newer() => return None,
                     Err(_) => worker.ctx().sleep(RUN_RETRY).await,
                 }
                 blocks = worker.begins_to_wait();
@@ -298,9 +303,12 @@ impl Worker {
         }
         if !blocks {
             let limit = self.0.limit_until.get();
-            if limit != 0 {
-                let limit = Span::from_ms(limit.min(MAXIMUM_LIMIT_MS));
-                race(self.0.closed.notified(), self.ctx().sleep(limit)).await;
+            if self.is_newer() {
+                if self.is_rate_limited() {
+                    return Ok(None);
+                }
+            } else if limit != 0 {
+                self.sleep_unless_closed(limit).await;
             }
             return self.move_to_active().await;
         }
@@ -312,7 +320,8 @@ impl Worker {
         job
     }
 
-    /// `waitForJob`: until when to block, `i64::MAX` if the worker closes meanwhile.
+    /// `waitForJob`: until when to block, `i64::MAX` if the worker closes meanwhile. Later versions
+    /// keep to the earlier of the instant that they know and that of the marker.
     async fn wait_for_job(&self) -> i64 {
         if self.0.closing.get() || self.0.limit_until.get() != 0 {
             return i64::MAX;
@@ -328,8 +337,12 @@ impl Worker {
         self.update_delays(0, 0);
         let keys = self.0.marker.clone();
         let pop = Command::BZPopMin { keys, timeout_ms: timeout_ms.unsigned_abs() };
-        // Closed by `close`: there is nothing to block for any more.
-        self.0.blocking.command(pop).await.map_or(i64::MAX, |reply| marker_score(&reply))
+        let Ok(reply) = self.0.blocking.command(pop).await else {
+            // Closed by `close`: there is nothing to block for any more.
+            return i64::MAX;
+        };
+        let score = marker_score(&reply);
+        if self.is_newer() && block_until != 0 { score.min(block_until) } else { score }
     }
 
     fn token(&self) -> Bytes {
@@ -349,8 +362,9 @@ impl Worker {
         self.next_job(returned, token).await
     }
 
-    fn update_delays(&self, limit_until: i64, block_until: i64) {
-        self.0.limit_until.set(limit_until);
+    fn update_delays(&self, limited_for: i64, block_until: i64) {
+        let from = if self.is_newer() && limited_for > 0 { self.ctx().now_ms() } else { 0 };
+        self.0.limit_until.set(from + limited_for);
         self.0.block_until.set(block_until);
     }
 
@@ -380,17 +394,37 @@ impl Worker {
         self.0.drained.set(false);
         self.0.token.borrow_mut().take_if(|unseen| *unseen == token);
         let job = Rc::new(Job::new(*fetched, token));
-        self.make_next_iteration(&job).await?;
-        Ok(Some(job))
+        Ok(self.make_next_iteration(&job).await?.then_some(job))
     }
 
-    async fn make_next_iteration(&self, job: &Job) -> Result<(), QueueError> {
-        let (Some(registration), Some(_), false) =
-            (&job.registration, &job.options.repeat, job.has_next)
-        else {
+    /// The next iteration of the registration that a job is of: whether the job is to be processed.
+    /// From 5.81 on it is left where it is if that fails, in `active` with its lock.
+    async fn make_next_iteration(&self, job: &Job) -> Result<bool, QueueError> {
+        match self.next_of(job).await {
+            Ok(()) => Ok(true),
+            Err(error) if self.version() < Version::V5_81_5 => Err(error),
+            Err(QueueError::Closed) => Err(QueueError::Closed),
+            Err(_) => Ok(false),
+        }
+    }
+
+    async fn next_of(&self, job: &Job) -> Result<(), QueueError> {
+        let Some(registration) = &job.registration else { return Ok(()) };
+        let version = self.version();
+        if version >= Version::V5_81_5 {
+            let old = if version >= Version::V6_7_0 {
+                has_legacy_repeatable_key_shape(registration)
+            } else {
+                registration.split(|byte| *byte == b':').count() >= 5
+            };
+            // The newer API counts iterations in the hash, the older does not.
+            if old && !is_job_scheduler(&self.0.main, &self.0.scheduler, registration).await? {
+                return Ok(());
+            }
+        } else if job.has_next || job.options.repeat.is_none() {
             return Ok(());
-        };
-        let Some(next) = next_iteration(self.ctx(), job.options.clone())? else {
+        }
+        let Some(next) = next_iteration(&self.0.main, job.options.clone())? else {
             return Ok(());
         };
         info_once(&self.0.main, &self.0.scheduler).await?;
@@ -399,148 +433,36 @@ impl Worker {
         self.0.main.script(call).await.map(drop)
     }
 
-    /// `processJob`. A job that comes while the worker closes is left where it is: in `active`,
-    /// with its lock (mended in later versions).
+    /// `processJob`. In 5.34 a job that comes while the worker closes is left where it is: in
+    /// `active`, with its lock.
     async fn process(self, job: Rc<Job>) -> Option<Rc<Job>> {
-        if self.0.closing.get() {
+        if self.0.closing.get() && !self.is_newer() {
             return None;
         }
-        let ts = self.ctx().now_ms();
-        let progress = InProgress { id: job.id.clone(), token: job.token.clone(), ts };
-        self.0.in_progress.borrow_mut().push(progress);
-        self.0.began.notify_waiters();
-        self.emit(QueueEvent::Started { job: JobId(job.id.clone()) });
-        let ok = (self.0.processor)(job.clone()).await;
-        self.emit(QueueEvent::Ended { job: JobId(job.id.clone()), ok });
-        if ok && let Ok(next) = self.completed(&job).await {
-            return next;
-        }
-        // 5.34 takes an error of the completion for a failure of the job.
-        self.failed(&job).await.unwrap_or(None)
-    }
-
-    /// `handleCompleted`.
-    async fn completed(&self, job: &Job) -> Result<Option<Rc<Job>>, QueueError> {
-        self.forget(job);
-        let outcome = Outcome::Completed("null".into());
-        let keep = KeepJobs::from(job.options.remove_on_complete.as_ref());
-        let room = self.0.fifo.total() <= self.0.settings.concurrency;
-        let returned = self.finish(job, outcome, keep, room).await?;
-        self.next_job(returned, job.token.clone()).await
-    }
-
-    /// `handleFailed` and `moveToFailed`.
-    async fn failed(&self, job: &Job) -> Result<Option<Rc<Job>>, QueueError> {
-        self.forget(job);
-        let (id, token) = (job.id.clone(), job.token.clone());
-        let timestamp = self.ctx().now_ms();
-        let failed_reason = Bytes::from("failed");
-        if job.attempts_made + 1 < job.options.attempts.unwrap_or(0) {
-            let delay = job.options.retry_delay(job.attempts_made + 1);
-            let call = if delay > 0 {
-                Call::MoveToDelayed(Box::new(MoveToDelayed {
-                    id,
-                    timestamp,
-                    delay,
-                    token,
-                    failed_reason,
-                }))
-            } else {
-                let lifo = job.options.lifo;
-                Call::RetryJob(Box::new(RetryJob { id, timestamp, lifo, token }))
-            };
-            self.0.main.script(call).await?;
-            return Ok(None);
-        }
-        let keep = KeepJobs::from(job.options.remove_on_fail.as_ref());
-        let returned = self.finish(job, Outcome::Failed(failed_reason), keep, true).await?;
-        self.next_job(returned, token).await
-    }
-
-    async fn finish(
-        &self,
-        job: &Job,
-        outcome: Outcome,
-        keep: KeepJobs,
-        fetch_next: bool,
-    ) -> Result<Returned, QueueError> {
-        let call = MoveToFinished {
-            id: job.id.clone(),
-            timestamp: self.ctx().now_ms(),
-            outcome,
-            token: job.token.clone(),
-            keep,
-            attempts: job.options.attempts.unwrap_or(0),
-            fetch_next: fetch_next && !self.0.closing.get(),
-            options: self.0.fetch.clone(),
+        self.track(&job);
+        let ended = match job.deferred_failure.clone().filter(|_| self.is_newer()) {
+            Some(reason) => Some(self.failed(&job, reason, Retry::Never).await),
+            None => {
+                self.emit(QueueEvent::Started { job: JobId(job.id.clone()) });
+                let ok = (self.0.processor)(job.clone()).await;
+                self.emit(QueueEvent::Ended { job: JobId(job.id.clone()), ok });
+                if ok { Some(self.completed(&job).await) } else { None }
+            }
         };
-        self.0.main.script(Call::MoveToFinished(Box::new(call))).await
-    }
-
-    fn forget(&self, job: &Job) {
-        let same = |item: &InProgress| item.id == job.id && item.token == job.token;
-        let mut in_progress = self.0.in_progress.borrow_mut();
-        if let Some(place) = in_progress.iter().position(same) {
-            in_progress.remove(place);
+        let next = match ended {
+            Some(Ok(next)) => next,
+            // What the processor threw; an error of the completion is taken for one, too.
+            _ => self.failed(&job, "failed".into(), Retry::AsAsked).await.unwrap_or(None),
+        };
+        if self.is_newer() {
+            self.forget(&job);
         }
-    }
-
-    /// `startLockExtenderTimer`: the timer is armed anew after each pass. Passes that would find no
-    /// job are left out: they send nothing, and what follows is armed as if they had been.
-    async fn renew_locks(self) {
-        let tick = self.0.settings.renew_tick;
-        let mut armed = self.ctx().true_time();
-        loop {
-            while self.0.in_progress.borrow().is_empty() {
-                self.0.began.notified().await;
-            }
-            self.ctx().next_tick(armed, tick).await;
-            let jobs = self.locks_to_renew(tick.ms());
-            if !jobs.is_empty() {
-                let duration = self.0.fetch.lock_duration;
-                let call = Call::ExtendLocks(Box::new(ExtendLocks { jobs, duration }));
-                // An error is emitted and nothing else; the next pass comes.
-                drop(self.0.main.script(call).await);
-            }
-            armed = self.ctx().true_time();
-        }
-    }
-
-    /// Jobs whose last renewal is longer ago than one tick, strictly.
-    fn locks_to_renew(&self, tick_ms: i64) -> Vec<(Bytes, Bytes)> {
-        let mut in_progress = self.0.in_progress.borrow_mut();
-        let now = self.ctx().now_ms();
-        let mut jobs = Vec::new();
-        for item in in_progress.iter_mut().filter(|item| item.ts + tick_ms < now) {
-            item.ts = now;
-            jobs.push((item.id.clone(), item.token.clone()));
-        }
-        jobs
-    }
-
-    /// `stalledChecker`: once at the start, then after every interval, until the worker closes.
-    async fn check_stalled(self) {
-        if self.0.main.ready().await.is_err() {
-            return;
-        }
-        while !self.0.closing.get() {
-            let call = Call::MoveStalledJobsToWait(MoveStalledJobsToWait {
-                max_stalled_count: self.0.settings.max_stalled_count,
-                timestamp: self.ctx().now_ms(),
-                interval: self.0.settings.stalled_interval.ms(),
-            });
-            if let Ok(Returned::Stalled(found)) = self.0.main.script(call).await {
-                for id in found.failed {
-                    // Job.fromId, only to tell listeners about it.
-                    let job = self.0.main.keys().job(&id);
-                    drop(self.0.main.command(Command::HGetAll(job)).await);
-                }
-            }
-            self.ctx().sleep(self.0.settings.stalled_interval).await;
-        }
+        next
     }
 
     /// `worker.close()`: no more fetches; waits for the jobs under way, without limit; then QUIT.
+    /// 5.34 takes B from a fetch that blocks, later versions from any main loop, and it is not asked
+    /// to quit then.
     ///
     /// # Errors
     /// If a connection is closed already.
@@ -549,12 +471,18 @@ impl Worker {
             return Ok(());
         }
         self.0.closed.notify_waiters();
-        let blocks = self.0.waiting.get();
-        if blocks {
+        let disconnects = if self.is_newer() { self.0.running.get() } else { self.0.waiting.get() };
+        if disconnects {
             self.0.blocking.disconnect();
         }
-        self.0.fifo.wait_all().await;
-        if !blocks {
+        if self.is_newer() {
+            while self.0.running.get() {
+                self.0.ended.notified().await;
+            }
+        } else {
+            self.0.fifo.wait_all().await;
+        }
+        if !disconnects {
             self.0.blocking.command(Command::Quit).await?;
             self.0.blocking.disconnect();
         }
@@ -586,6 +514,8 @@ impl Job {
             options,
             attempts_made: u32::try_from(number("atm")).unwrap_or(0),
             registration: field("rjk"),
+            processed_on: number("processedOn"),
+            deferred_failure: field("defa"),
             has_next: fetched.field("nrjid").is_some(),
             id: fetched.id,
             token,

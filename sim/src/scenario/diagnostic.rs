@@ -164,7 +164,7 @@ pub const CODES: &[(&str, &str)] = &[
     (code::CRON, "A text is no cron pattern."),
     (code::NEVER_FIRES, "A cron pattern never fires."),
     (code::ZONE, "There is no such time zone."),
-    (code::START, "The start is no instant that a run can start at."),
+    (code::START, "A start, or a date, is no instant of the years that a run can be in."),
     (code::OUTSIDE, "A time lies outside the run."),
     (code::GRAIN, "A length of time is zero or finer than the library counts."),
     (code::JOB_ID, "BullMQ refuses the job id."),

@@ -153,6 +153,14 @@ pub struct Deduplication {
     pub id: Template,
     /// How long the id is taken; without it, until the job is finished.
     pub ttl: Option<Span>,
+    /// Whether each add that meets it begins the `ttl` anew (5.81 and later).
+    pub extend: bool,
+    /// Whether a new job takes the place of one that is delayed (5.81 and later).
+    pub replace: bool,
+    /// Whether the last add that met an active job is made up for afterwards (5.81 and later).
+    pub keep_last_if_active: bool,
+    /// Whether an add moves the instant of a job that is delayed (6.7).
+    pub reschedule: bool,
 }
 
 /// A text with `{window}` in it, or none: the pieces around each `{window}`.

@@ -5,7 +5,7 @@
 use super::{JobOptions, Range, Template, Version};
 use crate::bullmq::cron::Cron;
 use crate::civil::Zone;
-use crate::clock::Span;
+use crate::clock::{Instant, Span};
 use crate::event::{QueueId, StepResult};
 use std::fmt;
 use std::sync::Arc;
@@ -340,6 +340,10 @@ pub struct Repeat {
     pub when: RepeatWhen,
     /// The `tz` option.
     pub zone: Option<Zone>,
+    /// The `startDate` option.
+    pub start_date: Option<Instant>,
+    /// The `endDate` option.
+    pub end_date: Option<Instant>,
     /// The `immediately` option.
     pub immediately: bool,
     /// The `limit` option: how many iterations since the last add.

@@ -23,8 +23,8 @@ impl Queue {
     /// The first error of Redis, when all have replied.
     pub async fn add_bulk(&self, jobs: Vec<NewJob>) -> Result<(), QueueError> {
         self.client.ready().await?;
-        let timestamp = self.client.ctx().now_ms();
-        let calls = jobs.into_iter().map(|job| add_call(job, timestamp, None));
+        let (timestamp, version) = (self.client.ctx().now_ms(), self.client.version());
+        let calls = jobs.into_iter().map(|job| add_call(job, timestamp, None, version));
         let replies: Vec<_> = calls.map(|call| self.client.script(call)).collect();
         let mut all = Ok(());
         for reply in replies {

@@ -1,14 +1,14 @@
-//! `addStandardJob-8`, `addDelayedJob-6`, `addPrioritizedJob-8` of BullMQ 5.34.10.
+//! `addStandardJob`, `addDelayedJob`, `addPrioritizedJob` of BullMQ.
 
 use super::includes::NewJob;
 use super::{Result, Returned, Script, job_id};
 use crate::bullmq::options::Deduplication;
 use crate::clock::Instant;
 use crate::event::{JobState, QueueEvent};
-use crate::redis::{Bytes, SetOptions};
+use crate::redis::Bytes;
 
 /// The arguments of the scripts that add one job.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct AddJob {
     /// A custom id, or none: the counter gives one.
     pub id: Option<Bytes>,
@@ -35,7 +35,7 @@ pub struct AddJob {
 }
 
 impl Script<'_> {
-    /// `addStandardJob-8`.
+    /// `addStandardJob`.
     pub(super) fn add_standard_job(&mut self, args: &AddJob) -> Result<Returned> {
         let (id, max_events) = match self.begin_add(args)? {
             Begun::New(id, max_events) => (id, max_events),
@@ -50,7 +50,7 @@ impl Script<'_> {
         Ok(Returned::Id(id))
     }
 
-    /// `addDelayedJob-6`.
+    /// `addDelayedJob`.
     pub(super) fn add_delayed_job(&mut self, args: &AddJob) -> Result<Returned> {
         let (id, max_events) = match self.begin_add(args)? {
             Begun::New(id, max_events) => (id, max_events),
@@ -60,7 +60,7 @@ impl Script<'_> {
         Ok(Returned::Id(id))
     }
 
-    /// `addPrioritizedJob-8`.
+    /// `addPrioritizedJob`.
     pub(super) fn add_prioritized_job(&mut self, args: &AddJob) -> Result<Returned> {
         let (id, max_events) = match self.begin_add(args)? {
             Begun::New(id, max_events) => (id, max_events),
@@ -73,6 +73,30 @@ impl Script<'_> {
         self.xadd(Some(max_events), &[("event", &"waiting".into()), ("jobId", &id)])?;
         self.added(&job, JobState::Prioritized);
         Ok(Returned::Id(id))
+    }
+
+    /// `includes/storeAndEnqueueJob` of 5.81 and later: a job that another script makes.
+    pub(super) fn store_and_enqueue_job(
+        &mut self,
+        job: &NewJob<'_>,
+        lifo: bool,
+        max_events: i64,
+    ) -> Result<()> {
+        if job.delay != 0 {
+            return self.add_delayed(job, max_events);
+        }
+        self.store_job(job)?;
+        let target = self.get_target_queue_list()?;
+        let state = if job.priority > 0 {
+            self.add_job_with_priority(job.priority, job.id, target.paused_or_maxed)?;
+            JobState::Prioritized
+        } else {
+            self.add_job_in_target_list(target, lifo, job.id)?;
+            JobState::Wait
+        };
+        self.xadd(Some(max_events), &[("event", &"waiting".into()), ("jobId", job.id)])?;
+        self.added(job, state);
+        Ok(())
     }
 
     /// What the three begin with: the counter (burned even by a duplicate), the maximum of events,
@@ -90,35 +114,10 @@ impl Script<'_> {
             return Ok(Begun::Duplicate(id.clone()));
         }
         let id = args.id.clone().unwrap_or_else(|| Bytes::from_int(counter));
-        if let Some(deduplication) = &args.deduplication
-            && let Some(holder) = self.deduplicate_job(deduplication, &id, max_events)?
-        {
+        if let Some(holder) = self.deduplicate_job(args, &id, max_events)? {
             return Ok(Begun::Duplicate(holder));
         }
         Ok(Begun::New(id, max_events))
-    }
-
-    /// `includes/deduplicateJob`: the job that holds the id, if another does. That it is still
-    /// there is not asked.
-    fn deduplicate_job(
-        &mut self,
-        deduplication: &Deduplication,
-        job: &Bytes,
-        max_events: i64,
-    ) -> Result<Option<Bytes>> {
-        let id = Bytes::from(deduplication.id.as_str());
-        let key = self.keys.deduplication(&id);
-        let options = SetOptions { px: deduplication.ttl, nx: true, ..SetOptions::default() };
-        if self.db.set(&key, job.clone(), options)? {
-            return Ok(None);
-        }
-        let holder = self.db.get(&key)?.cloned().unwrap_or_default();
-        for (word, field) in [("debounced", "debounceId"), ("deduplicated", "deduplicationId")] {
-            let event = [("event", &word.into()), ("jobId", &holder), (field, &id)];
-            self.xadd(Some(max_events), &event)?;
-        }
-        self.emit(QueueEvent::Deduplicated { job: job_id(&holder), id });
-        Ok(Some(holder))
     }
 }
 

@@ -1,6 +1,8 @@
-//! `moveToActive-11` of BullMQ 5.34.10, and what `moveToFinished` shares with it: taking a job.
+//! `moveToActive-11`, and what the scripts that fetch next share with it: taking a job.
 
+use super::includes::Target;
 use super::{Result, Returned, Script, job_id};
+use crate::bullmq::Version;
 use crate::event::QueueEvent;
 use crate::redis::{Bytes, SetOptions};
 use std::rc::Rc;
@@ -15,7 +17,7 @@ pub struct FetchOptions {
 }
 
 /// The arguments of `moveToActive-11`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct MoveToActive {
     /// The client's clock.
     pub timestamp: i64,
@@ -52,8 +54,8 @@ impl Script<'_> {
         self.take_next(args.timestamp, &args.token, &args.options)
     }
 
-    /// Promotes what is due and takes the next job: the whole of `moveToActive-11`, and the end of
-    /// `moveToFinished-14`.
+    /// `includes/fetchNextJob`: promotes what is due and takes the next job. It is the whole of
+    /// `moveToActive-11`, and the end of `moveToFinished-14` and, from 5.81 on, of `moveToDelayed`.
     pub(super) fn take_next(
         &mut self,
         timestamp: i64,
@@ -62,7 +64,8 @@ impl Script<'_> {
     ) -> Result<Returned> {
         let target = self.get_target_queue_list()?;
         self.promote_delayed_jobs(timestamp, target)?;
-        let limited_for = self.get_rate_limit_ttl(options)?;
+        let max = target.max.or(options.limiter.map(|(max, _)| max));
+        let limited_for = self.get_rate_limit_ttl(max)?;
         if limited_for > 0 {
             return Ok(Returned::Nothing { limited_for, next_delayed: 0 });
         }
@@ -74,6 +77,9 @@ impl Script<'_> {
             None => self.move_job_from_priority_to_active()?,
         };
         if let Some(id) = id {
+            if max.is_some() {
+                self.count_start(&id, target, options)?;
+            }
             return self.prepare_job_for_processing(id, timestamp, token, options);
         }
         let next_delayed = self.get_next_delayed_timestamp()?.map_or(0, |next| next as i64);
@@ -81,8 +87,8 @@ impl Script<'_> {
     }
 
     /// `includes/getRateLimitTTL`: how long the limiter holds still, 0 if it does not.
-    fn get_rate_limit_ttl(&mut self, options: &FetchOptions) -> Result<i64> {
-        let Some((max, _)) = options.limiter else { return Ok(0) };
+    fn get_rate_limit_ttl(&mut self, max: Option<i64>) -> Result<i64> {
+        let Some(max) = max else { return Ok(0) };
         let started = self.db.get(&self.keys.limiter)?.and_then(Bytes::to_int).unwrap_or(0);
         if max > started {
             return Ok(0);
@@ -104,6 +110,18 @@ impl Script<'_> {
         Ok(Some(id))
     }
 
+    /// What `prepareJobForProcessing` begins with where starts are limited. A job that is fetched
+    /// only to be failed does not count (6.x).
+    fn count_start(&mut self, id: &Bytes, target: Target, options: &FetchOptions) -> Result<()> {
+        let fails =
+            self.version >= Version::V6_7_0 && self.db.hexists(&self.keys.job(id), b"defa")?;
+        if !fails && self.db.incr(&self.keys.limiter)? == 1 {
+            let duration = options.limiter.map(|(_, duration)| duration).or(target.duration);
+            self.db.pexpire(&self.keys.limiter, duration.unwrap_or(0))?;
+        }
+        Ok(())
+    }
+
     /// `includes/prepareJobForProcessing`. Whether the job's hash exists is not asked, and a lock
     /// that another holds is overwritten.
     fn prepare_job_for_processing(
@@ -113,11 +131,6 @@ impl Script<'_> {
         token: &Bytes,
         options: &FetchOptions,
     ) -> Result<Returned> {
-        if let Some((_, duration)) = options.limiter
-            && self.db.incr(&self.keys.limiter)? == 1
-        {
-            self.db.pexpire(&self.keys.limiter, duration)?;
-        }
         let lock = SetOptions::px(options.lock_duration);
         self.db.set(&self.keys.lock(&id), token.clone(), lock)?;
         self.xadd(

@@ -1,7 +1,9 @@
-//! `moveToFinished-14`, `moveToDelayed-8`, `retryJob-11` of BullMQ 5.34.10: how an attempt ends.
+//! `moveToFinished-14`, `moveToDelayed-8` (5.81: `-12`, 6.x: `-11`), `retryJob-11`: how an attempt
+//! ends.
 
 use super::fetch::FetchOptions;
 use super::{Result, Returned, Script, job_id};
+use crate::bullmq::Version;
 use crate::bullmq::options::KeepJobs;
 use crate::clock::Instant;
 use crate::event::{Finish, JobState, QueueEvent};
@@ -18,7 +20,7 @@ pub enum Outcome {
 }
 
 /// The arguments of `moveToFinished-14`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct MoveToFinished {
     /// The job.
     pub id: Bytes,
@@ -39,7 +41,7 @@ pub struct MoveToFinished {
 }
 
 /// The arguments of `moveToDelayed-8`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct MoveToDelayed {
     /// The job.
     pub id: Bytes,
@@ -51,10 +53,14 @@ pub struct MoveToDelayed {
     pub token: Bytes,
     /// The reason of the failure.
     pub failed_reason: Bytes,
+    /// Whether to take the next job too (5.81).
+    pub fetch_next: bool,
+    /// The worker's options.
+    pub options: Rc<FetchOptions>,
 }
 
 /// The arguments of `retryJob-11`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct RetryJob {
     /// The job.
     pub id: Bytes,
@@ -64,6 +70,8 @@ pub struct RetryJob {
     pub lifo: bool,
     /// Who should hold the lock.
     pub token: Bytes,
+    /// The reason of the failure. 5.34's script takes it and does not store it.
+    pub failed_reason: Bytes,
 }
 
 impl Script<'_> {
@@ -85,6 +93,7 @@ impl Script<'_> {
         }
         self.trim_events()?;
         self.remove_deduplication_key_if_needed(&args.id)?;
+        self.requeue_deduplicated_job(&args.id, args.timestamp)?;
         let attempts_made = self.db.hincrby(&key, b"atm", 1)?;
         self.keep_or_remove(args)?;
         self.finished_events(args, attempts_made)?;
@@ -122,7 +131,11 @@ impl Script<'_> {
         self.db.zadd(set, args.id.clone(), args.timestamp as f64)?;
         let at = Bytes::from_int(args.timestamp);
         let fields = [(field.into(), value.clone()), ("finishedOn".into(), at)];
-        self.db.hset_many(&self.keys.job(&args.id), fields)?;
+        let key = self.keys.job(&args.id);
+        self.db.hset_many(&key, fields)?;
+        if how == Finish::Failed && self.version >= Version::V5_81_5 {
+            self.db.hdel(&key, b"defa")?;
+        }
         if let Some(age) = args.keep.age {
             self.remove_jobs_by_max_age(args.timestamp, age, set)?;
         }
@@ -134,29 +147,26 @@ impl Script<'_> {
 
     fn finished_events(&mut self, args: &MoveToFinished, attempts_made: i64) -> Result<()> {
         let id = &args.id;
-        match &args.outcome {
-            Outcome::Completed(value) => {
-                let event = [("event", &"completed".into()), ("jobId", id), ("returnvalue", value)];
-                self.xadd(None, &event)
-            }
-            Outcome::Failed(reason) => {
-                let event = [("event", &"failed".into()), ("jobId", id), ("failedReason", reason)];
-                self.xadd(None, &event)?;
-                if attempts_made < i64::from(args.attempts) {
-                    return Ok(());
-                }
-                let made = Bytes::from_int(attempts_made);
-                let event = [
-                    ("event", &"retries-exhausted".into()),
-                    ("jobId", id),
-                    ("attemptsMade", &made),
-                ];
-                self.xadd(None, &event)
-            }
+        let (word, field, value) = match &args.outcome {
+            Outcome::Completed(value) => ("completed", "returnvalue", value),
+            Outcome::Failed(reason) => ("failed", "failedReason", reason),
+        };
+        let (word, previous) = (word.into(), "active".into());
+        let event = [("event", &word), ("jobId", id), (field, value), ("prev", &previous)];
+        let said = if self.version >= Version::V5_81_5 { 4 } else { 3 };
+        self.xadd(None, &event[..said])?;
+        if matches!(args.outcome, Outcome::Completed(_)) || attempts_made < i64::from(args.attempts)
+        {
+            return Ok(());
         }
+        let made = Bytes::from_int(attempts_made);
+        let event =
+            [("event", &"retries-exhausted".into()), ("jobId", id), ("attemptsMade", &made)];
+        self.xadd(None, &event)
     }
 
-    /// `moveToDelayed-8`.
+    /// `moveToDelayed-8`. If a later version takes the next job here, it sets no marker for the
+    /// delayed one; if it finds none, it says neither until when it is limited nor what is due next.
     pub(super) fn move_to_delayed(&mut self, args: &MoveToDelayed) -> Result<Returned> {
         let key = self.keys.job(&args.id);
         if !self.db.exists(&key) {
@@ -178,9 +188,15 @@ impl Script<'_> {
         let at = Bytes::from_int(due);
         let event = [("event", &"delayed".into()), ("jobId", &args.id), ("delay", &at)];
         self.xadd(Some(max_events), &event)?;
-        self.add_delay_marker_if_needed()?;
         let state = JobState::Delayed(Instant::from_ms(due));
         self.emit(QueueEvent::Retried { job: job_id(&args.id), state });
+        if args.fetch_next && self.version >= Version::V5_81_5 {
+            let next = self.take_next(args.timestamp, &args.token, &args.options)?;
+            if matches!(next, Returned::Fetched(_)) {
+                return Ok(next);
+            }
+        }
+        self.add_delay_marker_if_needed()?;
         Ok(Returned::Code(0))
     }
 
@@ -195,6 +211,9 @@ impl Script<'_> {
         let code = self.remove_lock(&args.id, &args.token)?;
         if code != 0 {
             return Ok(self.refuse(&args.id, code));
+        }
+        if self.version >= Version::V5_81_5 {
+            self.db.hset(&key, "failedReason".into(), args.failed_reason.clone())?;
         }
         if self.db.lrem(&self.keys.active, -1, &args.id)? < 1 {
             return Ok(self.refuse(&args.id, -3));
@@ -214,7 +233,8 @@ impl Script<'_> {
         };
         self.db.hincrby(&key, b"atm", 1)?;
         let max_events = self.get_or_set_max_events()?;
-        let event = [("event", &"waiting".into()), ("jobId", &args.id), ("prev", &"failed".into())];
+        let previous = if self.version >= Version::V5_81_5 { "active" } else { "failed" };
+        let event = [("event", &"waiting".into()), ("jobId", &args.id), ("prev", &previous.into())];
         self.xadd(Some(max_events), &event)?;
         self.emit(QueueEvent::Retried { job: job_id(&args.id), state });
         Ok(Returned::Code(0))

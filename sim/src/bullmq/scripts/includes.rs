@@ -1,6 +1,7 @@
 //! The pieces that BullMQ's scripts share: its `includes/*.lua`, one function for each.
 
 use super::{Result, Script, job_id};
+use crate::bullmq::Version;
 use crate::bullmq::keys::iteration_id;
 use crate::clock::Instant;
 use crate::event::{Added, JobList, JobState, QueueEvent, RegistrationKey};
@@ -16,13 +17,20 @@ const MAX_EVENTS: i64 = 10_000;
 /// How many due jobs one fetch promotes at most.
 const PROMOTE_AT_ONCE: i64 = 1000;
 
+/// How many jobs that are too old one script removes at most (5.81), as `limit` is by default.
+const REMOVE_OLD_AT_ONCE: usize = 1000;
+
 /// Where an add puts a job that is not delayed.
 #[derive(Clone, Copy)]
 pub(super) struct Target {
-    /// `paused` instead of `wait`.
+    /// `paused` instead of `wait` (5.x).
     pub(super) paused: bool,
     /// No worker may take a job now: no marker is set.
     pub(super) paused_or_maxed: bool,
+    /// The queue's own rate limit, which goes before that of a worker (5.81): how many starts.
+    pub(super) max: Option<i64>,
+    /// In how many milliseconds.
+    pub(super) duration: Option<i64>,
 }
 
 /// What the scripts that store a job know of it.
@@ -78,17 +86,25 @@ impl Script<'_> {
         Ok(())
     }
 
-    /// `includes/getTargetQueueList`, and `includes/isQueuePausedOrMaxed` for its second part.
+    /// `includes/getTargetQueueList`, and `includes/isQueuePausedOrMaxed` for its second part. In 6.x
+    /// (`includes/getQueueMetadata`) a queue has one list, whether it is paused or not.
     pub(super) fn get_target_queue_list(&self) -> Result<Target> {
-        let [paused, concurrency] = self.db.hmget(&self.keys.meta, [b"paused", b"concurrency"])?;
+        let meta = &self.keys.meta;
+        let [paused, concurrency, max, duration] =
+            self.db.hmget(meta, [b"paused", b"concurrency", b"max", b"duration"])?;
+        let limit = |value: Option<&Bytes>| {
+            value.filter(|_| self.version >= Version::V5_81_5).and_then(Bytes::to_int)
+        };
+        let (max, duration) = (limit(max), limit(duration));
         if paused.is_some() {
-            return Ok(Target { paused: true, paused_or_maxed: true });
+            let paused = self.version < Version::V6_7_0;
+            return Ok(Target { paused, paused_or_maxed: true, max, duration });
         }
-        let maxed = match concurrency.and_then(Bytes::to_int) {
+        let paused_or_maxed = match concurrency.and_then(Bytes::to_int) {
             Some(most) => i64::try_from(self.db.llen(&self.keys.active)?).is_ok_and(|n| n >= most),
             None => false,
         };
-        Ok(Target { paused: false, paused_or_maxed: maxed })
+        Ok(Target { paused: false, paused_or_maxed, max, duration })
     }
 
     /// `includes/storeJob`: the hash, and the `added` event of the stream.
@@ -125,14 +141,26 @@ impl Script<'_> {
     /// `includes/addDelayedJob`.
     pub(super) fn add_delayed(&mut self, job: &NewJob<'_>, max_events: i64) -> Result<()> {
         self.store_job(job)?;
-        let (score, due) = self.get_delayed_score(job.timestamp, job.delay)?;
-        self.db.zadd(&self.keys.delayed, job.id.clone(), score)?;
+        let due = self.enqueue_delayed(job.id, job.timestamp, job.delay, max_events)?;
+        self.added(job, JobState::Delayed(due));
+        Ok(())
+    }
+
+    /// What `includes/addDelayedJob` does from 5.81 on, where others store the job: when it is due.
+    pub(super) fn enqueue_delayed(
+        &mut self,
+        id: &Bytes,
+        timestamp: i64,
+        delay: i64,
+        max_events: i64,
+    ) -> Result<Instant> {
+        let (score, due) = self.get_delayed_score(timestamp, delay)?;
+        self.db.zadd(&self.keys.delayed, id.clone(), score)?;
         let at = Bytes::from_int(due);
-        let event = [("event", &text("delayed")), ("jobId", job.id), ("delay", &at)];
+        let event = [("event", &text("delayed")), ("jobId", id), ("delay", &at)];
         self.xadd(Some(max_events), &event)?;
         self.add_delay_marker_if_needed()?;
-        self.added(job, JobState::Delayed(Instant::from_ms(due)));
-        Ok(())
+        Ok(Instant::from_ms(due))
     }
 
     /// `includes/getDelayedScore`: the score, and the due millisecond.
@@ -204,6 +232,7 @@ impl Script<'_> {
     }
 
     /// `includes/promoteDelayedJobs`: what is due by the client's clock goes where workers take it.
+    /// 5.34 sets the marker for each job, later versions once: it is the same marker.
     pub(super) fn promote_delayed_jobs(&mut self, timestamp: i64, target: Target) -> Result<()> {
         let most = ScoreBound::Incl((timestamp + 1) as f64 * DELAY_SCALE - 1.0);
         let due = self.db.zrangebyscore(
@@ -258,6 +287,9 @@ impl Script<'_> {
             let gone = self.db.del(&self.keys.below(id, suffix));
             existed |= gone && suffix.is_empty();
         }
+        if self.version >= Version::V5_81_5 {
+            self.db.del(&self.keys.below(id, ":unsuccessful"));
+        }
         if existed {
             self.emit(QueueEvent::Removed { job: job_id(id) });
         }
@@ -269,22 +301,32 @@ impl Script<'_> {
         self.emit(QueueEvent::Dropped { job: job_id(id), from });
     }
 
-    /// `includes/removeDeduplicationKey`: whoever holds it.
+    /// `includes/removeDeduplicationKey`, `removeDeduplicationKeyIfNeededOnRemoval` from 5.81 on:
+    /// 5.34 gives the id back whoever holds it.
     pub(super) fn remove_deduplication_key(&mut self, job: &Bytes) -> Result<()> {
-        if let Some(id) = self.db.hget(&self.keys.job(job), b"deid")? {
-            let key = self.keys.deduplication(id);
+        let Some(id) = self.db.hget(&self.keys.job(job), b"deid")? else { return Ok(()) };
+        let (key, next) = (self.keys.deduplication(id), self.keys.deduplication_next(id));
+        if self.version < Version::V5_81_5 {
             self.db.del(&key);
+        } else if self.db.get(&key)? == Some(job) {
+            self.db.del(&key);
+            self.db.del(&next);
         }
         Ok(())
     }
 
-    /// `includes/removeDeduplicationKeyIfNeeded`: one that does not expire by itself.
+    /// `includes/removeDeduplicationKeyIfNeeded`, `...OnFinalization` from 5.81 on: one that does
+    /// not expire by itself.
     pub(super) fn remove_deduplication_key_if_needed(&mut self, job: &Bytes) -> Result<()> {
-        if let Some(id) = self.db.hget(&self.keys.job(job), b"deid")? {
-            let key = self.keys.deduplication(id);
-            if matches!(self.db.pttl(&key), 0 | -1) {
-                self.db.del(&key);
-            }
+        let Some(id) = self.db.hget(&self.keys.job(job), b"deid")? else { return Ok(()) };
+        let key = self.keys.deduplication(id);
+        let given_back = match self.db.pttl(&key) {
+            0 => true,
+            -1 => self.version < Version::V5_81_5 || self.db.get(&key)? == Some(job),
+            _ => false,
+        };
+        if given_back {
+            self.db.del(&key);
         }
         Ok(())
     }
@@ -294,18 +336,38 @@ impl Script<'_> {
     fn remove_jobs(&mut self, ids: &[Bytes], from: JobList) -> Result<()> {
         for id in ids {
             self.dropped(id, from);
-            self.remove_deduplication_key(id)?;
-            self.remove_job_keys(id);
+            self.remove_job_by_id(id)?;
         }
+        Ok(())
+    }
+
+    fn remove_job_by_id(&mut self, id: &Bytes) -> Result<()> {
+        self.remove_deduplication_key(id)?;
+        self.remove_job_keys(id);
         Ok(())
     }
 
     /// `includes/removeListJobs`: removes the jobs at a list's head, `most` at most, all if that is
     /// 0. Returns how many more there may be.
-    pub(super) fn remove_list_jobs(&mut self, key: &Key, from: JobList, most: i64) -> Result<i64> {
+    ///
+    /// The list is cut by the number of jobs that were removed. Where jobs to ignore stand among
+    /// them (5.81), entries at the head go in place of those: a spared job's own perhaps, and that
+    /// of a job that is removed stays.
+    pub(super) fn remove_list_jobs(
+        &mut self,
+        key: &Key,
+        from: JobList,
+        most: i64,
+        ignore: &BTreeSet<Bytes>,
+    ) -> Result<i64> {
         let ids: Vec<Bytes> = self.db.lrange(key, 0, most - 1)?.cloned().collect();
-        self.remove_jobs(&ids, from)?;
-        let count = signed(ids.len());
+        let removed = ids.iter().filter(|id| !ignore.contains(*id));
+        let mut count = 0;
+        for (id, entry) in removed.zip(&ids) {
+            self.dropped(entry, from);
+            self.remove_job_by_id(id)?;
+            count += 1;
+        }
         self.db.ltrim(key, count, -1)?;
         Ok(most - count)
     }
@@ -333,13 +395,19 @@ impl Script<'_> {
         age: i64,
         set: &Key,
     ) -> Result<()> {
+        let limited = self.version >= Version::V5_81_5;
         let start = ScoreBound::Incl((timestamp - age * 1000) as f64);
         let old = self.db.zrevrangebyscore(set, start, ScoreBound::NEG_INF, Limit::NONE)?;
-        let old: Vec<Bytes> = old.map(|(id, _)| id.clone()).collect();
+        let most = if limited { REMOVE_OLD_AT_ONCE } else { usize::MAX };
+        let old: Vec<Bytes> = old.take(most).map(|(id, _)| id.clone()).collect();
         for id in &old {
             self.remove_job_keys(id);
         }
-        self.db.zremrangebyscore(set, ScoreBound::NEG_INF, start)?;
+        if old.len() < most {
+            self.db.zremrangebyscore(set, ScoreBound::NEG_INF, start)?;
+        } else {
+            self.db.zrem_many(set, old.iter().map(Bytes::as_bytes))?;
+        }
         Ok(())
     }
 
@@ -352,6 +420,13 @@ impl Script<'_> {
         }
         self.db.zremrangebyrank(set, 0, -(count + 1))?;
         Ok(())
+    }
+
+    /// `includes/isJobSchedulerJob` (5.81): whether a job is the current iteration of a registration.
+    pub(super) fn is_job_scheduler_job(&self, id: &Bytes) -> Result<bool> {
+        let Some(key) = self.db.hget(&self.keys.job(id), b"rjk")? else { return Ok(false) };
+        let current = self.db.zscore(&self.keys.repeat, key)?;
+        Ok(current.is_some_and(|millis| *id == iteration_id(key, millis as i64)))
     }
 
     /// What three scripts do alike: the iteration that a registration points to goes, if it is

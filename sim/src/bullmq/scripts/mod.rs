@@ -6,11 +6,13 @@
 //! It knows no flows (parents and children), no metrics and no telemetry.
 
 mod add;
+mod deduplicate;
 mod evict;
 mod fetch;
 mod finish;
 mod includes;
 mod repeat;
+mod scheduler;
 mod single;
 mod stalled;
 mod whole;
@@ -22,9 +24,8 @@ pub use add::AddJob;
 pub use evict::evict;
 pub use fetch::{FetchOptions, Fetched, MoveToActive};
 pub use finish::{MoveToDelayed, MoveToFinished, Outcome, RetryJob};
-pub use repeat::{
-    AddJobScheduler, AddRepeatableJob, RegistrationOptions, RemoveRepeatable, UpdateJobScheduler,
-};
+pub use repeat::{AddRepeatableJob, RegistrationOptions, RemoveRepeatable};
+pub use scheduler::{AddJobScheduler, UpdateJobScheduler};
 pub use single::ReprocessJob;
 pub use stalled::{ExtendLocks, MoveStalledJobsToWait, Stalled};
 pub use whole::Obliterate;
@@ -36,7 +37,7 @@ use crate::redis::{Bytes, Db, Error};
 use std::rc::Rc;
 
 /// A script's call with its arguments: what the client sends as EVAL or EVALSHA.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Call {
     /// `addStandardJob-8`.
     AddStandardJob(Box<AddJob>),
@@ -46,9 +47,9 @@ pub enum Call {
     AddPrioritizedJob(Box<AddJob>),
     /// `addRepeatableJob-2`.
     AddRepeatableJob(Box<AddRepeatableJob>),
-    /// `addJobScheduler-6`.
+    /// `addJobScheduler-6`, `-11` from 5.81 on.
     AddJobScheduler(Box<AddJobScheduler>),
-    /// `updateJobScheduler-7`.
+    /// `updateJobScheduler-7`, `-12` from 5.81 on.
     UpdateJobScheduler(Box<UpdateJobScheduler>),
     /// `removeRepeatable-3`.
     RemoveRepeatable(Box<RemoveRepeatable>),

@@ -1,11 +1,12 @@
-//! `removeJob-2`, `promote-9`, `reprocessJob-8` of BullMQ 5.34.10: what is done to one job by hand.
+//! `removeJob-2`, `promote-9`, `reprocessJob-8` (6.x: `-9`): what is done to one job by hand.
 
 use super::{Result, Returned, Script, job_id};
+use crate::bullmq::Version;
 use crate::event::{Finish, JobList, QueueEvent};
 use crate::redis::Bytes;
 
 /// The arguments of `reprocessJob-8`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ReprocessJob {
     /// The job.
     pub id: Bytes,
@@ -16,10 +17,16 @@ pub struct ReprocessJob {
 }
 
 impl Script<'_> {
-    /// `removeJob-2`: 1, or 0 if it is locked. An iteration that is delayed is refused.
+    /// `removeJob-2`: 1, or 0 if it is locked. An iteration that is delayed is refused (5.34), or
+    /// the current one of its registration, wherever it is (5.81).
     pub(super) fn remove_job(&mut self, id: &Bytes) -> Result<Returned> {
-        let key = self.keys.job(id);
-        if self.db.zscore(&self.keys.delayed, id)?.is_some() && self.db.hexists(&key, b"rjk")? {
+        let scheduled = if self.version >= Version::V5_81_5 {
+            self.is_job_scheduler_job(id)?
+        } else {
+            self.db.zscore(&self.keys.delayed, id)?.is_some()
+                && self.db.hexists(&self.keys.job(id), b"rjk")?
+        };
+        if scheduled {
             return Ok(self.refuse(id, -8));
         }
         if self.db.get(&self.keys.lock(id))?.is_some() {
@@ -73,7 +80,8 @@ impl Script<'_> {
         Ok(Returned::Code(0))
     }
 
-    /// `reprocessJob-8`: a finished job waits again: even one with a priority is put in the list.
+    /// `reprocessJob-8`: a finished job waits again. Up to 5.x even one with a priority is put in the
+    /// list.
     pub(super) fn reprocess_job(&mut self, args: &ReprocessJob) -> Result<Returned> {
         let (keys, key) = (self.keys, self.keys.job(&args.id));
         let (set, field, previous) = match args.state {
@@ -89,7 +97,14 @@ impl Script<'_> {
         let fields = ["finishedOn", "processedOn", field];
         self.db.hdel_many(&key, fields.map(str::as_bytes))?;
         let target = self.get_target_queue_list()?;
-        self.add_job_in_target_list(target, args.lifo, &args.id)?;
+        let priority = match self.version {
+            Version::V6_7_0 => self.priority_of(&key)?,
+            _ => 0,
+        };
+        match priority {
+            0 => self.add_job_in_target_list(target, args.lifo, &args.id)?,
+            _ => self.add_job_with_priority(priority, &args.id, target.paused_or_maxed)?,
+        }
         let max_events = self.get_or_set_max_events()?;
         let event = [("event", &"waiting".into()), ("jobId", &args.id), ("prev", &previous.into())];
         self.xadd(Some(max_events), &event)?;

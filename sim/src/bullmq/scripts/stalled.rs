@@ -1,15 +1,20 @@
-//! `moveStalledJobsToWait-9` and `extendLocks-1` of BullMQ 5.34.10: the two sides of a lock.
+//! `moveStalledJobsToWait-9` (6.x: `-8`) and `extendLocks-1`: the two sides of a lock.
 
 use super::{Result, Returned, Script, job_id};
+use crate::bullmq::Version;
 use crate::bullmq::options::{KeepJobs, KeepOptions, Options};
 use crate::event::{Finish, QueueEvent};
-use crate::redis::{Bytes, SetOptions};
+use crate::redis::{Bytes, Error, Key, SetOptions};
 
 /// What a job is failed with that stalled too often.
 const STALLED_TOO_OFTEN: &str = "job stalled more than allowable limit";
 
+/// What the script ends with at a job without a hash.
+const NO_OPTIONS: Error =
+    Error::Text("ERR bad argument #1 to 'decode' (string expected, got boolean)");
+
 /// The arguments of `moveStalledJobsToWait-9`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct MoveStalledJobsToWait {
     /// How often a job may stall.
     pub max_stalled_count: i64,
@@ -22,14 +27,14 @@ pub struct MoveStalledJobsToWait {
 /// What a stalled check found.
 #[derive(Debug, Default)]
 pub struct Stalled {
-    /// Jobs that stalled too often and are failed now.
+    /// Jobs that stalled too often and are failed now (5.34).
     pub failed: Vec<Bytes>,
     /// Jobs that wait again.
     pub stalled: Vec<Bytes>,
 }
 
 /// The arguments of `extendLocks-1`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ExtendLocks {
     /// The jobs, each with who should hold its lock.
     pub jobs: Vec<(Bytes, Bytes)>,
@@ -39,7 +44,8 @@ pub struct ExtendLocks {
 
 impl Script<'_> {
     /// `moveStalledJobsToWait-9`. A job is stalled if the check before saw it active and it has no
-    /// lock now; then this check marks all that is active for the next one.
+    /// lock now; then this check marks all that is active for the next one. A job that stalled too
+    /// often is failed here (5.34), or waits with the reason for which its next worker fails it.
     pub(super) fn move_stalled_jobs_to_wait(
         &mut self,
         args: &MoveStalledJobsToWait,
@@ -60,20 +66,34 @@ impl Script<'_> {
             {
                 continue;
             }
-            let count = self.db.hincrby(&self.keys.job(&id), b"stalledCounter", 1)?;
-            if count > args.max_stalled_count {
+            let key = self.keys.job(&id);
+            let later = self.version >= Version::V5_81_5;
+            let counter: &[u8] = if later { b"stc" } else { b"stalledCounter" };
+            let too_often = self.db.hincrby(&key, counter, 1)? > args.max_stalled_count;
+            if too_often && !later {
                 self.fail_stalled(&id, args.timestamp)?;
                 found.failed.push(id);
-            } else {
-                self.put_back(&id)?;
-                found.stalled.push(id);
+                continue;
             }
+            if too_often && !self.is_scheduled(&key)? {
+                self.db.hset(&key, "defa".into(), STALLED_TOO_OFTEN.into())?;
+            }
+            self.put_back(&id)?;
+            found.stalled.push(id);
         }
         let active: Vec<Bytes> = self.db.lrange(&self.keys.active, 0, -1)?.cloned().collect();
         if !active.is_empty() {
             self.db.sadd(&self.keys.stalled, active)?;
         }
         Ok(Returned::Stalled(found))
+    }
+
+    /// Whether a job is an iteration of a registration that there still is: then it may stall as
+    /// often as it likes (5.81).
+    fn is_scheduled(&self, job: &Key) -> Result<bool> {
+        let Some(registration) = self.db.hget(job, b"rjk")? else { return Ok(false) };
+        Ok(self.db.exists(&self.keys.registration(registration))
+            || self.db.zscore(&self.keys.repeat, registration)?.is_some())
     }
 
     fn put_back(&mut self, id: &Bytes) -> Result<()> {
@@ -90,7 +110,8 @@ impl Script<'_> {
 
     fn fail_stalled(&mut self, id: &Bytes, timestamp: i64) -> Result<()> {
         let key = self.keys.job(id);
-        let options = self.db.hget(&key, b"opts")?.cloned().unwrap_or_default();
+        // Of a job whose hash is lost cjson is asked to decode nothing: what was done is left so.
+        let options = self.db.hget(&key, b"opts")?.cloned().ok_or(NO_OPTIONS)?;
         self.db.zadd(&self.keys.failed, id.clone(), timestamp as f64)?;
         self.remove_deduplication_key_if_needed(id)?;
         let reason = Bytes::from(STALLED_TOO_OFTEN);

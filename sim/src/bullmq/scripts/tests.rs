@@ -377,7 +377,7 @@ fn a_finished_job_is_put_back_as_if_it_had_not_run() {
 }
 
 fn deduplicated(queue: &Queue, name: &str, ttl: Option<i64>) -> Call {
-    let deduplication = Some(Deduplication { id: "x".into(), ttl });
+    let deduplication = Some(Deduplication::new("x".into(), ttl));
     Call::AddStandardJob(Box::new(AddJob { deduplication, ..*queue.job(name) }))
 }
 

@@ -13,6 +13,7 @@ use super::names::{Kind, shown};
 use super::read::Grain;
 use super::shape::{self, Shape};
 use super::table::{Node, Table};
+use super::top::moment;
 use super::value::BARE_HELP;
 use crate::event::QueueId;
 
@@ -107,7 +108,18 @@ fn deduplication<'t>(
     let table = Table::open(cx, node, &shape::DEDUPLICATION)?;
     let id = table.get("id").and_then(|node| row_name(cx, node, ticked));
     let ttl = maybe(cx, &table, "ttl", |cx, node| cx.span(node, Grain::PositiveMillis));
-    Some(Deduplication { id: id?, ttl: ttl? })
+    let [extend, replace, keep_last_if_active, reschedule] =
+        ["extend", "replace", "keep_last_if_active", "reschedule"].map(|key| {
+            maybe(cx, &table, key, |cx, node| cx.boolean(node)).map(Option::unwrap_or_default)
+        });
+    Some(Deduplication {
+        id: id?,
+        ttl: ttl?,
+        extend: extend?,
+        replace: replace?,
+        keep_last_if_active: keep_last_if_active?,
+        reschedule: reschedule?,
+    })
 }
 
 fn backoff<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Backoff> {
@@ -271,12 +283,16 @@ pub(super) fn repeat<'t>(
         _ => cx.span(when.node, Grain::PositiveMillis).map(RepeatWhen::Every),
     });
     let zone = maybe(cx, &table, "tz", |cx, node| cx.zone(node));
+    let [start_date, end_date] = ["start_date", "end_date"]
+        .map(|key| maybe(cx, &table, key, |cx, node| moment(cx, node, "date")));
     let immediately = maybe(cx, &table, "immediately", |cx, node| cx.boolean(node));
     let limit = maybe(cx, &table, "limit", |cx, node| cx.count(node, 1..=u32::MAX));
     let key = maybe(cx, &table, "key", |cx, node| cx.name(node, true));
     Some(Repeat {
         when: when?,
         zone: zone?,
+        start_date: start_date?,
+        end_date: end_date?,
         immediately: immediately?.unwrap_or(false),
         limit: limit?,
         key: key?.map(Box::from),

@@ -36,6 +36,9 @@ const OPTIONS: &[&str] = &[
     "deduplication",
 ];
 
+/// Between which instants a registration has iterations.
+const BOUNDS: &[&str] = &["start_date", "end_date"];
+
 /// What every step may carry.
 const CARRIED: &[&str] = &["await", "on_error", "when", "once_per", "as"];
 
@@ -85,22 +88,22 @@ pub(super) static KEEP: Shape =
 pub(super) static DEDUPLICATION: Shape = Shape {
     noun: "a `deduplication`",
     required: &["id"],
-    optional: &[&["ttl"]],
-    later: &["extend", "replace", "keep_last_if_active"],
+    optional: &[&["ttl", "extend", "replace", "keep_last_if_active", "reschedule"]],
+    later: &[],
 };
 
 pub(super) static REPEAT: Shape = Shape {
     noun: "the `repeat` of an `add` step",
     required: &[],
-    optional: &[&["pattern", "every", "tz", "immediately", "limit", "key"]],
-    later: &["start_date", "end_date"],
+    optional: &[&["pattern", "every", "tz"], BOUNDS, &["immediately", "limit", "key"]],
+    later: &[],
 };
 
 pub(super) static SCHEDULER_REPEAT: Shape = Shape {
     noun: "the `repeat` of an `upsert_job_scheduler` step",
     required: &[],
-    optional: &[&["pattern", "every", "tz", "immediately", "limit"]],
-    later: &["start_date", "end_date"],
+    optional: &[&["pattern", "every", "tz"], BOUNDS, &["immediately", "limit"]],
+    later: &[],
 };
 
 pub(super) static JOB: Shape =

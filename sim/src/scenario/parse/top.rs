@@ -47,7 +47,7 @@ pub(super) fn top<'t>(cx: &mut Context<'t>, table: &Table<'t>) -> Option<Top> {
     // What it names was put under this table before.
     let extends = table.get("extends").map(|node| cx.string(node));
     let name = table.get("name").and_then(|node| title(cx, node));
-    if let Some(start) = table.get("start").and_then(|node| start(cx, node)) {
+    if let Some(start) = table.get("start").and_then(|node| moment(cx, node, "start")) {
         cx.start = start;
     }
     cx.length = table.get("length").and_then(|node| length(cx, node));
@@ -98,15 +98,17 @@ fn title(cx: &mut Context<'_>, node: Node<'_>) -> Option<Box<str>> {
     Some(text.trim().into())
 }
 
-fn start(cx: &mut Context<'_>, node: Node<'_>) -> Option<Instant> {
+/// An instant, which the file calls by a noun.
+pub(super) fn moment(cx: &mut Context<'_>, node: Node<'_>, noun: &str) -> Option<Instant> {
     let DeValue::Datetime(moment) = node.value else {
         let help = "without quotes, as in `start = 2026-01-05T00:00:00Z`";
         return cx.fail(node.wrong("a date and time").help(help));
     };
     if moment.date.is_none() || moment.time.is_none() || moment.offset.is_none() {
         let text = cx.text.get(node.span.start..node.span.end).unwrap_or_default();
-        let message =
-            "the start must have a date, a time and an offset, to be one instant everywhere";
+        let message = format!(
+            "the {noun} must have a date, a time and an offset, to be one instant everywhere"
+        );
         let problem = Diagnostic::error(code::START, node.span, message);
         if moment.date.is_some() && moment.time.is_some() {
             return cx.fail(
@@ -121,13 +123,13 @@ fn start(cx: &mut Context<'_>, node: Node<'_>) -> Option<Instant> {
     let leap = moment.time.and_then(|time| time.second) == Some(60);
     let timestamp = moment.to_string().parse::<Timestamp>().ok().filter(|_| !leap);
     let nanos = timestamp.and_then(|timestamp| i64::try_from(timestamp.as_nanosecond()).ok());
-    let start = nanos.filter(|nanos| (0..LAST_START).contains(nanos)).map(Instant::from_nanos);
-    if start.is_none() {
-        let message = "the start is no instant of the years 1970 to 2199";
+    let moment = nanos.filter(|nanos| (0..LAST_START).contains(nanos)).map(Instant::from_nanos);
+    if moment.is_none() {
+        let message = format!("the {noun} is no instant of the years 1970 to 2199");
         let help = "leap seconds (:60) are no instants to a computer either";
         cx.push(Diagnostic::error(code::START, node.span, message).help(help));
     }
-    start
+    moment
 }
 
 fn length<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Span> {

@@ -5,7 +5,7 @@ use super::super::{
     JobStep, Keep, LockKind, OnError, Otherwise, Outcome, Repeat, RepeatWhen, Step, Template,
     Worker,
 };
-use super::{Printer, Whose, length, quoted, range, span};
+use super::{Printer, Whose, instant, length, quoted, range, span};
 use crate::event::StepResult;
 
 impl<'s> Printer<'s> {
@@ -209,6 +209,11 @@ impl<'s> Printer<'s> {
         if let Some(zone) = &repeat.zone {
             self.say(&["repeat", "tz"], quoted(zone.name()));
         }
+        for (key, date) in [("start_date", repeat.start_date), ("end_date", repeat.end_date)] {
+            if let Some(date) = date {
+                self.say(&["repeat", key], instant(date));
+            }
+        }
         self.say_or(Whose::BullMq, &["repeat", "immediately"], repeat.immediately.to_string());
         if let Some(limit) = repeat.limit {
             self.say(&["repeat", "limit"], limit.to_string());
@@ -292,6 +297,14 @@ impl<'s> Printer<'s> {
         if let Some(deduplication) = deduplication {
             given(&["deduplication", "id"], Some(template(&deduplication.id)));
             given(&["deduplication", "ttl"], deduplication.ttl.map(span));
+            for (key, is) in [
+                ("extend", deduplication.extend),
+                ("replace", deduplication.replace),
+                ("keep_last_if_active", deduplication.keep_last_if_active),
+                ("reschedule", deduplication.reschedule),
+            ] {
+                given(&["deduplication", key], is.then(|| "true".to_owned()));
+            }
         }
     }
 

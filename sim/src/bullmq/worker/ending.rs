@@ -1,0 +1,94 @@
+//! How an attempt ends: what a worker sends when a processor has returned or failed, and the job
+//! that it gets for it.
+//!
+//! Source: `worker.js`, `job.js`.
+
+use super::{Job, Worker};
+use crate::bullmq::QueueError;
+use crate::bullmq::options::KeepJobs;
+use crate::bullmq::scripts::{Call, MoveToDelayed, MoveToFinished, Outcome, RetryJob, Returned};
+use crate::redis::Bytes;
+use std::rc::Rc;
+
+/// Whether a failed attempt may be followed by another.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Retry {
+    /// As the job's options ask for.
+    AsAsked,
+    /// `UnrecoverableError`.
+    Never,
+}
+
+impl Worker {
+    /// `handleCompleted`.
+    pub(super) async fn completed(&self, job: &Job) -> Result<Option<Rc<Job>>, QueueError> {
+        self.forget(job);
+        let outcome = Outcome::Completed("null".into());
+        let keep = KeepJobs::from(job.options.remove_on_complete.as_ref());
+        let returned = self.finish(job, outcome, keep, self.has_room()).await?;
+        self.next_job(returned, job.token.clone()).await
+    }
+
+    /// `handleFailed` and `moveToFailed`. 5.34 takes the next job only with one that is failed for
+    /// good, whether there is room for it or not.
+    pub(super) async fn failed(
+        &self,
+        job: &Job,
+        failed_reason: Bytes,
+        retry: Retry,
+    ) -> Result<Option<Rc<Job>>, QueueError> {
+        self.forget(job);
+        let (id, token) = (job.id.clone(), job.token.clone());
+        let timestamp = self.ctx().now_ms();
+        let fetch_next = !self.is_newer() || self.has_room();
+        let again = job.attempts_made + 1 < job.options.attempts.unwrap_or(0);
+        if !again || retry == Retry::Never {
+            let keep = KeepJobs::from(job.options.remove_on_fail.as_ref());
+            let outcome = Outcome::Failed(failed_reason);
+            let returned = self.finish(job, outcome, keep, fetch_next).await?;
+            return self.next_job(returned, token).await;
+        }
+        let delay = job.options.retry_delay(job.attempts_made + 1);
+        if delay <= 0 {
+            let lifo = job.options.lifo;
+            let call = RetryJob { id, timestamp, lifo, token, failed_reason };
+            self.0.main.script(Call::RetryJob(Box::new(call))).await?;
+            return Ok(None);
+        }
+        let call = MoveToDelayed {
+            id,
+            timestamp,
+            delay,
+            token: token.clone(),
+            failed_reason,
+            fetch_next: fetch_next && self.is_newer() && !self.0.closing.get(),
+            options: self.0.fetch.clone(),
+        };
+        let returned = self.0.main.script(Call::MoveToDelayed(Box::new(call))).await?;
+        if self.is_newer() { self.next_job(returned, token).await } else { Ok(None) }
+    }
+
+    fn has_room(&self) -> bool {
+        self.0.fifo.total() <= self.0.settings.concurrency
+    }
+
+    async fn finish(
+        &self,
+        job: &Job,
+        outcome: Outcome,
+        keep: KeepJobs,
+        fetch_next: bool,
+    ) -> Result<Returned, QueueError> {
+        let call = MoveToFinished {
+            id: job.id.clone(),
+            timestamp: self.ctx().now_ms(),
+            outcome,
+            token: job.token.clone(),
+            keep,
+            attempts: job.options.attempts.unwrap_or(0),
+            fetch_next: fetch_next && !self.0.closing.get(),
+            options: self.0.fetch.clone(),
+        };
+        self.0.main.script(Call::MoveToFinished(Box::new(call))).await
+    }
+}

@@ -1,0 +1,569 @@
+//! What happens next on a small queue, drawn from a seed and from what the queue holds.
+//!
+//! The world is small so that things meet: few ids, few keys, instants on a coarse grid. About one
+//! call in ten is about a job that is not there, or not in the state for it.
+
+use std::rc::Rc;
+
+use bootrace_sim::bullmq::Version;
+use bootrace_sim::bullmq::keys::{Keys, iteration_id};
+use bootrace_sim::bullmq::options::{
+    BackoffKind, BackoffOptions, Deduplication, KeepJobs, KeepOptions, Options, RepeatOptions,
+};
+use bootrace_sim::bullmq::scripts::{
+    AddJob, AddJobScheduler, AddRepeatableJob, Call, ExtendLocks, FetchOptions,
+    MoveStalledJobsToWait, MoveToActive, MoveToDelayed, MoveToFinished, Obliterate, Outcome,
+    RegistrationOptions, RemoveRepeatable, ReprocessJob, RetryJob, UpdateJobScheduler,
+};
+use bootrace_sim::event::Finish;
+use bootrace_sim::redis::{Bytes, Db, Key};
+use proptest::prelude::Rng;
+use proptest::test_runner::{RngAlgorithm, TestRng};
+
+use crate::play::{START_MS, Step, What};
+
+const TOKENS: [&str; 3] = ["one:0", "one:1", "two:0"];
+const CUSTOM: [&str; 5] = ["own-0", "own-1", "own-2", "own-3", "own-4"];
+/// Schedulers and registrations of the older API, and one of its keys of before 3.0.0.
+const REGISTRATIONS: [&str; 4] = ["s0", "s1", "5f2b", "a::::0 0 3 * * *"];
+const NAMES: [&str; 2] = ["a", "b"];
+const DATA: [&str; 4] = ["{}", "{\"n\":1}", "null", "[\"é\"]"];
+/// The grid of the instants at which iterations are due.
+const SLOT: i64 = 100;
+
+/// Draws steps.
+pub(crate) struct Generator {
+    random: TestRng,
+    versions: Vec<Version>,
+    /// That of the client that acts now.
+    version: Version,
+    worker: Rc<FetchOptions>,
+}
+
+/// What a draw can see.
+struct View<'a> {
+    now: i64,
+    db: &'a Db,
+    keys: &'a Keys,
+}
+
+impl View<'_> {
+    fn list(&self, key: &Key) -> Vec<Bytes> {
+        self.db.lrange(key, 0, -1).map(|ids| ids.cloned().collect()).unwrap_or_default()
+    }
+
+    fn set(&self, key: &Key) -> Vec<(Bytes, f64)> {
+        let elements = self.db.zrange(key, 0, -1);
+        elements.map(|all| all.map(|(id, score)| (id.clone(), score)).collect()).unwrap_or_default()
+    }
+
+    /// The ids that are in a sorted set.
+    fn ids(&self, key: &Key) -> Vec<Bytes> {
+        self.set(key).into_iter().map(|(id, _)| id).collect()
+    }
+
+    /// Who holds the lock of a job.
+    fn token(&self, id: &Bytes) -> Option<Bytes> {
+        self.db.get(&self.keys.lock(id)).ok().flatten().cloned()
+    }
+
+    fn field(&self, id: &Bytes, field: &str) -> Option<Bytes> {
+        self.db.hget(&self.keys.job(id), field.as_bytes()).ok().flatten().cloned()
+    }
+}
+
+impl Generator {
+    /// A generator for clients of some versions.
+    pub(crate) fn new(seed: u64, versions: &[Version]) -> Generator {
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&seed.to_le_bytes());
+        let random = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+        let worker = Rc::new(FetchOptions { lock_duration: 100, limiter: None });
+        let versions = versions.to_vec();
+        let mut generator = Generator { random, version: versions[0], versions, worker };
+        let limited = generator.once_in(3);
+        let limiter = limited.then(|| (generator.pick([1, 2, 3]), generator.pick([20, 100, 300])));
+        let lock_duration = generator.pick([50, 100, 2000, 20_000]);
+        generator.worker = Rc::new(FetchOptions { lock_duration, limiter });
+        generator
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        (self.random.next_u64() % bound as u64) as usize
+    }
+
+    fn once_in(&mut self, bound: usize) -> bool {
+        self.below(bound) == 0
+    }
+
+    fn pick<T: Copy, const N: usize>(&mut self, choices: [T; N]) -> T {
+        choices[self.below(N)]
+    }
+
+    fn text<const N: usize>(&mut self, choices: [&str; N]) -> Bytes {
+        self.pick(choices).into()
+    }
+
+    /// The next step of a queue that is as `db` has it.
+    pub(crate) fn step(&mut self, now: i64, db: &Db, keys: &Keys) -> Step {
+        let wait_ms = self.wait(now, db, keys);
+        let at = self.below(self.versions.len());
+        self.version = self.versions[at];
+        let version = self.version;
+        let mut view = View { now: now + wait_ms, db, keys };
+        if self.once_in(15) {
+            return Step { wait_ms, version, what: What::Command(self.command(&view)) };
+        }
+        if self.once_in(12) {
+            // A client whose clock differs from the server's.
+            view.now += self.pick([-7, -1, 1, 30]);
+        }
+        Step { wait_ms, version, what: What::Call(self.call(&view)) }
+    }
+
+    fn wait(&mut self, now: i64, db: &Db, keys: &Keys) -> i64 {
+        match self.below(20) {
+            0..=10 => 0,
+            11..=13 => 1,
+            14 | 15 => self.pick([2, 3, 5, 9]),
+            16 => self.pick([20, 49, 50, 51]),
+            17 => self.pick([99, 100, 101]),
+            18 => self.pick([300, 1000, 5001]),
+            // Until the next delayed job is due, or just before.
+            _ => {
+                let next = db.zfirst(&keys.delayed).ok().flatten();
+                let due = next.map_or(0, |(_, score)| (score / 4096.0) as i64 - now);
+                (due - self.pick([0, 0, 1])).max(0)
+            }
+        }
+    }
+
+    /// What clients do without a script, and what Redis loses.
+    fn command(&mut self, view: &View<'_>) -> Vec<Bytes> {
+        let keys = view.keys;
+        let (meta, limiter) = (keys.meta.bytes().clone(), keys.limiter.bytes().clone());
+        let mut words: Vec<Bytes> = Vec::new();
+        let mut say = |parts: &[&str]| words.extend(parts.iter().map(|part| Bytes::from(*part)));
+        let [meta, limiter] = [meta.to_string(), limiter.to_string()];
+        match self.below(14) {
+            0 => say(&["HSET", &meta, "opts.maxLenEvents", "10000", "version", "bullmq:5.34.10"]),
+            1 => say(&["HSET", &meta, "opts.maxLenEvents", self.pick(["0", "3", "150"])]),
+            2 => say(&["HSET", &meta, "concurrency", self.pick(["0", "1", "2", "5"])]),
+            3..=5 => say(&["HDEL", &meta, "concurrency"]),
+            6 => say(&["SET", &limiter, "9007199254740991", "PX", self.pick(["1", "40", "200"])]),
+            7 if self.once_in(3) => say(&["DEL", &meta]),
+            8 if self.once_in(8) => say(&["FLUSHALL"]),
+            9 | 10 => {
+                let id = self.job(view);
+                say(&["DEL", keys.lock(&id).to_string().as_str()]);
+            }
+            11 if self.once_in(2) => {
+                let id = self.job(view);
+                say(&["DEL", keys.job(&id).to_string().as_str()]);
+            }
+            // More than any batch has, due all at once and without hashes; and what a client of 5.x
+            // left in a paused queue.
+            12 if self.once_in(40) => {
+                let due = (view.now * 4096).to_string();
+                let many: Vec<String> = (0..1005).map(|number| format!("lost-{number}")).collect();
+                let elements = many.iter().flat_map(|id| [due.as_str(), id]);
+                say(&["ZADD", &keys.delayed.to_string()]);
+                say(&elements.collect::<Vec<_>>());
+            }
+            13 if self.version >= Version::V6_7_0 => {
+                say(&["RENAME", &keys.wait.to_string(), &keys.paused.to_string()]);
+            }
+            _ if self.version >= Version::V5_81_5 && self.once_in(2) => {
+                let max = self.pick(["1", "2", "10"]);
+                say(&["HSET", &meta, "max", max, "duration", self.pick(["50", "300"])]);
+            }
+            _ => say(&["HDEL", &meta, "max", "duration"]),
+        }
+        words
+    }
+
+    /// Some job: one that is somewhere, seldom one that is not.
+    fn job(&mut self, view: &View<'_>) -> Bytes {
+        let keys = view.keys;
+        let mut ids = match self.below(9) {
+            0 => view.list(&keys.wait),
+            1 => view.list(&keys.paused),
+            2 | 3 => view.list(&keys.active),
+            4 => view.ids(&keys.delayed),
+            5 => view.ids(&keys.prioritized),
+            6 => view.ids(&keys.completed),
+            7 => view.ids(&keys.failed),
+            _ => vec![self.text(CUSTOM), "1".into(), "7".into(), "nobody".into()],
+        };
+        if ids.is_empty() {
+            ids = view.list(&keys.active);
+            ids.push(self.text(CUSTOM));
+        }
+        ids.swap_remove(self.below(ids.len()))
+    }
+
+    /// A job in a worker's hands and who holds it; one time in twelve anything else.
+    fn held(&mut self, view: &View<'_>) -> (Bytes, Bytes) {
+        let mut active = view.list(&view.keys.active);
+        if !self.once_in(12) {
+            active.retain(|id| view.token(id).is_some());
+        }
+        let id = match active.len() {
+            0 => self.job(view),
+            _ if self.once_in(25) => self.job(view),
+            count => active.swap_remove(self.below(count)),
+        };
+        let other = self.once_in(25);
+        let token = view.token(&id).filter(|_| !other).unwrap_or_else(|| self.text(TOKENS));
+        (id, token)
+    }
+
+    fn one_of(&mut self, mut ids: Vec<Bytes>, view: &View<'_>) -> Bytes {
+        if ids.is_empty() || self.once_in(12) {
+            return self.job(view);
+        }
+        ids.swap_remove(self.below(ids.len()))
+    }
+
+    fn call(&mut self, view: &View<'_>) -> Call {
+        let keys = view.keys;
+        let paused = view.db.hexists(&keys.meta, b"paused").unwrap_or(false);
+        let held = view.list(&keys.active).iter().any(|id| view.token(id).is_some());
+        if paused && self.once_in(12) {
+            return Call::Pause(false);
+        }
+        match self.below(100) {
+            // With nothing in hand a worker fetches; seldom it has lost what it had.
+            55..=75 if !held && !self.once_in(8) => self.fetch(view),
+            0..=17 => self.add(view),
+            18..=20 => self.iteration(view),
+            21..=23 if self.version < Version::V6_7_0 => {
+                Call::AddRepeatableJob(Box::new(self.add_repeatable(view)))
+            }
+            21..=28 => Call::AddJobScheduler(Box::new(self.add_scheduler(view))),
+            29..=34 => Call::UpdateJobScheduler(Box::new(self.update_scheduler(view))),
+            35 if self.version < Version::V6_7_0 => {
+                let key = self.text(REGISTRATIONS);
+                let legacy_key = self.text(REGISTRATIONS);
+                let legacy_job_id = format!("repeat:{}:", self.text(REGISTRATIONS)).into();
+                let args = RemoveRepeatable { legacy_job_id, legacy_key, key };
+                Call::RemoveRepeatable(Box::new(args))
+            }
+            35 | 36 => Call::RemoveJobScheduler(self.text(REGISTRATIONS)),
+            37..=54 => {
+                let empty = [&keys.wait, &keys.paused, &keys.prioritized, &keys.delayed]
+                    .iter()
+                    .all(|key| !view.db.exists(key));
+                if empty && !self.once_in(4) { self.add(view) } else { self.fetch(view) }
+            }
+            55..=66 => Call::MoveToFinished(Box::new(self.finish(view))),
+            67..=71 => {
+                let (id, token) = self.held(view);
+                Call::MoveToDelayed(Box::new(MoveToDelayed {
+                    id,
+                    timestamp: view.now,
+                    delay: self.pick([1, 5, 100, 4000]),
+                    token,
+                    failed_reason: self.text(["no", "nö"]),
+                    fetch_next: self.version >= Version::V5_81_5 && self.once_in(2),
+                    options: self.worker.clone(),
+                }))
+            }
+            72..=75 => {
+                let (id, token) = self.held(view);
+                Call::RetryJob(Box::new(RetryJob {
+                    id,
+                    timestamp: view.now,
+                    lifo: self.once_in(3),
+                    token,
+                    failed_reason: self.text(["no", "nö"]),
+                }))
+            }
+            76..=80 => Call::MoveStalledJobsToWait(MoveStalledJobsToWait {
+                max_stalled_count: self.pick([0, 1, 1, 2]),
+                timestamp: view.now,
+                interval: self.pick([10, 50, 300]),
+            }),
+            81..=83 => {
+                let mut jobs = vec![self.held(view)];
+                while self.once_in(2) {
+                    jobs.push(self.held(view));
+                }
+                let duration = self.worker.lock_duration;
+                Call::ExtendLocks(Box::new(ExtendLocks { jobs, duration }))
+            }
+            84..=86 => {
+                // A queue is paused seldom, and not for long.
+                Call::Pause(self.once_in(4))
+            }
+            87 => Call::Drain(self.once_in(2)),
+            88 if !paused && !self.once_in(6) => Call::Pause(true),
+            88 => Call::Obliterate(Obliterate {
+                count: self.pick([1, 2, 3, 1000]),
+                force: self.once_in(2),
+            }),
+            89..=91 => Call::RemoveJob(self.job(view)),
+            92..=94 => {
+                let delayed = view.ids(&keys.delayed);
+                if delayed.is_empty() && !self.once_in(8) {
+                    return self.add(view);
+                }
+                Call::Promote(self.one_of(delayed, view))
+            }
+            _ => {
+                let state = self.pick([Finish::Completed, Finish::Failed]);
+                let set = match state {
+                    Finish::Completed => &keys.completed,
+                    Finish::Failed => &keys.failed,
+                };
+                let finished = view.ids(set);
+                if finished.is_empty() && !self.once_in(8) {
+                    return self.fetch(view);
+                }
+                let id = self.one_of(finished, view);
+                let lifo = self.once_in(3);
+                Call::ReprocessJob(Box::new(ReprocessJob { id, lifo, state }))
+            }
+        }
+    }
+
+    fn fetch(&mut self, view: &View<'_>) -> Call {
+        Call::MoveToActive(MoveToActive {
+            timestamp: view.now,
+            token: self.text(TOKENS),
+            options: self.worker.clone(),
+        })
+    }
+
+    fn keep(&mut self) -> Option<KeepOptions> {
+        Some(match self.below(8) {
+            0 => KeepOptions::Remove(true),
+            1 => KeepOptions::Remove(false),
+            2 => KeepOptions::Count(self.pick([0, 1, 2])),
+            3 => KeepOptions::Limits { age: Some(self.pick([0, 1, 5])), count: None },
+            4 => KeepOptions::Limits { age: None, count: Some(self.pick([0, 1, 2])) },
+            5 => KeepOptions::Limits { age: Some(1), count: Some(2) },
+            _ => return None,
+        })
+    }
+
+    /// What options have that does not say where the job goes.
+    fn plain_options(&mut self) -> Options {
+        let backoff = self.once_in(3).then(|| BackoffOptions {
+            kind: self.pick([BackoffKind::Fixed, BackoffKind::Exponential]),
+            delay: self.pick([5, 100]),
+        });
+        let deduplication = self.once_in(3).then(|| Deduplication {
+            id: self.pick(["d0", "d1"]).to_owned(),
+            ttl: self.pick([None, None, Some(1), Some(50), Some(1000)]),
+            extend: self.once_in(3),
+            replace: self.once_in(3),
+            keep_last_if_active: self.once_in(3),
+            reschedule: self.once_in(3),
+        });
+        Options {
+            attempts: Some(self.pick([0, 1, 2, 3])),
+            backoff,
+            lifo: self.once_in(5),
+            remove_on_complete: self.keep(),
+            remove_on_fail: self.keep(),
+            deduplication,
+            ..Options::default()
+        }
+    }
+
+    /// An add of a job, by its options.
+    fn add_of(&mut self, options: Options, view: &View<'_>, registration: Option<Bytes>) -> Call {
+        let args = Box::new(AddJob {
+            id: options.job_id.as_deref().map(Bytes::from),
+            name: self.text(NAMES),
+            data: self.text(DATA),
+            options: options.to_json().into(),
+            timestamp: options.timestamp.unwrap_or(view.now),
+            delay: options.delay.unwrap_or(0),
+            priority: options.priority.unwrap_or(0),
+            lifo: options.lifo,
+            registration,
+            deduplication: options.deduplication.clone(),
+            tick: None,
+        });
+        match (options.delay, options.priority) {
+            (Some(_), _) => Call::AddDelayedJob(args),
+            (None, Some(_)) => Call::AddPrioritizedJob(args),
+            (None, None) => Call::AddStandardJob(args),
+        }
+    }
+
+    fn add(&mut self, view: &View<'_>) -> Call {
+        let delayed = self.once_in(3);
+        let options = Options {
+            delay: delayed.then(|| self.pick([0, 1, 5, 50, 50, 2000])),
+            priority: self.once_in(3).then(|| self.pick([1, 2, 2_097_151])),
+            job_id: self.once_in(2).then(|| self.pick(CUSTOM).to_owned()),
+            timestamp: self.once_in(8).then(|| view.now - self.pick([1, 40, 1000])),
+            ..self.plain_options()
+        };
+        self.add_of(options, view, None)
+    }
+
+    /// The second round trip of the older API: the iteration that a registration stands for.
+    fn iteration(&mut self, view: &View<'_>) -> Call {
+        let mut registrations = view.set(&view.keys.repeat);
+        if registrations.is_empty() {
+            return self.add(view);
+        }
+        let (key, millis) = registrations.swap_remove(self.below(registrations.len()));
+        let millis = millis as i64;
+        let options = Options {
+            delay: Some((millis - view.now).max(0)),
+            priority: self.once_in(3).then_some(2),
+            job_id: Some(iteration_id(&key, millis).to_string()),
+            timestamp: Some(view.now),
+            prev_millis: Some(millis),
+            repeat: Some(self.repeat()),
+            ..self.plain_options()
+        };
+        self.add_of(options, view, Some(key))
+    }
+
+    fn repeat(&mut self) -> RepeatOptions {
+        let every = self.once_in(2);
+        RepeatOptions {
+            every: every.then(|| self.pick([SLOT, 3 * SLOT, 30])),
+            pattern: (!every).then(|| "0 0 3 * * *".to_owned()),
+            tz: self.once_in(3).then(|| "Europe/London".to_owned()),
+            limit: self.once_in(4).then_some(5),
+            count: Some(self.pick([1, 2])),
+            offset: self.once_in(3).then(|| self.pick([0, 7, 99, 150])),
+            end_date: self.once_in(5).then_some(START_MS + 100_000),
+            start_date: self.once_in(5).then(|| START_MS + self.pick([50, 150, 2000])),
+            ..RepeatOptions::default()
+        }
+    }
+
+    fn registration(&mut self, repeat: &RepeatOptions) -> RegistrationOptions {
+        RegistrationOptions {
+            name: self.text(NAMES),
+            tz: repeat.tz.as_deref().map(Bytes::from),
+            pattern: repeat.pattern.as_deref().map(Bytes::from),
+            every: repeat.every,
+            end_date: repeat.end_date,
+            start_date: repeat.start_date,
+            limit: repeat.limit,
+            offset: repeat.offset,
+        }
+    }
+
+    /// The next instant of a job scheduler, if its client computes it: with `every` the later
+    /// versions' scripts do.
+    fn next(&mut self, repeat: &RepeatOptions, view: &View<'_>) -> Option<i64> {
+        let computed = self.version < Version::V5_81_5 || repeat.every.is_none();
+        computed.then(|| self.slot(view))
+    }
+
+    /// An instant of the grid, near now.
+    fn slot(&mut self, view: &View<'_>) -> i64 {
+        (view.now.div_euclid(SLOT) + self.pick([-1, 0, 0, 1, 1, 2])) * SLOT
+    }
+
+    fn add_repeatable(&mut self, view: &View<'_>) -> AddRepeatableJob {
+        let repeat = self.repeat();
+        AddRepeatableJob {
+            next_millis: self.slot(view),
+            options: self.registration(&repeat),
+            legacy_key: self.text(REGISTRATIONS),
+            key: self.text(REGISTRATIONS),
+        }
+    }
+
+    fn add_scheduler(&mut self, view: &View<'_>) -> AddJobScheduler {
+        let repeat = self.repeat();
+        let next_millis = self.next(&repeat, view);
+        let id = self.text(REGISTRATIONS);
+        let delay = next_millis.map(|next| (next - view.now).max(0));
+        let empty = self.once_in(2);
+        let template = if empty { Options::default() } else { self.plain_options() };
+        let priority = self.once_in(3).then_some(3);
+        let options = self.registration(&repeat);
+        let job = Options {
+            attempts: Some(template.attempts.unwrap_or(0)),
+            delay,
+            priority,
+            job_id: next_millis.map(|next| iteration_id(&id, next).to_string()),
+            timestamp: Some(view.now),
+            prev_millis: next_millis,
+            repeat: Some(repeat),
+            ..template.clone()
+        };
+        AddJobScheduler {
+            next_millis,
+            options,
+            id,
+            data: self.text(DATA),
+            template: Options { priority, ..template }.to_json().into(),
+            deduplication: job.deduplication.as_ref().map(|held| held.id.as_str().into()),
+            job_options: job.to_json().into(),
+            timestamp: view.now,
+            delay: delay.unwrap_or(0),
+            priority: priority.unwrap_or(0),
+        }
+    }
+
+    fn update_scheduler(&mut self, view: &View<'_>) -> UpdateJobScheduler {
+        // The iteration that runs; sometimes any other job.
+        let active = view.list(&view.keys.active).into_iter();
+        let running = active.filter(|id| view.field(id, "rjk").is_some()).collect();
+        let mut producer = self.one_of(running, view);
+        let mut id = view.field(&producer, "rjk").unwrap_or_else(|| self.text(REGISTRATIONS));
+        if self.once_in(3) {
+            let mut registrations = view.set(&view.keys.repeat);
+            if !registrations.is_empty() {
+                let (key, millis) = registrations.swap_remove(self.below(registrations.len()));
+                producer = iteration_id(&key, millis as i64);
+                id = key;
+            }
+        }
+        let repeat = self.repeat();
+        let next_millis = self.next(&repeat, view);
+        let delay = next_millis.map(|next| (next - view.now).max(0));
+        let job = Options {
+            delay,
+            priority: self.once_in(3).then_some(3),
+            job_id: next_millis.map(|next| iteration_id(&id, next).to_string()),
+            timestamp: Some(view.now),
+            prev_millis: next_millis,
+            repeat: Some(repeat),
+            ..self.plain_options()
+        };
+        UpdateJobScheduler {
+            next_millis,
+            id,
+            data: self.text(DATA),
+            deduplication: job.deduplication.as_ref().map(|held| held.id.as_str().into()),
+            job_options: job.to_json().into(),
+            timestamp: view.now,
+            delay: delay.unwrap_or(0),
+            priority: job.priority.unwrap_or(0),
+            producer,
+        }
+    }
+
+    fn finish(&mut self, view: &View<'_>) -> MoveToFinished {
+        let (id, token) = self.held(view);
+        let keep = self.keep();
+        let outcome = match self.below(3) {
+            0 => Outcome::Failed(self.text(["why", "wärum"])),
+            _ => Outcome::Completed(self.text(["null", "{\"ok\":true}"])),
+        };
+        MoveToFinished {
+            id,
+            timestamp: view.now,
+            outcome,
+            token,
+            keep: KeepJobs::from(keep.as_ref()),
+            attempts: self.pick([0, 1, 2, 3]),
+            fetch_next: !self.once_in(4),
+            options: self.worker.clone(),
+        }
+    }
+}
