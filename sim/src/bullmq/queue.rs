@@ -258,7 +258,9 @@ impl Queue {
     pub async fn upsert_job_scheduler(&self, id: &str, job: NewJob) -> Result<(), QueueError> {
         self.client.ready().await?;
         let ctx = self.client.ctx();
-        let Some(next) = next_iteration(ctx, job.options.clone())? else { return Ok(()) };
+        let Some(next) = next_iteration(ctx, self.client.version, job.options.clone())? else {
+            return Ok(());
+        };
         let repeat = job.options.repeat.unwrap_or_default();
         let template = Options { repeat: None, ..job.options };
         let id = Bytes::from(id);
@@ -414,7 +416,11 @@ impl Iteration {
 
 /// What `JobScheduler.upsertJobScheduler` of 5.34.10 computes before its script, for an upsert and
 /// for the next iteration alike; `None` where there is none.
-pub(super) fn next_iteration(ctx: &Ctx, options: Options) -> Result<Option<Iteration>, QueueError> {
+pub(super) fn next_iteration(
+    ctx: &Ctx,
+    version: Version,
+    options: Options,
+) -> Result<Option<Iteration>, QueueError> {
     let repeat = options.repeat.clone().unwrap_or_default();
     let count = repeat.count.unwrap_or(0) + 1;
     if repeat.limit.is_some_and(|limit| count > limit) {
@@ -435,7 +441,7 @@ pub(super) fn next_iteration(ctx: &Ctx, options: Options) -> Result<Option<Itera
             }
         }
         (None, Some(pattern)) => {
-            let next = next_of_pattern(&repeat, pattern, now, clock, &ctx.zone())?;
+            let next = next_of_pattern(version, &repeat, pattern, now, clock, &ctx.zone())?;
             next.map(|next| next.max(now))
         }
         (None, None) => None,

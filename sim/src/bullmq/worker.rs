@@ -389,7 +389,8 @@ impl Worker {
         else {
             return Ok(());
         };
-        let Some(next) = next_iteration(self.ctx(), job.options.clone())? else {
+        let Some(next) = next_iteration(self.ctx(), self.0.main.version(), job.options.clone())?
+        else {
             return Ok(());
         };
         info_once(&self.0.main, &self.0.scheduler).await?;
