@@ -170,19 +170,19 @@ impl<'z> Clock<'z> {
     /// cron-parser 4.9.0: `addDay`.
     pub(super) fn add_day(&mut self) {
         let before = self.ms;
-        self.to_next_day();
+        self.next_day();
         self.push_on(before);
     }
 
     /// cron-parser 4.9.0: `addMonth`.
     pub(super) fn add_month(&mut self) {
         let before = self.ms;
-        self.to_next_month();
+        self.next_month();
         self.push_on(before);
     }
 
     /// cron-parser 5.10.3: `addHour` and `addMinute`. It may go back where the clocks do.
-    pub(super) fn to_next(&mut self, unit_ms: i64) {
+    pub(super) fn next_unit(&mut self, unit_ms: i64) {
         self.set(self.ms + unit_ms);
         self.floor(unit_ms);
     }
@@ -193,13 +193,13 @@ impl<'z> Clock<'z> {
     }
 
     /// cron-parser 5.10.3: `addDay`.
-    pub(super) fn to_next_day(&mut self) {
+    pub(super) fn next_day(&mut self) {
         self.show(self.local() + DAY_MS);
         self.floor(DAY_MS);
     }
 
     /// cron-parser 5.10.3: `addMonth`.
-    pub(super) fn to_next_month(&mut self) {
+    pub(super) fn next_month(&mut self) {
         let next = self.date.next_month();
         let day = self.date.day.min(days_in_month(next.year, next.month));
         let time = self.local().rem_euclid(DAY_MS);
@@ -220,7 +220,7 @@ impl<'z> Clock<'z> {
     pub(super) fn day_changes_clocks(&self) -> bool {
         let (mut first, mut last) = (*self, *self);
         first.floor(DAY_MS);
-        last.to_next_day();
+        last.next_day();
         last.set(last.ms - 1);
         first.offset_ms() != last.offset_ms()
     }

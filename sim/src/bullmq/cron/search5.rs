@@ -51,22 +51,22 @@ impl Search<'_> {
             let clock = &mut self.clock;
             if !has(fields.months(), clock.date.month) {
                 steps += clock.leap_month().unwrap_or_else(|| {
-                    clock.to_next_month();
+                    clock.next_month();
                     1
                 });
             } else if fields.allows_day(clock.date, clock.weekday) != Some(true) {
                 // The month comes before the day, and the next one may be none of the pattern's.
                 let most = clock.days_to_next_month();
                 steps += clock.leap_days(fields, most).unwrap_or_else(|| {
-                    clock.to_next_day();
+                    clock.next_day();
                     1
                 });
             } else {
                 if self.hour_matches() {
                     if !has(fields.minutes(), self.clock.minute) {
-                        self.to_minute();
+                        self.next_minute();
                     } else if !has(fields.seconds(), self.clock.second) {
-                        self.to_second();
+                        self.next_second();
                     } else if self.clock.ms == at_ms {
                         self.add(SECOND_MS);
                     } else {
@@ -100,7 +100,7 @@ impl Search<'_> {
         }
         self.seen.skipped = None;
         let Some(next) = above(hours, hour) else {
-            self.clock.to_next_day();
+            self.clock.next_day();
             return false;
         };
         if self.day_changes_clocks() {
@@ -119,7 +119,7 @@ impl Search<'_> {
     }
 
     /// `#moveToNextMinute`.
-    fn to_minute(&mut self) {
+    fn next_minute(&mut self) {
         let minutes = self.fields.minutes();
         let next = above(minutes, self.clock.minute).unwrap_or_else(|| {
             self.add(HOUR_MS);
@@ -130,7 +130,7 @@ impl Search<'_> {
     }
 
     /// `#moveToNextSecond`.
-    fn to_second(&mut self) {
+    fn next_second(&mut self) {
         let seconds = self.fields.seconds();
         let next = above(seconds, self.clock.second).unwrap_or_else(|| {
             self.add(MINUTE_MS);
@@ -158,7 +158,7 @@ impl Search<'_> {
         if unit_ms == SECOND_MS {
             clock.add_second();
         } else {
-            clock.to_next(unit_ms);
+            clock.next_unit(unit_ms);
         }
         if self.fields.any_hour() {
             return;
