@@ -554,3 +554,48 @@ proptest! {
         sound(&text.join("\n"));
     }
 }
+
+/// A pattern in a release's step is read as the library of that release reads it, in an event as
+/// the first release's; one of a schedule or a timer is no library's.
+#[test]
+fn patterns_are_read_as_the_library_does() {
+    let steps = "\n  { upsert_job_scheduler = \"tick\", queue = \"work\", repeat = { pattern = \"PATTERN\" } },";
+    let refused = |library: &str, place: &str, pattern: &str| {
+        let text = GOOD.replace("bullmq@5.34.10", library);
+        let text = match place {
+            "step" => text.replace("{ add = \"tick\", queue = \"work\", repeat = { every = \"1h\" } },", steps),
+            "timer" => text.replace(
+                "{ worker = \"work\" },",
+                "{ worker = \"work\" }, { timer = \"PATTERN\", steps = [ { add = \"tick\", queue = \"work\" } ] },",
+            ),
+            "event" => text.replace("deploy = \"one\"", &format!("edit = [{steps}]")),
+            _ => text.replace("every = \"1h\"\nqueue", "pattern = \"PATTERN\"\nqueue"),
+        };
+        let text = text.replace("PATTERN", pattern);
+        match parse(&text) {
+            Ok(_) => false,
+            Err(problems) => {
+                assert!(
+                    brief(&text, &problems).iter().all(|line| line.starts_with("BR022")),
+                    "{problems:#?}"
+                );
+                true
+            }
+        }
+    };
+    for (place, pattern, by_5, by_6) in [
+        ("step", "@minutely", true, false),
+        ("step", "? ? * * *", true, false),
+        ("step", "0 0 * * 1,1", false, true),
+        ("step", "H * * * *", true, true),
+        ("event", "@minutely", true, false),
+        ("timer", "@minutely", true, true),
+        ("timer", "0 0 * * 1,1", false, false),
+        ("schedule", "@minutely", true, true),
+        ("schedule", "0 0 * * 1,1", false, false),
+    ] {
+        assert_eq!(refused("bullmq@5.34.10", place, pattern), by_5, "{place} {pattern}");
+        assert_eq!(refused("bullmq@5.81.5", place, pattern), by_5, "{place} {pattern}");
+        assert_eq!(refused("bullmq@6.7.0", place, pattern), by_6, "{place} {pattern}");
+    }
+}

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// Set where a missing package is a failure.
-const REQUIRED: &str = "BOOTRACE_REQUIRE_BULLMQ";
+pub(crate) const REQUIRED: &str = "BOOTRACE_REQUIRE_BULLMQ";
 
 /// The folder that the package of a version is installed in: below `BOOTRACE_BULLMQ`, or below
 /// `target/bullmq`.

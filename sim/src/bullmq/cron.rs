@@ -1,49 +1,77 @@
-//! When a cron pattern fires, as the cron-parser that BullMQ 5 uses has it.
+//! When a cron pattern fires, as the cron-parser that BullMQ uses has it.
 //!
-//! This follows what cron-parser 4.9.0 does (on luxon 3.7.2), not what cron says: in a gap of
-//! daylight saving it may shift a run, drop it, or drop the day, and after 10,000 steps it gives
-//! up. What a pattern *means* is for the oracle, which does not use this search. It refuses
-//! patterns that cron-parser refuses, and knows no options besides the zone: `startDate` and
-//! `endDate` are BullMQ's part.
+//! This follows what cron-parser does, 4.9.0 of BullMQ 5 and 5.10.3 of BullMQ 6 (both on luxon
+//! 3.7.2), not what cron says: in a gap of daylight saving it may shift a run, drop it, or drop the
+//! day, and after 10,000 steps it gives up. What a pattern *means* is for the oracle, which does
+//! not use this search. It refuses patterns that cron-parser refuses, and knows no options besides
+//! the zone: `startDate` and `endDate` are BullMQ's part. (BullMQ hands both on, but a search that
+//! begins at the later of now and `startDate` is not changed by it in either dialect, and past
+//! `endDate` both throw, which is no firing.)
 
 mod clock;
 mod fields;
+mod fields5;
+mod search4;
+mod search5;
 
 use std::error::Error;
 use std::fmt;
 
-use crate::civil::{HOUR_MS, MAX_INSTANT_MS, MINUTE_MS, SECOND_MS, Zone};
+use crate::civil::{MAX_INSTANT_MS, Zone};
 
 pub use fields::{CronError, Fields};
 
-use clock::{Clock, STEP_LIMIT};
-use fields::has;
-
 /// Whose reading of a pattern it is.
-///
-/// BullMQ 6 has cron-parser 5, which reads some patterns otherwise; its dialect goes here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CronDialect {
     /// cron-parser 4.9.0, of every BullMQ 5.
     V4,
+    /// cron-parser 5.10.3, of BullMQ 6.
+    V5,
+}
+
+/// As what reads it is called, without the last number of its version.
+impl fmt::Display for CronDialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            CronDialect::V4 => "cron-parser 4.9",
+            CronDialect::V5 => "cron-parser 5.10",
+        })
+    }
 }
 
 /// A cron pattern that has been read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cron {
     pattern: String,
+    dialect: CronDialect,
     fields: Fields,
 }
 
 impl Cron {
-    /// Reads a pattern in the dialect of cron-parser 4.9.0.
+    /// Reads a pattern that is no library's, such as the intention of a schedule: in the dialect
+    /// of cron-parser 4.9.0.
+    ///
+    /// # Errors
+    ///
+    /// As [`Cron::read`].
+    pub fn parse(pattern: &str) -> Result<Cron, CronError> {
+        Cron::read(pattern, CronDialect::V4)
+    }
+
+    /// Reads a pattern in a dialect.
     ///
     /// # Errors
     ///
     /// What that package throws, with its message, and where in the pattern the fault is. Some
-    /// patterns that can never fire are no error: `0 0 * * L`, `0 0 31 2,4 *`.
-    pub fn parse(pattern: &str) -> Result<Cron, CronError> {
-        Ok(Cron { pattern: pattern.to_owned(), fields: Fields::parse(pattern)? })
+    /// patterns that can never fire are no error: `0 0 31 2,4 *`, and to 4.9.0 `0 0 * * L`. An `H`
+    /// of 5.10.3 is refused with a message of our own: it is another time at each reading.
+    pub fn read(pattern: &str, dialect: CronDialect) -> Result<Cron, CronError> {
+        let fields = match dialect {
+            CronDialect::V4 => Fields::parse(pattern)?,
+            CronDialect::V5 => fields5::parse(pattern)?,
+        };
+        Ok(Cron { pattern: pattern.to_owned(), dialect, fields })
     }
 
     /// The pattern as it was given.
@@ -55,7 +83,7 @@ impl Cron {
     /// Whose reading this is.
     #[must_use]
     pub fn dialect(&self) -> CronDialect {
-        CronDialect::V4
+        self.dialect
     }
 
     /// What the pattern says, for those who search on their own.
@@ -77,7 +105,11 @@ impl Cron {
     /// The firings after an instant, as one iterator of cron-parser gives them.
     #[must_use]
     pub fn fires<'a>(&'a self, after_ms: i64, zone: &'a Zone) -> Fires<'a> {
-        Fires { fields: &self.fields, zone, at_ms: after_ms, dst_start: None, dst_end: None }
+        let seen = match self.dialect {
+            CronDialect::V4 => Seen::V4(search4::Seen::default()),
+            CronDialect::V5 => Seen::V5(search5::Seen::default()),
+        };
+        Fires { fields: &self.fields, zone, at_ms: after_ms, seen }
     }
 }
 
@@ -103,18 +135,6 @@ impl fmt::Display for NoFire {
 
 impl Error for NoFire {}
 
-/// How a search moves on from an instant that does not match.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
-    Day,
-    Month,
-    Hour,
-    /// An hour, with no eye on the clocks.
-    PlainHour,
-    Minute,
-    Second,
-}
-
 /// The firings of a pattern, one after the other.
 ///
 /// What it saw of a change of clocks stays with it from one firing to the next, as in
@@ -124,10 +144,14 @@ pub struct Fires<'a> {
     fields: &'a Fields,
     zone: &'a Zone,
     at_ms: i64,
-    /// The hour that the clocks were put forward to, while the search is in it.
-    dst_start: Option<u8>,
-    /// The hour that the clocks were put back to, until the search comes to it.
-    dst_end: Option<u8>,
+    seen: Seen,
+}
+
+/// What was seen of a change of clocks.
+#[derive(Clone, Debug)]
+enum Seen {
+    V4(search4::Seen),
+    V5(search5::Seen),
 }
 
 impl Fires<'_> {
@@ -137,101 +161,16 @@ impl Fires<'_> {
     ///
     /// Where cron-parser's `next` throws. It can be asked again, and goes on from where it was.
     pub fn advance(&mut self) -> Result<i64, NoFire> {
-        // Instants out of range are out of the range of the sums below, too.
+        // Instants out of range are out of the range of the searches' sums, too.
         if self.at_ms.unsigned_abs() > MAX_INSTANT_MS.unsigned_abs() {
             return Err(NoFire::StepLimit);
         }
-        let mut clock = Clock::at(self.zone, self.at_ms);
-        let mut steps = 1;
-        while steps < STEP_LIMIT {
-            match self.mismatch(&clock)? {
-                Some(step) => steps += self.take(step, &mut clock),
-                None if clock.ms > MAX_INSTANT_MS => break,
-                None => {
-                    self.at_ms = clock.ms;
-                    return Ok(clock.ms);
-                }
-            }
-        }
-        Err(NoFire::StepLimit)
-    }
-
-    /// The step to take from here, or `None` at a firing.
-    fn mismatch(&mut self, clock: &Clock<'_>) -> Result<Option<Step>, NoFire> {
-        let fields = self.fields;
-        match fields.allows_day(clock.date, clock.weekday) {
-            Some(true) => {}
-            Some(false) => return Ok(Some(Step::Day)),
-            None => {
-                let entry = fields.bad_last().unwrap_or_default().to_owned();
-                return Err(NoFire::LastWeekday(entry));
-            }
-        }
-        if !has(fields.months(), clock.date.month) {
-            return Ok(Some(Step::Month));
-        }
-        let hour = clock.hour;
-        if has(fields.hours(), hour) {
-            if self.dst_end == Some(hour) {
-                self.dst_end = None;
-                return Ok(Some(Step::Hour));
-            }
-        } else if self.dst_start != Some(hour) {
-            self.dst_start = None;
-            return Ok(Some(Step::Hour));
-        } else if !hour.checked_sub(1).is_some_and(|h| has(fields.hours(), h)) {
-            return Ok(Some(Step::PlainHour));
-        }
-        if !has(fields.minutes(), clock.minute) {
-            return Ok(Some(Step::Minute));
-        }
-        if !has(fields.seconds(), clock.second) || clock.ms == self.at_ms {
-            return Ok(Some(Step::Second));
-        }
-        Ok(None)
-    }
-
-    /// Takes a step, or as many of them at once as are sure to be taken with nothing seen on the
-    /// way: no match, no change of clocks. Returns how many.
-    fn take(&mut self, step: Step, clock: &mut Clock<'_>) -> u32 {
-        let leap = match step {
-            Step::Day => clock.leap_days(self.fields),
-            Step::Month => clock.leap_month(),
-            // In an hour that the clocks were put forward to, the next step depends on it.
-            Step::Hour if self.dst_start.is_some() => None,
-            Step::Hour => clock.leap(HOUR_MS, to_next(self.fields.hours(), clock.hour, 24)),
-            Step::Minute => clock.leap(MINUTE_MS, to_next(self.fields.minutes(), clock.minute, 60)),
-            Step::Second => clock.leap(SECOND_MS, to_next(self.fields.seconds(), clock.second, 60)),
-            Step::PlainHour => None,
+        self.at_ms = match &mut self.seen {
+            Seen::V4(seen) => search4::advance(self.fields, self.zone, self.at_ms, seen)?,
+            Seen::V5(seen) => search5::advance(self.fields, self.zone, self.at_ms, seen)
+                .ok_or(NoFire::StepLimit)?,
         };
-        if let Some(steps) = leap {
-            return steps;
-        }
-        match step {
-            Step::Day => clock.add_day(),
-            Step::Month => clock.add_month(),
-            Step::PlainHour => clock.add_hour(),
-            Step::Hour | Step::Minute | Step::Second => self.shift(step, clock),
-        }
-        1
-    }
-
-    /// cron-parser 4.9.0: `_applyTimezoneShift`, for hours and less.
-    fn shift(&mut self, step: Step, clock: &mut Clock<'_>) {
-        let before = clock.hour;
-        match step {
-            Step::Minute => clock.add_short(MINUTE_MS),
-            Step::Second => clock.add_short(SECOND_MS),
-            _ => clock.add_hour(),
-        }
-        if self.fields.any_hour() {
-            return;
-        }
-        if clock.hour == before + 2 {
-            self.dst_start = Some(clock.hour);
-        } else if clock.hour == before && clock.minute == 0 && clock.second == 0 {
-            self.dst_end = Some(clock.hour);
-        }
+        Ok(self.at_ms)
     }
 }
 
@@ -243,18 +182,13 @@ impl Iterator for Fires<'_> {
     }
 }
 
-/// The distance from `at` to the next bit of a field, or to the field's end.
-fn to_next(bits: u64, at: u8, end: u8) -> u32 {
-    let above = bits >> at >> 1;
-    if above == 0 { u32::from(end.saturating_sub(at)) } else { above.trailing_zeros() + 1 }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use crate::civil::{Date, weekday};
+    use crate::civil::{Date, HOUR_MS, MINUTE_MS, SECOND_MS, weekday};
 
+    use super::fields::has;
     use super::*;
 
     fn cron(pattern: &str) -> Cron {
@@ -379,6 +313,94 @@ mod tests {
         }
     }
 
+    fn v5(pattern: &str) -> Cron {
+        Cron::read(pattern, CronDialect::V5).expect("a pattern")
+    }
+
+    #[test]
+    fn the_newer_dialect_says_where_errors_are() {
+        for (pattern, message, wrong) in [
+            ("* * * * * * 2024", "Invalid cron expression, too many fields", "2024"),
+            ("  ", "Invalid characters, got value: ", ""),
+            ("/5 * * * *", "Constraint error, got range NaN-59 expected range 0-59", "/5"),
+            ("* 24 * * *", "Constraint error, got value 24 expected range 0-23", "24"),
+            ("0 0 1,1 * *", "CronDayOfMonth Validation error, duplicate values found: 1", "1,1"),
+            ("0 0 * * sun,7", "CronDayOfWeek Validation error, duplicate values found: 0", "sun,7"),
+            ("0 0 * * 1,L", "CronDayOfWeek Validation error, unexpected standalone L", "1,L"),
+            (
+                "0 0 L5 * *",
+                "CronDayOfMonth Validation error, got value L5 expected range 1-31 or chars L",
+                "L5",
+            ),
+            ("0 0 30 feb *", "Invalid explicit day of month definition", "30"),
+            (
+                "0 0 * * 1/2,3#1",
+                "Constraint error, invalid dayOfWeek `#` and `/` special characters are incompatible",
+                "1/2,3#1",
+            ),
+            (
+                "0 H(1-5)/2 * * *",
+                "H stands for a value that is drawn anew whenever the pattern is read",
+                "H(1-5)/2",
+            ),
+        ] {
+            let error = Cron::read(pattern, CronDialect::V5).expect_err("no pattern");
+            assert_eq!(error.to_string(), message);
+            assert_eq!(&pattern[error.span()], wrong, "{pattern}");
+        }
+        let long = format!("0{}", " ".repeat(1_024));
+        let error = Cron::read(&long, CronDialect::V5).expect_err("it is too long");
+        assert!(error.to_string().starts_with("Invalid cron expression, too long"));
+    }
+
+    #[test]
+    fn the_newer_dialect_reads_what_it_should_not() {
+        for (odd, plain) in [
+            ("", "* * * * *"),
+            ("? ? ? ? ?", "* * * * *"),
+            ("@weekends", "0 0 * * 0,6"),
+            ("5*/5 * * * *", "50-59/5 * * * *"),
+            ("1-5-90 * * * *", "1-5 * * * *"),
+            ("0 0 * mon *", "0 0 * 1 *"),
+            ("0 0 * * jan", "0 0 * * mon"),
+            ("0 0 3L * *", "0 0 L * *"),
+            ("0 0 * * 8L", "0 0 * * 1L"),
+            ("0 0 * * 1#0b10", "0 0 * * 1#2"),
+            ("0 0 * * 3000000000000000000000", "0 0 * * 3"),
+            ("0 0 30,31,1 2 *", "0 0 1 2 *"),
+        ] {
+            assert_eq!(v5(odd).fields(), v5(plain).fields(), "{odd}");
+        }
+    }
+
+    /// A field that lists all its days is restricted to 5.10.3, and a `#` is about the weekdays.
+    #[test]
+    fn the_dialects_differ_about_days() {
+        let start = ms("2024-01-15T10:23:00Z");
+        for (pattern, v4, v5) in [
+            ("0 0 1-31 * 1", "2024-01-22T00:00:00Z", "2024-01-16T00:00:00Z"),
+            ("0 0 20 * 5#4", "2024-01-26T00:00:00Z", "2024-01-20T00:00:00Z"),
+            ("0 0 * * 1,5L", "2024-01-22T00:00:00Z", "2024-01-22T00:00:00Z"),
+        ] {
+            for (dialect, expected) in [(CronDialect::V4, v4), (CronDialect::V5, v5)] {
+                let cron = Cron::read(pattern, dialect).expect("a pattern");
+                assert_eq!(
+                    cron.next(start, &Zone::utc()),
+                    Some(ms(expected)),
+                    "{pattern} {dialect}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_newer_dialect_gives_up_where_clocks_go_back_half_an_hour() {
+        let zone = zone("Australia/Lord_Howe");
+        let start = ms("2024-04-06T13:00:00Z");
+        assert_eq!(cron("0 2 * * *").next(start, &zone), Some(ms("2024-04-06T15:30:00Z")));
+        assert_eq!(v5("0 2 * * *").next(start, &zone), None);
+    }
+
     fn any_pattern() -> impl Strategy<Value = String> {
         let word =
             prop_oneof!["[0-9*?L#,/-]{1,5}", "[0-9]{1,2}(/[0-9]{1,2})?", Just("*".to_owned())];
@@ -390,12 +412,13 @@ mod tests {
         fn nothing_panics(pattern in any_pattern(), text in "\\PC{0,9}", after in any::<i64>()) {
             let zone = zone("Australia/Lord_Howe");
             for pattern in [pattern, text] {
-                match Cron::parse(&pattern) {
-                    Ok(cron) => {
-                        let next = cron.next(after, &zone);
-                        prop_assert!(next.is_none_or(|next| next > after));
+                for dialect in [CronDialect::V4, CronDialect::V5] {
+                    match Cron::read(&pattern, dialect) {
+                        Ok(cron) => {
+                            let _ = cron.next(after, &zone);
+                        }
+                        Err(error) => prop_assert!(pattern.get(error.span()).is_some()),
                     }
-                    Err(error) => prop_assert!(pattern.get(error.span()).is_some()),
                 }
             }
         }

@@ -4,6 +4,7 @@
 //! calling process's own clock and time zone.
 
 use super::QueueError;
+use super::Version;
 use super::cron::Cron;
 use super::options::RepeatOptions;
 use crate::civil::Zone;
@@ -11,18 +12,21 @@ use md5::{Digest, Md5};
 use std::fmt::Write as _;
 
 /// The next millisecond of a pattern after `millis`: `None` where cron-parser's iterator throws,
-/// which BullMQ swallows, so that nothing is scheduled.
+/// which BullMQ swallows, so that nothing is scheduled. The pattern is read by the calling client's
+/// own library, whichever registered it.
 ///
 /// # Errors
 /// A pattern or time zone that cron-parser refuses is thrown to the caller.
 pub(super) fn next_of_pattern(
+    version: Version,
     repeat: &RepeatOptions,
     pattern: &str,
     millis: i64,
     now: i64,
     local: &Zone,
 ) -> Result<Option<i64>, QueueError> {
-    let cron = Cron::parse(pattern).map_err(|error| QueueError::Cron(error.to_string()))?;
+    let cron = Cron::read(pattern, version.cron());
+    let cron = cron.map_err(|error| QueueError::Cron(error.to_string()))?;
     let zone = match &repeat.tz {
         None => local.clone(),
         Some(name) => Zone::get(name)
@@ -35,7 +39,8 @@ pub(super) fn next_of_pattern(
     Ok(cron.next(millis, &zone).filter(|next| repeat.end_date.is_none_or(|end| *next <= end)))
 }
 
-/// `getNextMillis` of `repeat.js`: the older API. Slots of `every` are aligned to the epoch.
+/// `getNextMillis` of `repeat.js`: the older API, which 6.x has not. Slots of `every` are aligned to
+/// the epoch.
 pub(super) fn next_millis(
     repeat: &RepeatOptions,
     millis: i64,
@@ -49,7 +54,7 @@ pub(super) fn next_millis(
         }
         (Some(pattern), None) => {
             let from = repeat.start_date.map_or(millis, |start| start.max(millis));
-            next_of_pattern(repeat, pattern, from, now, local)
+            next_of_pattern(Version::V5_34_10, repeat, pattern, from, now, local)
         }
         (None, None) => Ok(None),
     }
@@ -108,6 +113,31 @@ mod tests {
             ..RepeatOptions::default()
         };
         assert_eq!(key("nightly", &zoned), "7878d02644c0c543cfc1d2754b4b9a39");
+    }
+
+    /// A pattern without `tz` is in the zone of the process, whatever reads it.
+    #[test]
+    fn the_zone_is_the_process_s_unless_one_is_given() {
+        let noon = RepeatOptions::default();
+        let tokyo = RepeatOptions { tz: Some("Asia/Tokyo".into()), ..RepeatOptions::default() };
+        let local = Zone::get("America/New_York").expect("a zone");
+        for version in Version::ALL {
+            let next = |repeat| next_of_pattern(version, repeat, "0 12 * * *", 0, 0, &local);
+            assert_eq!(next(&noon), Ok(Some(17 * 3_600_000)), "{version}");
+            assert_eq!(next(&tokyo), Ok(Some(3 * 3_600_000)), "{version}");
+        }
+    }
+
+    #[test]
+    fn each_version_has_its_dialect() {
+        let (repeat, utc) = (RepeatOptions::default(), Zone::utc());
+        let next = |version, pattern| next_of_pattern(version, &repeat, pattern, 0, 0, &utc);
+        for version in [Version::V5_34_10, Version::V5_81_5] {
+            assert!(matches!(next(version, "@minutely"), Err(QueueError::Cron(_))));
+            assert_eq!(next(version, "0 0 * * 4,4"), Ok(Some(7 * 86_400_000)));
+        }
+        assert_eq!(next(Version::V6_7_0, "@minutely"), Ok(Some(60_000)));
+        assert!(matches!(next(Version::V6_7_0, "0 0 * * 4,4"), Err(QueueError::Cron(_))));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! function of the version; nothing here lists differences. A version between two of these is not
 //! taken for either: the scenario's parser refuses it.
 
+use super::cron::CronDialect;
 use std::fmt;
 
 /// A version of BullMQ, older ones first.
@@ -29,6 +30,12 @@ impl Version {
             Version::V5_81_5 => "5.81.5",
             Version::V6_7_0 => "6.7.0",
         }
+    }
+
+    /// How its cron-parser reads patterns.
+    #[must_use]
+    pub fn cron(self) -> CronDialect {
+        if self >= Version::V6_7_0 { CronDialect::V5 } else { CronDialect::V4 }
     }
 }
 

@@ -207,6 +207,9 @@ fn read<'t>(cx: &mut Context<'t>, top: Option<Top>, items: Vec<Item<'t>>) -> Opt
     let (mut schedules, mut queues, mut jobs) = (Vec::new(), Vec::new(), Vec::new());
     let (mut releases, mut services, mut events) = (Vec::new(), Vec::new(), Vec::new());
     let (mut faults, mut expectations) = (Faults::default(), Vec::new());
+    let release = items.iter().find(|item| matches!(item.what, What::Named(Kind::Release, _)));
+    let library = release.and_then(|item| item.node.text("library"));
+    cx.library = library.and_then(release::version).unwrap_or(cx.library);
     for Item { what, node, .. } in items {
         match what {
             What::Named(Kind::Schedule, name) => schedules.extend(judge::schedule(cx, name, node)),

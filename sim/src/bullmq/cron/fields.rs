@@ -1,4 +1,4 @@
-//! The text of a cron pattern, read as cron-parser 4.9.0 reads it.
+//! The text of a cron pattern, read as cron-parser 4.9.0 reads it; and what both dialects share.
 //!
 //! It refuses what that refuses, with its words, and takes what that takes, including what was
 //! hardly meant: `5*` in the minutes is 50-59, an empty pattern is every minute. Where a test
@@ -10,16 +10,21 @@ use std::ops::Range;
 
 use crate::civil::{Date, days_in_month};
 
+/// Why a pattern with an `H` is refused.
+pub(super) const HASHED: &str =
+    "H stands for a value that is drawn anew whenever the pattern is read";
+
 /// Why a pattern is not one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CronError {
-    message: String,
-    span: Range<usize>,
-    field: Option<&'static str>,
+    pub(super) message: String,
+    pub(super) span: Range<usize>,
+    pub(super) field: Option<&'static str>,
 }
 
 impl CronError {
-    /// The message of the `Error` that cron-parser 4.9.0 throws.
+    /// The message of the `Error` that cron-parser throws; there is one of ours besides
+    /// ([`CronError::is_hash`]).
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
@@ -37,6 +42,12 @@ impl CronError {
     pub fn field(&self) -> Option<&'static str> {
         self.field
     }
+
+    /// Whether it is the one that is ours: an `H` in the dialect of cron-parser 5.10.3.
+    #[must_use]
+    pub fn is_hash(&self) -> bool {
+        self.message == HASHED
+    }
 }
 
 impl fmt::Display for CronError {
@@ -50,28 +61,39 @@ impl Error for CronError {}
 /// What a pattern says, field by field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fields {
-    seconds: u64,
-    minutes: u64,
-    hours: u64,
-    months: u64,
-    month_days: u64,
-    weekdays: u64,
+    pub(super) seconds: u64,
+    pub(super) minutes: u64,
+    pub(super) hours: u64,
+    pub(super) months: u64,
+    pub(super) month_days: u64,
+    pub(super) weekdays: u64,
     /// Whether the hours are a list of 24, which is when cron-parser minds no daylight saving.
-    all_hours: bool,
-    /// The length of the list of days of the month, where an `L` counts too.
-    month_days_len: usize,
-    /// Whether the list of weekdays has 8 entries, as that of `*` has.
-    any_weekday: bool,
+    pub(super) all_hours: bool,
     /// `L` in the days of the month.
-    last_day: bool,
-    /// The weekdays of entries such as `5L`.
-    last_weekdays: u64,
-    /// An entry such as a bare `L` in the weekdays, which is taken but throws when it is met.
-    bad_last: Option<String>,
-    /// Whether that entry is met before the good ones.
-    bad_last_first: bool,
+    pub(super) last_day: bool,
+    /// The weekdays of entries such as `5L`; in 5.10.3, of all entries beside one with an `L`.
+    pub(super) last_weekdays: u64,
     /// The number after `#`; 0 if it is a number that no weekday ever is.
-    nth: Option<u8>,
+    pub(super) nth: Option<u8>,
+    pub(super) rule: Rule,
+}
+
+/// How the two fields of days come together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Rule {
+    /// cron-parser 4.9.0: what counts is how long the lists are.
+    V4 {
+        /// The length of the list of days of the month, where an `L` counts too.
+        month_days_len: usize,
+        /// Whether the list of weekdays has 8 entries, as that of `*` has.
+        any_weekday: bool,
+        /// An entry such as a bare `L` in the weekdays, which is taken but throws when it is met.
+        bad_last: Option<String>,
+        /// Whether that entry is met before the good ones.
+        bad_last_first: bool,
+    },
+    /// cron-parser 5.10.3: what counts is whether a field is `*` or `?` and nothing else.
+    V5 { any_date: bool, any_weekday: bool },
 }
 
 impl Fields {
@@ -108,48 +130,63 @@ impl Fields {
     /// Whether the two day fields allow a date that falls on a weekday (0 is Sunday), whatever
     /// its month; `None` where cron-parser throws (see [`Fields::bad_last`]).
     ///
-    /// cron-parser 4.9.0: both fields restricted means either will do, unless `#` is there,
-    /// which must hold always; a field is unrestricted if its list is as long as that of `*`.
+    /// Both fields restricted means either will do. cron-parser 4.9.0: a field is unrestricted if
+    /// its list is as long as that of `*`, and a `#` must hold always. 5.10.3: it is if it is `*`
+    /// or `?`, and a `#` is about the weekdays before it.
     #[must_use]
     pub fn allows_day(&self, date: Date, weekday: u8) -> Option<bool> {
         let length = days_in_month(date.year, date.month);
         let by_date = has(self.month_days, date.day) || (self.last_day && date.day == length);
-        let by_weekday = has(self.weekdays, weekday)
-            || (self.has_last() && self.is_last(weekday, date.day + 7 > length)?);
-        // cron-parser 4.9.0 counts 29 days in every February here.
-        let longest = days_in_month(2000, date.month);
-        let any_date = self.month_days_len >= usize::from(longest);
-        if !by_date && (!by_weekday || self.any_weekday) {
-            return Some(false);
-        }
-        if any_date && !self.any_weekday && !by_weekday {
-            return Some(false);
-        }
-        Some(self.nth.is_none_or(|nth| date.day.div_ceil(7) == nth))
+        let nth = self.nth.is_none_or(|nth| date.day.div_ceil(7) == nth);
+        let in_last_week = date.day + 7 > length;
+        let (any_date, any_weekday) = match self.rule {
+            Rule::V5 { any_date, any_weekday } => (any_date, any_weekday),
+            Rule::V4 { month_days_len, any_weekday, .. } => {
+                let by_weekday = has(self.weekdays, weekday)
+                    || (self.has_last() && self.is_last(weekday, in_last_week)?);
+                // cron-parser 4.9.0 counts 29 days in every February here.
+                let longest = days_in_month(2000, date.month);
+                let any_date = month_days_len >= usize::from(longest);
+                let neither = !by_date && (!by_weekday || any_weekday);
+                let other_weekday = any_date && !any_weekday && !by_weekday;
+                return Some(!neither && !other_weekday && nth);
+            }
+        };
+        let by_weekday = (has(self.weekdays, weekday) && nth)
+            || (in_last_week && has(self.last_weekdays, weekday));
+        Some(match (any_date, any_weekday) {
+            (_, true) => by_date,
+            (true, false) => by_weekday,
+            (false, false) => by_date || by_weekday,
+        })
     }
 
-    /// The entry of the weekdays at which cron-parser throws when it searches: a bare `L`.
+    /// The entry of the weekdays at which cron-parser throws when it searches: a bare `L`, which
+    /// 5.10.3 refuses at once.
     #[must_use]
     pub fn bad_last(&self) -> Option<&str> {
-        self.bad_last.as_deref()
+        match &self.rule {
+            Rule::V4 { bad_last, .. } => bad_last.as_deref(),
+            Rule::V5 { .. } => None,
+        }
     }
 
     fn has_last(&self) -> bool {
-        self.last_weekdays != 0 || self.bad_last.is_some()
+        self.last_weekdays != 0 || self.bad_last().is_some()
     }
 
     /// Whether an entry such as `5L` allows the day; `None` if a bad one is met on the way.
     fn is_last(&self, weekday: u8, last_week: bool) -> Option<bool> {
-        if self.bad_last_first {
+        if matches!(self.rule, Rule::V4 { bad_last_first: true, .. }) {
             return None;
         }
         if last_week && has(self.last_weekdays, weekday) {
             return Some(true);
         }
-        self.bad_last.is_none().then_some(false)
+        self.bad_last().is_none().then_some(false)
     }
 
-    /// Reads a pattern.
+    /// Reads a pattern as cron-parser 4.9.0 does.
     pub(super) fn parse(pattern: &str) -> Result<Fields, CronError> {
         let text = match pattern {
             "@yearly" => "0 0 1 1 *",
@@ -202,13 +239,15 @@ impl Fields {
             month_days: days.bits(),
             weekdays: weekdays.bits(),
             all_hours: hours.len() == 24,
-            month_days_len: days.len(),
-            any_weekday: weekdays.len() == 8,
             last_day: !days.texts.is_empty(),
             last_weekdays: weekdays.last_weekdays(),
-            bad_last: weekdays.bad_last().map(str::to_owned),
-            bad_last_first: weekdays.bad_last().is_some_and(|text| text.starts_with('?')),
             nth,
+            rule: Rule::V4 {
+                month_days_len: days.len(),
+                any_weekday: weekdays.len() == 8,
+                bad_last: weekdays.bad_last().map(str::to_owned),
+                bad_last_first: weekdays.bad_last().is_some_and(|text| text.starts_with('?')),
+            },
         })
     }
 }
@@ -230,9 +269,9 @@ struct Field {
     first_name: usize,
 }
 
-const MONTHS: [&str; 12] =
+pub(super) const MONTHS: [&str; 12] =
     ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
-const WEEKDAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
+pub(super) const WEEKDAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 
 const FIELDS: [Field; 6] = [
     Field::new("second", 0, 59, "0"),
@@ -256,7 +295,12 @@ impl Field {
     }
 
     fn list(&self, value: &str) -> Result<List, String> {
-        let value = self.without_names(value)?;
+        let number_of = |name: &str| {
+            let number = self.names.iter().position(|known| *known == name)?;
+            Some(number + self.first_name)
+        };
+        let value =
+            if self.names.is_empty() { value.to_owned() } else { without_names(value, number_of)? };
         let allowed = |c: char| c.is_ascii_digit() || self.marks.contains(c);
         if value.is_empty() || !value.chars().all(allowed) {
             return Err(format!("Invalid characters, got value: {value}"));
@@ -284,31 +328,6 @@ impl Field {
             }
         }
         Ok(list)
-    }
-
-    /// The value with each run of three letters made a number, if the field has names.
-    fn without_names(&self, value: &str) -> Result<String, String> {
-        if self.names.is_empty() {
-            return Ok(value.to_owned());
-        }
-        let mut rest = value;
-        let mut out = String::with_capacity(value.len());
-        while let Some(first) = rest.chars().next() {
-            let letters =
-                rest.get(..3).filter(|three| three.bytes().all(|b| b.is_ascii_alphabetic()));
-            let Some(three) = letters else {
-                out.push(first);
-                rest = &rest[first.len_utf8()..];
-                continue;
-            };
-            let name = three.to_ascii_lowercase();
-            let Some(number) = self.names.iter().position(|known| *known == name) else {
-                return Err(format!("Validation error, cannot resolve alias \"{name}\""));
-            };
-            out.push_str(&(number + self.first_name).to_string());
-            rest = &rest[3..];
-        }
-        Ok(out)
     }
 
     /// An entry of a list: `a`, `a-b`, either of them with `/n`.
@@ -440,8 +459,32 @@ impl List {
     }
 }
 
+/// The value with each run of three letters made the number that it names.
+pub(super) fn without_names(
+    value: &str,
+    number_of: impl Fn(&str) -> Option<usize>,
+) -> Result<String, String> {
+    let mut rest = value;
+    let mut out = String::with_capacity(value.len());
+    while let Some(first) = rest.chars().next() {
+        let letters = rest.get(..3).filter(|three| three.bytes().all(|b| b.is_ascii_alphabetic()));
+        let Some(three) = letters else {
+            out.push(first);
+            rest = &rest[first.len_utf8()..];
+            continue;
+        };
+        let name = three.to_ascii_lowercase();
+        let Some(number) = number_of(&name) else {
+            return Err(format!("Validation error, cannot resolve alias \"{name}\""));
+        };
+        out.push_str(&number.to_string());
+        rest = &rest[3..];
+    }
+    Ok(out)
+}
+
 /// The weekday before a `#`; the number after it goes to `nth`.
-fn nth_weekday<'a>(value: &'a str, nth: &mut Option<u8>) -> Result<&'a str, String> {
+pub(super) fn nth_weekday<'a>(value: &'a str, nth: &mut Option<u8>) -> Result<&'a str, String> {
     let Some((weekday, number)) = value.split_once('#') else {
         return Ok(value);
     };
@@ -464,7 +507,7 @@ fn nth_weekday<'a>(value: &'a str, nth: &mut Option<u8>) -> Result<&'a str, Stri
 
 /// The words of a text, as byte ranges; one empty word if it has none, as JavaScript's
 /// `trim().split(/\s+/)` gives.
-fn words(text: &str) -> Vec<Range<usize>> {
+pub(super) fn words(text: &str) -> Vec<Range<usize>> {
     // JavaScript's white space is Unicode's, but for U+0085, and with the byte order mark.
     let blank = |c: char| (c.is_whitespace() && c != '\u{85}') || c == '\u{feff}';
     let mut words = Vec::new();
@@ -489,7 +532,7 @@ fn words(text: &str) -> Vec<Range<usize>> {
 }
 
 /// JavaScript's `Number(text)`, for a text without white space.
-fn to_number(text: &str) -> f64 {
+pub(super) fn to_number(text: &str) -> f64 {
     if text.is_empty() {
         return 0.0;
     }
@@ -512,7 +555,7 @@ fn radix_number(digits: &str, radix: u32) -> f64 {
 }
 
 /// JavaScript's `String(number)`, for an integer, an infinity or NaN.
-fn js_number(number: f64) -> String {
+pub(super) fn js_number(number: f64) -> String {
     if number == 0.0 {
         return "0".to_owned();
     }

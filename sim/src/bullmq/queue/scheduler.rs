@@ -128,7 +128,7 @@ pub(in super::super) fn next_iteration(
     client: &Client,
     options: Options,
 ) -> Result<Option<Iteration>, QueueError> {
-    let ctx = client.ctx();
+    let (ctx, version) = (client.ctx(), client.version());
     let repeat = options.repeat.clone().unwrap_or_default();
     if repeat.immediately && repeat.start_date.is_some() {
         return Err(QueueError::Option(
@@ -145,13 +145,13 @@ pub(in super::super) fn next_iteration(
     }
     let previous = options.prev_millis.unwrap_or(0);
     let now = previous.max(clock);
-    let next = if client.version() >= Version::V5_81_5 {
+    let next = if version >= Version::V5_81_5 {
         let offset = repeat.offset.filter(|offset| repeat.every.is_some() && *offset != 0);
         match (repeat.every, &repeat.pattern) {
             (Some(_), _) => Some((None, offset)),
             (None, Some(pattern)) => {
                 let from = repeat.start_date.map_or(now, |start| start.max(now));
-                next_of_pattern(&repeat, pattern, from, clock, &ctx.zone())?
+                next_of_pattern(version, &repeat, pattern, from, clock, &ctx.zone())?
                     .map(|next| (Some(next.max(now)), offset))
             }
             (None, None) => None,
@@ -159,7 +159,7 @@ pub(in super::super) fn next_iteration(
     } else {
         next_of_5_34(&repeat, previous, now, || match &repeat.pattern {
             // A pattern's `startDate` is not looked at.
-            Some(pattern) => next_of_pattern(&repeat, pattern, now, clock, &ctx.zone()),
+            Some(pattern) => next_of_pattern(version, &repeat, pattern, now, clock, &ctx.zone()),
             None => Ok(None),
         })?
         .map(|(next, offset)| (Some(next), Some(offset)))
@@ -167,7 +167,7 @@ pub(in super::super) fn next_iteration(
     let Some((millis, offset)) = next else { return Ok(None) };
     let timestamp = ctx.now_ms();
     // 5.34 forgets the start.
-    let start_date = repeat.start_date.filter(|_| client.version() >= Version::V5_81_5);
+    let start_date = repeat.start_date.filter(|_| version >= Version::V5_81_5);
     let repeat =
         RepeatOptions { immediately: false, count: Some(count), offset, start_date, ..repeat };
     let delay = millis.map(|millis| (millis + offset.unwrap_or(0) - timestamp).max(0));

@@ -43,7 +43,8 @@ impl<'s> Lint<'s, '_> {
         let mut seen = BTreeSet::new();
         for due in self.dues() {
             // The same pattern has the same fault everywhere, and is told once.
-            let first = seen.insert((due.pattern.pattern(), due.zone.name()));
+            let first =
+                seen.insert((due.pattern.pattern(), due.pattern.dialect(), due.zone.name()));
             if first && self.comes(found, &due) {
                 self.clocks(found, &due);
             }
@@ -151,6 +152,7 @@ impl<'s> Lint<'s, '_> {
         let until = from + YEAR_MS.max(self.scenario.length.ms());
         let Some(odd) = first_odd(due, from, until) else { return };
         let (pattern, zone) = (shown(due.pattern.pattern()), due.zone.name());
+        let parser = due.pattern.dialect();
         let message = match odd {
             Odd::Gap(tick, run) => {
                 let missing = day(tick, due.zone);
@@ -159,13 +161,11 @@ impl<'s> Lint<'s, '_> {
                     None => "does not run it".to_owned(),
                 };
                 format!(
-                    "{pattern} falls into hours that {zone} skips on {missing}; cron-parser 4.9 \
-                     {what}"
+                    "{pattern} falls into hours that {zone} skips on {missing}; {parser} {what}"
                 )
             }
             Odd::Fold(tick) => format!(
-                "{pattern} falls into hours that {zone} has twice on {}; cron-parser 4.9 runs it \
-                 twice",
+                "{pattern} falls into hours that {zone} has twice on {}; {parser} runs it twice",
                 day(tick, due.zone)
             ),
         };

@@ -4,7 +4,7 @@
 //! refuses to hold more of them than anybody would read.
 
 use super::super::diagnostic::{Diagnostic, Severity, Span as TextSpan, code};
-use super::super::{Range, Release};
+use super::super::{Range, Release, Version};
 use super::names::{Guess, Kind, Names, nearest, shown};
 use super::table::Node;
 use crate::clock::{Instant, Span};
@@ -28,6 +28,8 @@ pub(super) struct Context<'t> {
     pub(super) calm: Option<Span>,
     /// The queue and the job of each schedule, as the file has them.
     pub(super) works: Vec<(Option<&'t str>, Option<&'t str>)>,
+    /// The library whose calls are read: the release's that is read, elsewhere the first one's.
+    pub(super) library: Version,
     /// What people run by hand: releases after those that have a name.
     pub(super) by_hand: Vec<Release>,
     draws: Vec<Box<str>>,
@@ -44,6 +46,7 @@ impl<'t> Context<'t> {
             length: None,
             calm: None,
             works: Vec::new(),
+            library: Version::V5_34_10,
             by_hand: Vec::new(),
             draws: Vec::new(),
             problems: Vec::new(),

@@ -279,7 +279,7 @@ pub(super) fn repeat<'t>(
     let table = Table::open(cx, node, shape)?;
     let when = table.exactly_one(cx, shape.noun, &["pattern", "every"]);
     let when = when.and_then(|when| match when.key {
-        "pattern" => cx.cron(when.node).map(RepeatWhen::Pattern),
+        "pattern" => cx.library_cron(when.node).map(RepeatWhen::Pattern),
         _ => cx.span(when.node, Grain::PositiveMillis).map(RepeatWhen::Every),
     });
     let zone = maybe(cx, &table, "tz", |cx, node| cx.zone(node));

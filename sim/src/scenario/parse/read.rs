@@ -12,7 +12,7 @@ use super::context::Context;
 use super::names::{is_unseen, name_fault, name_help, nearest, shown};
 use super::table::{Known, Node};
 use super::value::{self, Fault};
-use crate::bullmq::cron::Cron;
+use crate::bullmq::cron::{Cron, CronDialect};
 use crate::civil::Zone;
 use crate::clock::{NANOS_PER_MS, Span};
 
@@ -20,13 +20,19 @@ use crate::clock::{NANOS_PER_MS, Span};
 const CRON_HELP: &str = "five fields: minute, hour, day of month, month, day of week; \
                          a sixth before them is the second";
 
+/// What to write for an `H`.
+const HASH_HELP: &str = "write the value: BullMQ hands on no seed for it, so each iteration would \
+                         come at another time";
+
 /// How zones are called.
 const ZONE_HELP: &str = "a zone is a name of the IANA list, such as \"Europe/Berlin\", or \"UTC\"";
 
 /// What cron-parser says, or what it means where it does not tell.
 fn cron_fault(message: &str) -> &str {
     match message {
-        "Invalid cron expression" => "a pattern has at most six fields",
+        "Invalid cron expression" | "Invalid cron expression, too many fields" => {
+            "a pattern has at most six fields"
+        }
         "Invalid explicit day of month definition" => "none of its months has this day",
         other => other,
     }
@@ -201,21 +207,31 @@ impl<'t> Context<'t> {
         value::percent(text).map_err(|fault| self.fault(node, text, fault)).ok()
     }
 
-    /// A cron pattern.
+    /// A cron pattern that is no library's, or read by another than BullMQ.
     pub(super) fn cron(&mut self, node: Node<'t>) -> Option<Cron> {
+        self.cron_as(node, CronDialect::V4)
+    }
+
+    /// A cron pattern in a call of BullMQ.
+    pub(super) fn library_cron(&mut self, node: Node<'t>) -> Option<Cron> {
+        self.cron_as(node, self.library.cron())
+    }
+
+    fn cron_as(&mut self, node: Node<'t>, dialect: CronDialect) -> Option<Cron> {
         const LONGEST: usize = 200;
         let text = self.string(node)?;
         if text.trim().is_empty() || text.len() > LONGEST {
             let message = format!("a cron pattern has between 1 and {LONGEST} characters");
             return self.fail(Diagnostic::error(code::CRON, node.span, message).help(CRON_HELP));
         }
-        match Cron::parse(text) {
+        match Cron::read(text, dialect) {
             Ok(cron) => Some(cron),
             Err(error) => {
                 let at = self.within(node, text, error.span());
                 let message = format!("{} is no cron pattern", shown(text));
                 let label = shown(cron_fault(error.message())).replace('`', "");
-                self.fail(Diagnostic::error(code::CRON, at, message).label(label).help(CRON_HELP))
+                let help = if error.is_hash() { HASH_HELP } else { CRON_HELP };
+                self.fail(Diagnostic::error(code::CRON, at, message).label(label).help(help))
             }
         }
     }

@@ -15,13 +15,22 @@ use super::table::{Node, Table};
 pub(super) fn release<'t>(cx: &mut Context<'t>, name: &str, node: Node<'t>) -> Option<Release> {
     let table = Table::open(cx, node, &shape::RELEASE)?;
     let library = table.get("library").and_then(|node| library(cx, node));
+    // If it has none that is known, its steps are read all the same.
+    let others = cx.library;
+    cx.library = library.unwrap_or(others);
     let steps = table.get("steps").and_then(|node| step::steps(cx, node, name, false));
+    cx.library = others;
     Some(Release { name: name.into(), library: library?, steps: steps?, by_hand: false })
+}
+
+/// The version that a text names.
+pub(super) fn version(text: &str) -> Option<Version> {
+    Version::ALL.into_iter().find(|version| version.to_string() == text)
 }
 
 fn library<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Version> {
     let text = cx.string(node)?;
-    if let Some(version) = Version::ALL.into_iter().find(|version| version.to_string() == text) {
+    if let Some(version) = version(text) {
         return Some(version);
     }
     let [works @ .., last] = Version::ALL.map(|version| format!("\"{version}\""));
