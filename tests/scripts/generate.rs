@@ -31,6 +31,55 @@ const DATA: [&str; 4] = ["{}", "{\"n\":1}", "null", "[\"é\"]"];
 /// The grid of the instants at which iterations are due.
 const SLOT: i64 = 100;
 
+/// A kind of call.
+#[derive(Clone, Copy)]
+enum Kind {
+    Add,
+    /// Of the older API: its second round trip.
+    Iteration,
+    Repeatable,
+    Scheduler,
+    /// The next iteration of a scheduler.
+    Next,
+    RemoveRepeatable,
+    RemoveScheduler,
+    Fetch,
+    Finish,
+    Delay,
+    Retry,
+    Stalled,
+    Extend,
+    Pause,
+    Drain,
+    Obliterate,
+    Remove,
+    Promote,
+    Reprocess,
+}
+
+/// How often each kind is drawn, before a sequence changes that.
+const KINDS: [(Kind, usize); 19] = [
+    (Kind::Add, 18),
+    (Kind::Iteration, 3),
+    (Kind::Repeatable, 3),
+    (Kind::Scheduler, 5),
+    (Kind::Next, 6),
+    (Kind::RemoveRepeatable, 1),
+    (Kind::RemoveScheduler, 1),
+    (Kind::Fetch, 18),
+    (Kind::Finish, 12),
+    (Kind::Delay, 5),
+    (Kind::Retry, 4),
+    (Kind::Stalled, 5),
+    (Kind::Extend, 3),
+    (Kind::Pause, 3),
+    (Kind::Drain, 1),
+    (Kind::Obliterate, 1),
+    (Kind::Remove, 3),
+    (Kind::Promote, 3),
+    (Kind::Reprocess, 5),
+];
+
 /// Draws steps.
 pub(crate) struct Generator {
     random: TestRng,
@@ -38,6 +87,11 @@ pub(crate) struct Generator {
     /// That of the client that acts now.
     version: Version,
     worker: Rc<FetchOptions>,
+    /// The weights of [`KINDS`] in this sequence: one is about schedulers, another about what
+    /// stalls.
+    weights: Vec<usize>,
+    /// One add in so many has a deduplication id.
+    deduplicated: usize,
 }
 
 /// What a draw can see.
@@ -80,7 +134,15 @@ impl Generator {
         let random = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
         let worker = Rc::new(FetchOptions { lock_duration: 100, limiter: None });
         let versions = versions.to_vec();
-        let mut generator = Generator { random, version: versions[0], versions, worker };
+        let version = versions[0];
+        let weights = Vec::new();
+        let mut generator =
+            Generator { random, versions, version, worker, weights, deduplicated: 3 };
+        generator.deduplicated = generator.pick([1, 3, 3, 8]);
+        for (_, weight) in KINDS {
+            let weight = weight * generator.pick([0, 1, 2, 2, 3, 8]);
+            generator.weights.push(weight.max(1));
+        }
         let limited = generator.once_in(3);
         let limiter = limited.then(|| (generator.pick([1, 2, 3]), generator.pick([20, 100, 300])));
         let lock_duration = generator.pick([50, 100, 2000, 20_000]);
@@ -225,39 +287,54 @@ impl Generator {
         ids.swap_remove(self.below(ids.len()))
     }
 
+    /// Which kind of call is next, by the weights of this sequence.
+    fn kind(&mut self) -> Kind {
+        let mut left = self.below(self.weights.iter().sum());
+        for ((kind, _), weight) in KINDS.iter().zip(&self.weights) {
+            if left < *weight {
+                return *kind;
+            }
+            left -= weight;
+        }
+        Kind::Fetch
+    }
+
     fn call(&mut self, view: &View<'_>) -> Call {
         let keys = view.keys;
         let paused = view.db.hexists(&keys.meta, b"paused").unwrap_or(false);
-        let held = view.list(&keys.active).iter().any(|id| view.token(id).is_some());
         if paused && self.once_in(12) {
             return Call::Pause(false);
         }
-        match self.below(100) {
-            // With nothing in hand a worker fetches; seldom it has lost what it had.
-            55..=75 if !held && !self.once_in(8) => self.fetch(view),
-            0..=17 => self.add(view),
-            18..=20 => self.iteration(view),
-            21..=23 if self.version < Version::V6_7_0 => {
-                Call::AddRepeatableJob(Box::new(self.add_repeatable(view)))
+        // With nothing in hand a worker fetches; seldom it has lost what it had.
+        let in_hand = view.list(&keys.active).iter().any(|id| view.token(id).is_some());
+        let lost = !in_hand && !self.once_in(8);
+        let older = self.version < Version::V6_7_0;
+        match self.kind() {
+            Kind::Finish | Kind::Delay | Kind::Retry if lost => self.fetch(view),
+            Kind::Add => self.add(view),
+            Kind::Iteration => self.iteration(view),
+            Kind::Repeatable if older => Call::AddRepeatableJob(self.add_repeatable(view).into()),
+            Kind::Repeatable | Kind::Scheduler => {
+                Call::AddJobScheduler(self.add_scheduler(view).into())
             }
-            21..=28 => Call::AddJobScheduler(Box::new(self.add_scheduler(view))),
-            29..=34 => Call::UpdateJobScheduler(Box::new(self.update_scheduler(view))),
-            35 if self.version < Version::V6_7_0 => {
+            Kind::Next => Call::UpdateJobScheduler(self.update_scheduler(view).into()),
+            Kind::RemoveRepeatable if older => {
                 let key = self.text(REGISTRATIONS);
                 let legacy_key = self.text(REGISTRATIONS);
                 let legacy_job_id = format!("repeat:{}:", self.text(REGISTRATIONS)).into();
                 let args = RemoveRepeatable { legacy_job_id, legacy_key, key };
                 Call::RemoveRepeatable(Box::new(args))
             }
-            35 | 36 => Call::RemoveJobScheduler(self.text(REGISTRATIONS)),
-            37..=54 => {
-                let empty = [&keys.wait, &keys.paused, &keys.prioritized, &keys.delayed]
-                    .iter()
-                    .all(|key| !view.db.exists(key));
+            Kind::RemoveRepeatable | Kind::RemoveScheduler => {
+                Call::RemoveJobScheduler(self.text(REGISTRATIONS))
+            }
+            Kind::Fetch => {
+                let sources = [&keys.wait, &keys.paused, &keys.prioritized, &keys.delayed];
+                let empty = !sources.iter().any(|key| view.db.exists(key));
                 if empty && !self.once_in(4) { self.add(view) } else { self.fetch(view) }
             }
-            55..=66 => Call::MoveToFinished(Box::new(self.finish(view))),
-            67..=71 => {
+            Kind::Finish => Call::MoveToFinished(self.finish(view).into()),
+            Kind::Delay => {
                 let (id, token) = self.held(view);
                 Call::MoveToDelayed(Box::new(MoveToDelayed {
                     id,
@@ -269,7 +346,7 @@ impl Generator {
                     options: self.worker.clone(),
                 }))
             }
-            72..=75 => {
+            Kind::Retry => {
                 let (id, token) = self.held(view);
                 Call::RetryJob(Box::new(RetryJob {
                     id,
@@ -279,12 +356,12 @@ impl Generator {
                     failed_reason: self.text(["no", "nö"]),
                 }))
             }
-            76..=80 => Call::MoveStalledJobsToWait(MoveStalledJobsToWait {
+            Kind::Stalled => Call::MoveStalledJobsToWait(MoveStalledJobsToWait {
                 max_stalled_count: self.pick([0, 1, 1, 2]),
                 timestamp: view.now,
                 interval: self.pick([10, 50, 300]),
             }),
-            81..=83 => {
+            Kind::Extend => {
                 let mut jobs = vec![self.held(view)];
                 while self.once_in(2) {
                     jobs.push(self.held(view));
@@ -292,25 +369,23 @@ impl Generator {
                 let duration = self.worker.lock_duration;
                 Call::ExtendLocks(Box::new(ExtendLocks { jobs, duration }))
             }
-            84..=86 => {
-                // A queue is paused seldom, and not for long.
-                Call::Pause(self.once_in(4))
-            }
-            87 => Call::Drain(self.once_in(2)),
-            88 if !paused && !self.once_in(6) => Call::Pause(true),
-            88 => Call::Obliterate(Obliterate {
+            // A queue is paused seldom, and not for long.
+            Kind::Pause => Call::Pause(self.once_in(4)),
+            Kind::Drain => Call::Drain(self.once_in(2)),
+            Kind::Obliterate if !paused && !self.once_in(6) => Call::Pause(true),
+            Kind::Obliterate => Call::Obliterate(Obliterate {
                 count: self.pick([1, 2, 3, 1000]),
                 force: self.once_in(2),
             }),
-            89..=91 => Call::RemoveJob(self.job(view)),
-            92..=94 => {
+            Kind::Remove => Call::RemoveJob(self.job(view)),
+            Kind::Promote => {
                 let delayed = view.ids(&keys.delayed);
                 if delayed.is_empty() && !self.once_in(8) {
                     return self.add(view);
                 }
                 Call::Promote(self.one_of(delayed, view))
             }
-            _ => {
+            Kind::Reprocess => {
                 let state = self.pick([Finish::Completed, Finish::Failed]);
                 let set = match state {
                     Finish::Completed => &keys.completed,
@@ -353,9 +428,9 @@ impl Generator {
             kind: self.pick([BackoffKind::Fixed, BackoffKind::Exponential]),
             delay: self.pick([5, 100]),
         });
-        let deduplication = self.once_in(3).then(|| Deduplication {
+        let deduplication = self.once_in(self.deduplicated).then(|| Deduplication {
             id: self.pick(["d0", "d1"]).to_owned(),
-            ttl: self.pick([None, None, Some(1), Some(50), Some(1000)]),
+            ttl: self.pick([None, None, Some(1), Some(50), Some(1000), Some(20_000)]),
             extend: self.once_in(3),
             replace: self.once_in(3),
             keep_last_if_active: self.once_in(3),
