@@ -13,7 +13,9 @@ use self::fifo::Fifo;
 use self::locks::InProgress;
 use super::keys::Keys;
 use super::options::Options;
-use super::queue::{Client, info_once, is_job_scheduler, next_iteration};
+use super::queue::{
+    Client, NewJob, info_once, is_job_scheduler, next_iteration, update_repeatable_job,
+};
 use super::repeat::has_legacy_repeatable_key_shape;
 use super::scripts::{Call, FetchOptions, Fetched, MoveToActive, Returned};
 use super::{QueueError, Version};
@@ -75,6 +77,7 @@ struct Inner {
     main: Client,
     blocking: Client,
     marker: Rc<[Key]>,
+    repeat: OnceCell<()>,
     scheduler: OnceCell<()>,
     settings: Settings,
     fetch: Rc<FetchOptions>,
@@ -124,6 +127,7 @@ impl Worker {
             main: Client::open(ctx, keys.clone(), version),
             blocking: Client::open(ctx, keys, version),
             marker,
+            repeat: OnceCell::new(),
             scheduler: OnceCell::new(),
             settings: Settings {
                 concurrency: options.concurrency as usize,
@@ -408,21 +412,32 @@ impl Worker {
     }
 
     async fn next_of(&self, job: &Job) -> Result<(), QueueError> {
-        let Some(registration) = &job.registration else { return Ok(()) };
         let version = self.version();
-        if version >= Version::V5_81_5 {
-            let old = if version >= Version::V6_7_0 {
-                has_legacy_repeatable_key_shape(registration)
-            } else {
-                registration.split(|byte| *byte == b':').count() >= 5
-            };
-            // The newer API counts iterations in the hash, the older does not.
-            if old && !is_job_scheduler(&self.0.main, &self.0.scheduler, registration).await? {
-                return Ok(());
-            }
-        } else if job.has_next || job.options.repeat.is_none() {
+        let repeats = job.options.repeat.is_some();
+        if version < Version::V5_81_5 && (job.has_next || !repeats) {
             return Ok(());
         }
+        let legacy_shape = |key: &Bytes| match version {
+            Version::V5_34_10 => false,
+            Version::V5_81_5 => key.split(|byte| *byte == b':').count() >= 5,
+            Version::V6_7_0 => has_legacy_repeatable_key_shape(key),
+        };
+        let registration = match &job.registration {
+            // The newer API counts iterations in the hash, the older does not.
+            Some(key) if legacy_shape(key) => {
+                let is = is_job_scheduler(&self.0.main, &self.0.scheduler, key).await?;
+                Some(key).filter(|_| is)
+            }
+            key => key.as_ref(),
+        };
+        let Some(registration) = registration else {
+            if version >= Version::V6_7_0 || !repeats {
+                return Ok(());
+            }
+            let (name, data, options) = (job.name.clone(), job.data.clone(), job.options.clone());
+            let next = NewJob { name, data, options, tick: None };
+            return update_repeatable_job(&self.0.main, &self.0.repeat, next, false).await;
+        };
         let Some(next) = next_iteration(&self.0.main, job.options.clone())? else {
             return Ok(());
         };

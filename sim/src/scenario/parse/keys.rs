@@ -148,6 +148,8 @@ const BOUND: Kind = Kind::Any(&[Kind::Number(0, MOST), Kind::Span]);
 const REPEATED: &[&str] =
     &["the `repeat` of an `add` step", "the `repeat` of an `upsert_job_scheduler` step"];
 
+const RETRIED: &[&str] = &["a `retry_jobs` step"];
+
 /// All keys, in the order of the shapes that have them first.
 #[rustfmt::skip]
 static KEYS: &[Key] = &[
@@ -262,6 +264,15 @@ static KEYS: &[Key] = &[
     anywhere("delayed", Kind::Boolean, "Whether delayed jobs go, too."),
     anywhere("obliterate", Kind::Name, "`queue.obliterate`: the queue of which nothing stays."),
     anywhere("force", Kind::Boolean, "Whether it goes on although jobs are active."),
+    anywhere("clean", Kind::Name, "`queue.clean`: the queue whose old jobs of a state go."),
+    key_of(RETRIED, "state", Kind::Words(&["failed", "completed"]), "Which finished jobs; the failed ones if it is not said."),
+    anywhere("state", Kind::Words(&["completed", "failed", "wait", "active", "delayed", "prioritized"]), "Which jobs; the completed ones if it is not said."),
+    anywhere("grace", Kind::Span, "How old they are at least."),
+    anywhere("promote_jobs", Kind::Name, "`queue.promoteJobs`: the queue whose delayed jobs wait now, in batches of a thousand."),
+    anywhere("retry_jobs", Kind::Name, "`queue.retryJobs`: the queue whose finished jobs wait again, in batches of a thousand."),
+    anywhere("set_global_concurrency", Kind::Name, "`queue.setGlobalConcurrency`: the queue, for all of its workers together."),
+    anywhere("set_global_rate_limit", Kind::Name, "`queue.setGlobalRateLimit`: the queue, for all of its workers together. 5.34 has no such method."),
+    key_of(&["a `clean` step"], "limit", Kind::Number(0, MANY), "How many at most; 0 is all."),
     anywhere("remove_job", Kind::Name, "Removes the oldest job of this name that waits or is delayed."),
     anywhere("promote_job", Kind::Name, "Promotes the oldest delayed job of this name."),
     anywhere("retry_job", Kind::Name, "Retries the oldest failed job of this name."),

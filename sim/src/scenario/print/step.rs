@@ -6,7 +6,7 @@ use super::super::{
     Worker,
 };
 use super::{Printer, Whose, instant, length, quoted, range, span};
-use crate::event::StepResult;
+use crate::event::{Finish, JobList, StepResult};
 
 impl<'s> Printer<'s> {
     pub(super) fn job(&mut self, job: &Job) {
@@ -128,6 +128,38 @@ impl<'s> Printer<'s> {
             Action::Obliterate { queue, force } => {
                 self.say(&["obliterate"], self.queue_name(*queue));
                 self.say_or(Whose::BullMq, &["force"], force.to_string());
+            }
+            Action::Clean { queue, state, grace, limit } => {
+                self.say(&["clean"], self.queue_name(*queue));
+                let state = match state {
+                    JobList::Completed => "\"completed\"",
+                    JobList::Failed => "\"failed\"",
+                    JobList::Wait => "\"wait\"",
+                    JobList::Active => "\"active\"",
+                    JobList::Delayed => "\"delayed\"",
+                    JobList::Prioritized => "\"prioritized\"",
+                };
+                self.say_or(Whose::BullMq, &["state"], state);
+                self.say(&["grace"], span(*grace));
+                self.say_or(Whose::BullMq, &["limit"], limit.to_string());
+            }
+            Action::PromoteJobs(queue) => self.say(&["promote_jobs"], self.queue_name(*queue)),
+            Action::RetryJobs { queue, state } => {
+                self.say(&["retry_jobs"], self.queue_name(*queue));
+                let state = match state {
+                    Finish::Failed => "\"failed\"",
+                    Finish::Completed => "\"completed\"",
+                };
+                self.say_or(Whose::BullMq, &["state"], state);
+            }
+            Action::SetGlobalConcurrency { queue, concurrency } => {
+                self.say(&["set_global_concurrency"], self.queue_name(*queue));
+                self.say(&["concurrency"], concurrency.to_string());
+            }
+            Action::SetGlobalRateLimit { queue, limiter } => {
+                self.say(&["set_global_rate_limit"], self.queue_name(*queue));
+                self.say(&["max"], limiter.max.to_string());
+                self.say(&["duration"], span(limiter.duration));
             }
             Action::Job { queue, name, does } => {
                 self.say(&[does_of(*does).0], quoted(name));
