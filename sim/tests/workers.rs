@@ -110,3 +110,19 @@ fn a_job_that_waits_for_its_retry_makes_room_in_the_same_script() {
         assert_eq!(when(&seen, started).len(), 3, "{version}");
     }
 }
+
+#[test]
+fn who_leaves_a_job_behind_that_comes_while_it_closes() {
+    let jobs = ["{ add = 'j' }"; 40].join(", ");
+    let steps = format!("{{ add_bulk = [ {jobs} ], queue = 'q' }}, {{ worker = 'q' }}");
+    let tables = "[job.j]\nsteps = [ { sleep = '1ms' } ]\n[[event]]\nat = '500ms'\nscale = 0\n\
+                  [network]\nround_trip = '20ms'";
+    for version in Version::ALL {
+        let seen = play(version, &steps, tables);
+        let [got, run] = [when(&seen, fetched).len(), when(&seen, started).len()];
+        let finished = when(&seen, |event| matches!(event, QueueEvent::Finished { .. })).len();
+        assert!(run > 1 && run < 40, "it closes meanwhile: {run}");
+        assert_eq!(finished, run, "{version}: it waits for what it has begun");
+        assert_eq!(got - run, usize::from(version == V5_34_10), "{version}");
+    }
+}
