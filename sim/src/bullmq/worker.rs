@@ -12,7 +12,7 @@ use self::ending::Retry;
 use self::fifo::Fifo;
 use self::locks::InProgress;
 use super::keys::Keys;
-use super::options::Options;
+use super::options::{KeepJobs, KeepOptions, Options};
 use super::queue::{
     Client, NewJob, info_once, is_job_scheduler, next_iteration, update_repeatable_job,
 };
@@ -56,6 +56,8 @@ pub struct Job {
     pub attempts_made: u32,
     registration: Option<Bytes>,
     has_next: bool,
+    /// How many attempts have begun.
+    attempts_started: i64,
     /// When it was fetched.
     processed_on: i64,
     /// The reason for which it is to be failed unprocessed (5.81).
@@ -107,6 +109,10 @@ struct Settings {
     concurrency: usize,
     stalled_interval: Span,
     max_stalled_count: i64,
+    /// What is kept of jobs that do not say it.
+    keep_completed: KeepJobs,
+    keep_failed: KeepJobs,
+    max_started_attempts: Option<i64>,
     drain_delay_ms: i64,
     renew_tick: Span,
 }
@@ -122,6 +128,7 @@ impl Worker {
     ) -> Self {
         let limiter =
             options.limiter.map(|limiter| (i64::from(limiter.max), limiter.duration.ms()));
+        let kept = |keep: Option<_>| KeepJobs::from(keep.map(KeepOptions::from).as_ref());
         let marker = Rc::from([keys.marker.clone()]);
         let worker = Worker(Rc::new(Inner {
             main: Client::open(ctx, keys.clone(), version),
@@ -133,6 +140,9 @@ impl Worker {
                 concurrency: options.concurrency as usize,
                 stalled_interval: options.stalled_interval,
                 max_stalled_count: i64::from(options.max_stalled_count),
+                keep_completed: kept(options.remove_on_complete),
+                keep_failed: kept(options.remove_on_fail),
+                max_started_attempts: options.max_started_attempts.map(i64::from),
                 drain_delay_ms: options.drain_delay.ms(),
                 // lockRenewTime is half the lock's duration; its timer ticks twice in it.
                 renew_tick: Span::from_ms(options.lock_duration.ms() / 4),
@@ -447,6 +457,14 @@ impl Worker {
         self.0.main.script(call).await.map(drop)
     }
 
+    /// `getUnrecoverableErrorMessage` (5.81): why a job is failed without being processed.
+    fn unrecoverable(&self, job: &Job) -> Option<Bytes> {
+        let most = self.0.settings.max_started_attempts;
+        let too_often = most.is_some_and(|most| most < job.attempts_started);
+        let started_too_often = || Bytes::from("job started more than allowable limit");
+        job.deferred_failure.clone().or_else(|| too_often.then(started_too_often))
+    }
+
     /// `processJob`. In 5.34 a job that comes while the worker closes is left where it is: in
     /// `active`, with its lock.
     async fn process(self, job: Rc<Job>) -> Option<Rc<Job>> {
@@ -454,7 +472,7 @@ impl Worker {
             return None;
         }
         self.track(&job);
-        let ended = match job.deferred_failure.clone().filter(|_| self.is_newer()) {
+        let ended = match self.unrecoverable(&job).filter(|_| self.is_newer()) {
             Some(reason) => Some(self.failed(&job, reason, Retry::Never).await),
             None => {
                 self.emit(QueueEvent::Started { job: JobId(job.id.clone()) });
@@ -528,6 +546,7 @@ impl Job {
             options,
             attempts_made: u32::try_from(number("atm")).unwrap_or(0),
             registration: field("rjk"),
+            attempts_started: number("ats"),
             processed_on: number("processedOn"),
             deferred_failure: field("defa"),
             has_next: fetched.field("nrjid").is_some(),

@@ -2,7 +2,7 @@
 //!
 //! These are values; what they do is `release.rs`'s business, and what BullMQ makes of them its own.
 
-use super::{JobOptions, Range, Template, Version};
+use super::{JobOptions, Keep, Range, Template, Version};
 use crate::bullmq::cron::Cron;
 use crate::civil::Zone;
 use crate::clock::{Instant, Span};
@@ -417,6 +417,12 @@ pub struct Worker {
     pub max_stalled_count: u32,
     /// How long an idle worker blocks when no delayed job is known.
     pub drain_delay: Span,
+    /// Which completed jobs are kept of those that do not say it themselves.
+    pub remove_on_complete: Option<Keep>,
+    /// Which failed ones.
+    pub remove_on_fail: Option<Keep>,
+    /// How often a job may be started before it is failed unprocessed; 5.34 does not know it.
+    pub max_started_attempts: Option<u32>,
 }
 
 /// The rate limiter of a worker.

@@ -155,13 +155,6 @@ impl<'a> Script<'a> {
         Ok(true)
     }
 
-    /// `includes/isJobSchedulerJob` from 5.81 on: whether a registration points to the job.
-    fn is_job_scheduler_job(&self, id: &Bytes) -> Result<bool> {
-        let Some(key) = self.db.hget(&self.keys.job(id), b"rjk")? else { return Ok(false) };
-        let current = self.db.zscore(&self.keys.repeat, key)?;
-        Ok(current.is_some_and(|millis| iteration_id(key, millis as i64) == *id))
-    }
-
     /// What 5.34 asks in its place: whether an id is that of any iteration of a registration.
     fn names_a_registration(&self, id: &Bytes) -> Result<bool> {
         let text = String::from_utf8_lossy(id);

@@ -224,7 +224,7 @@ pub(super) static STEPS: [Shape; 24] = [
         required: &["worker"],
         optional: &[
             &["concurrency", "limiter", "lock_duration", "stalled_interval", "max_stalled_count"],
-            &["drain_delay"],
+            &["max_started_attempts", "drain_delay", "remove_on_complete", "remove_on_fail"],
             LASTING,
         ],
         later: &[],

@@ -11,7 +11,9 @@ use super::super::{
 };
 use super::context::Context;
 use super::names::{Kind, nearest, shown};
-use super::options::{Ticked, add, add_to, maybe, options, plain_id, queue_of, repeat, row_name};
+use super::options::{
+    Ticked, add, add_to, keep_table, maybe, options, plain_id, queue_of, repeat, row_name,
+};
 use super::read::Grain;
 use super::service::the_only;
 use super::shape;
@@ -550,6 +552,11 @@ fn worker<'t>(cx: &mut Context<'t>, table: &Table<'t>, node: Node<'t>) -> Option
     let drain_delay = span("drain_delay", Grain::PositiveMillis, 5);
     let max_stalled_count =
         maybe(cx, table, "max_stalled_count", |cx, node| cx.count(node, 0..=u32::MAX));
+    let max_started_attempts =
+        maybe(cx, table, "max_started_attempts", |cx, node| cx.count(node, 1..=u32::MAX));
+    // BullMQ takes nothing but a table here: with `true` or a number its script fails.
+    let remove_on_complete = maybe(cx, table, "remove_on_complete", keep_table);
+    let remove_on_fail = maybe(cx, table, "remove_on_fail", keep_table);
     Some(Worker {
         queue: QueueId(u16::try_from(queue?).ok()?),
         concurrency: concurrency?.unwrap_or(1),
@@ -558,6 +565,9 @@ fn worker<'t>(cx: &mut Context<'t>, table: &Table<'t>, node: Node<'t>) -> Option
         stalled_interval: stalled_interval?,
         max_stalled_count: max_stalled_count?.unwrap_or(1),
         drain_delay: drain_delay?,
+        remove_on_complete: remove_on_complete?,
+        remove_on_fail: remove_on_fail?,
+        max_started_attempts: max_started_attempts?,
     })
 }
 

@@ -266,6 +266,17 @@ impl<'s> Printer<'s> {
         self.say_or(Whose::BullMq, &["stalled_interval"], span(worker.stalled_interval));
         self.say_or(Whose::BullMq, &["max_stalled_count"], worker.max_stalled_count.to_string());
         self.say_or(Whose::BullMq, &["drain_delay"], span(worker.drain_delay));
+        if let Some(most) = worker.max_started_attempts {
+            self.say(&["max_started_attempts"], most.to_string());
+        }
+        for (key, kept) in [
+            ("remove_on_complete", worker.remove_on_complete),
+            ("remove_on_fail", worker.remove_on_fail),
+        ] {
+            if let Some(kept) = kept {
+                self.say(&[key], keep_table(&kept));
+            }
+        }
     }
 
     fn statement(&mut self, step: &DatabaseStep) {
@@ -378,6 +389,14 @@ fn outcome(outcome: &Outcome) -> String {
 
 fn template(template: &Template) -> String {
     quoted(&template.pieces.join("{window}"))
+}
+
+/// As [`keep`], where BullMQ takes nothing but a table.
+fn keep_table(kept: &Keep) -> String {
+    match kept {
+        Keep::Count(count) => format!("{{ count = {count} }}"),
+        kept => keep(kept),
+    }
 }
 
 fn keep(keep: &Keep) -> String {
