@@ -11,11 +11,12 @@ use bootrace_sim::bullmq::options::{
     BackoffKind, BackoffOptions, Deduplication, KeepJobs, KeepOptions, Options, RepeatOptions,
 };
 use bootrace_sim::bullmq::scripts::{
-    AddJob, AddJobScheduler, AddRepeatableJob, Call, ExtendLocks, FetchOptions,
-    MoveStalledJobsToWait, MoveToActive, MoveToDelayed, MoveToFinished, Obliterate, Outcome,
-    RegistrationOptions, RemoveRepeatable, ReprocessJob, RetryJob, UpdateJobScheduler,
+    AddJob, AddJobScheduler, AddRepeatableJob, Call, CleanJobsInSet, ExtendLocks, FetchOptions,
+    MoveJobsToWait, MoveStalledJobsToWait, MoveToActive, MoveToDelayed, MoveToFinished, Obliterate,
+    Outcome, RegistrationOptions, RemoveRepeatable, ReprocessJob, RetryJob, UpdateJobScheduler,
+    UpdateRepeatableJobMillis,
 };
-use bootrace_sim::event::Finish;
+use bootrace_sim::event::{Finish, JobList};
 use bootrace_sim::redis::{Bytes, Db, Key};
 use proptest::prelude::Rng;
 use proptest::test_runner::{RngAlgorithm, TestRng};
@@ -55,10 +56,14 @@ enum Kind {
     Remove,
     Promote,
     Reprocess,
+    /// Of the older API: the first round trip of a worker.
+    RepeatableNext,
+    MoveAll,
+    Clean,
 }
 
 /// How often each kind is drawn, before a sequence changes that.
-const KINDS: [(Kind, usize); 19] = [
+const KINDS: [(Kind, usize); 22] = [
     (Kind::Add, 18),
     (Kind::Iteration, 3),
     (Kind::Repeatable, 3),
@@ -78,6 +83,9 @@ const KINDS: [(Kind, usize); 19] = [
     (Kind::Remove, 3),
     (Kind::Promote, 3),
     (Kind::Reprocess, 5),
+    (Kind::RepeatableNext, 1),
+    (Kind::MoveAll, 1),
+    (Kind::Clean, 2),
 ];
 
 /// Draws steps.
@@ -376,6 +384,35 @@ impl Generator {
             Kind::Obliterate => Call::Obliterate(Obliterate {
                 count: self.pick([1, 2, 3, 1000]),
                 force: self.once_in(2),
+            }),
+            Kind::RepeatableNext if !older => self.iteration(view),
+            Kind::RepeatableNext => {
+                Call::UpdateRepeatableJobMillis(Box::new(UpdateRepeatableJobMillis {
+                    next_millis: self.slot(view),
+                    key: self.text(REGISTRATIONS),
+                    legacy_key: self.text(REGISTRATIONS),
+                }))
+            }
+            Kind::MoveAll => {
+                let state = self.pick([JobList::Delayed, JobList::Completed, JobList::Failed]);
+                let ever = state == JobList::Delayed;
+                Call::MoveJobsToWait(MoveJobsToWait {
+                    state,
+                    count: self.pick([1, 2, 1000]),
+                    timestamp: (!ever).then(|| view.now - self.pick([0, 50])),
+                })
+            }
+            Kind::Clean => Call::CleanJobsInSet(CleanJobsInSet {
+                set: self.pick([
+                    JobList::Wait,
+                    JobList::Active,
+                    JobList::Prioritized,
+                    JobList::Delayed,
+                    JobList::Completed,
+                    JobList::Failed,
+                ]),
+                timestamp: view.now - self.pick([0, 20, 500]),
+                limit: self.pick([0, 1, 2, 100]),
             }),
             Kind::Remove => Call::RemoveJob(self.job(view)),
             Kind::Promote => {

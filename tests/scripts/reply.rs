@@ -46,6 +46,10 @@ pub(crate) fn compare(
         }
         (Returned::Id(id), reply) => *reply == bulk(id),
         (Returned::Code(0), Reply::Nil) => SILENT.contains(&name),
+        // The ids, of which the function says how many there are.
+        (Returned::Code(count), Reply::Array(ids)) if name == "cleanJobsInSet" => {
+            i64::try_from(ids.len()) == Ok(*count)
+        }
         (Returned::Code(code), reply) => *reply == Reply::Int(*code),
         (Returned::Fetched(fetched), Reply::Array(parts)) => is_job(comparison, fetched, parts),
         (Returned::Nothing { limited_for, next_delayed }, reply) => {

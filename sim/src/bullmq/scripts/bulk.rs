@@ -2,7 +2,6 @@
 
 use super::{Result, Returned, Script, job_id};
 use crate::bullmq::Version;
-use crate::bullmq::keys::iteration_id;
 use crate::event::{JobList, QueueEvent};
 use crate::redis::{Bytes, Key, Limit, ScoreBound};
 
