@@ -23,7 +23,8 @@ impl Comparison {
                 (None, None) => return Ok(()),
                 (Some(a), Some(b)) if a.key == b.key => {
                     if self.same(a, b) {
-                        (one.next(), two.next());
+                        one.next();
+                        two.next();
                         continue;
                     }
                     ([show(Some(a)), show(Some(b))], a.key)
