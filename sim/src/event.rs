@@ -380,7 +380,8 @@ pub enum QueueEvent {
         /// The deduplication id.
         id: Bytes,
     },
-    /// A finished job was put back by hand to be processed again. It waits, whatever its priority.
+    /// A finished job was put back by hand to be processed again. Up to 5.x it waits, whatever its
+    /// priority.
     Reprocessed {
         /// The job.
         job: JobId,

@@ -229,6 +229,21 @@ impl Process {
             Action::Obliterate { queue, force } => {
                 self.queue(*queue, by).obliterate(*force).await?;
             }
+            Action::Clean { queue, state, grace, limit } => {
+                self.queue(*queue, by).clean(*state, grace.ms(), i64::from(*limit)).await?;
+            }
+            Action::PromoteJobs(queue) => self.queue(*queue, by).promote_jobs().await?,
+            Action::RetryJobs { queue, state } => {
+                self.queue(*queue, by).retry_jobs(*state).await?;
+            }
+            Action::SetGlobalConcurrency { queue, concurrency } => {
+                let queue = self.queue(*queue, by);
+                queue.set_global_concurrency(i64::from(*concurrency)).await?;
+            }
+            Action::SetGlobalRateLimit { queue, limiter } => {
+                let (max, duration) = (i64::from(limiter.max), limiter.duration.ms());
+                self.queue(*queue, by).set_global_rate_limit(max, duration).await?;
+            }
             Action::Job { queue, name, does } => {
                 return by_hand(&self.queue(*queue, by), name, *does).await.map(found);
             }

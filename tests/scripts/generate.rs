@@ -3,33 +3,85 @@
 //! The world is small so that things meet: few ids, few keys, instants on a coarse grid. About one
 //! call in ten is about a job that is not there, or not in the state for it.
 
+#[path = "generate/jobs.rs"]
+mod jobs;
+
 use std::rc::Rc;
 
 use bootrace_sim::bullmq::Version;
-use bootrace_sim::bullmq::keys::{Keys, iteration_id};
-use bootrace_sim::bullmq::options::{
-    BackoffKind, BackoffOptions, Deduplication, KeepJobs, KeepOptions, Options, RepeatOptions,
-};
+use bootrace_sim::bullmq::keys::Keys;
 use bootrace_sim::bullmq::scripts::{
-    AddJob, AddJobScheduler, AddRepeatableJob, Call, ExtendLocks, FetchOptions,
-    MoveStalledJobsToWait, MoveToActive, MoveToDelayed, MoveToFinished, Obliterate, Outcome,
-    RegistrationOptions, RemoveRepeatable, ReprocessJob, RetryJob, UpdateJobScheduler,
+    Call, CleanJobsInSet, ExtendLocks, FetchOptions, MoveJobsToWait, MoveStalledJobsToWait,
+    MoveToActive, MoveToDelayed, Obliterate, RemoveRepeatable, ReprocessJob, RetryJob,
+    UpdateRepeatableJobMillis,
 };
-use bootrace_sim::event::Finish;
+use bootrace_sim::event::{Finish, JobList};
 use bootrace_sim::redis::{Bytes, Db, Key};
 use proptest::prelude::Rng;
 use proptest::test_runner::{RngAlgorithm, TestRng};
 
-use crate::play::{START_MS, Step, What};
+use crate::play::{Step, What};
 
 const TOKENS: [&str; 3] = ["one:0", "one:1", "two:0"];
 const CUSTOM: [&str; 5] = ["own-0", "own-1", "own-2", "own-3", "own-4"];
 /// Schedulers and registrations of the older API, and one of its keys of before 3.0.0.
 const REGISTRATIONS: [&str; 4] = ["s0", "s1", "5f2b", "a::::0 0 3 * * *"];
-const NAMES: [&str; 2] = ["a", "b"];
-const DATA: [&str; 4] = ["{}", "{\"n\":1}", "null", "[\"é\"]"];
-/// The grid of the instants at which iterations are due.
-const SLOT: i64 = 100;
+
+/// A kind of call.
+#[derive(Clone, Copy)]
+enum Kind {
+    Add,
+    /// Of the older API: its second round trip.
+    Iteration,
+    Repeatable,
+    Scheduler,
+    /// The next iteration of a scheduler.
+    Next,
+    RemoveRepeatable,
+    RemoveScheduler,
+    Fetch,
+    Finish,
+    Delay,
+    Retry,
+    Stalled,
+    Extend,
+    Pause,
+    Drain,
+    Obliterate,
+    Remove,
+    Promote,
+    Reprocess,
+    /// Of the older API: the first round trip of a worker.
+    RepeatableNext,
+    MoveAll,
+    Clean,
+}
+
+/// How often each kind is drawn, before a sequence changes that.
+const KINDS: [(Kind, usize); 22] = [
+    (Kind::Add, 18),
+    (Kind::Iteration, 3),
+    (Kind::Repeatable, 3),
+    (Kind::Scheduler, 5),
+    (Kind::Next, 6),
+    (Kind::RemoveRepeatable, 1),
+    (Kind::RemoveScheduler, 1),
+    (Kind::Fetch, 18),
+    (Kind::Finish, 12),
+    (Kind::Delay, 5),
+    (Kind::Retry, 4),
+    (Kind::Stalled, 5),
+    (Kind::Extend, 3),
+    (Kind::Pause, 3),
+    (Kind::Drain, 1),
+    (Kind::Obliterate, 1),
+    (Kind::Remove, 3),
+    (Kind::Promote, 3),
+    (Kind::Reprocess, 5),
+    (Kind::RepeatableNext, 1),
+    (Kind::MoveAll, 1),
+    (Kind::Clean, 2),
+];
 
 /// Draws steps.
 pub(crate) struct Generator {
@@ -38,6 +90,11 @@ pub(crate) struct Generator {
     /// That of the client that acts now.
     version: Version,
     worker: Rc<FetchOptions>,
+    /// The weights of [`KINDS`] in this sequence: one is about schedulers, another about what
+    /// stalls.
+    weights: Vec<usize>,
+    /// One add in so many has a deduplication id.
+    deduplicated: usize,
 }
 
 /// What a draw can see.
@@ -80,7 +137,15 @@ impl Generator {
         let random = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
         let worker = Rc::new(FetchOptions { lock_duration: 100, limiter: None });
         let versions = versions.to_vec();
-        let mut generator = Generator { random, version: versions[0], versions, worker };
+        let version = versions[0];
+        let weights = Vec::new();
+        let mut generator =
+            Generator { random, versions, version, worker, weights, deduplicated: 3 };
+        generator.deduplicated = generator.pick([1, 3, 3, 8]);
+        for (_, weight) in KINDS {
+            let weight = weight * generator.pick([0, 1, 2, 2, 3, 8]);
+            generator.weights.push(weight.max(1));
+        }
         let limited = generator.once_in(3);
         let limiter = limited.then(|| (generator.pick([1, 2, 3]), generator.pick([20, 100, 300])));
         let lock_duration = generator.pick([50, 100, 2000, 20_000]);
@@ -225,39 +290,54 @@ impl Generator {
         ids.swap_remove(self.below(ids.len()))
     }
 
+    /// Which kind of call is next, by the weights of this sequence.
+    fn kind(&mut self) -> Kind {
+        let mut left = self.below(self.weights.iter().sum());
+        for ((kind, _), weight) in KINDS.iter().zip(&self.weights) {
+            if left < *weight {
+                return *kind;
+            }
+            left -= weight;
+        }
+        Kind::Fetch
+    }
+
     fn call(&mut self, view: &View<'_>) -> Call {
         let keys = view.keys;
         let paused = view.db.hexists(&keys.meta, b"paused").unwrap_or(false);
-        let held = view.list(&keys.active).iter().any(|id| view.token(id).is_some());
         if paused && self.once_in(12) {
             return Call::Pause(false);
         }
-        match self.below(100) {
-            // With nothing in hand a worker fetches; seldom it has lost what it had.
-            55..=75 if !held && !self.once_in(8) => self.fetch(view),
-            0..=17 => self.add(view),
-            18..=20 => self.iteration(view),
-            21..=23 if self.version < Version::V6_7_0 => {
-                Call::AddRepeatableJob(Box::new(self.add_repeatable(view)))
+        // With nothing in hand a worker fetches; seldom it has lost what it had.
+        let in_hand = view.list(&keys.active).iter().any(|id| view.token(id).is_some());
+        let lost = !in_hand && !self.once_in(8);
+        let older = self.version < Version::V6_7_0;
+        match self.kind() {
+            Kind::Finish | Kind::Delay | Kind::Retry if lost => self.fetch(view),
+            Kind::Add => self.add(view),
+            Kind::Iteration => self.iteration(view),
+            Kind::Repeatable if older => Call::AddRepeatableJob(self.add_repeatable(view).into()),
+            Kind::Repeatable | Kind::Scheduler => {
+                Call::AddJobScheduler(self.add_scheduler(view).into())
             }
-            21..=28 => Call::AddJobScheduler(Box::new(self.add_scheduler(view))),
-            29..=34 => Call::UpdateJobScheduler(Box::new(self.update_scheduler(view))),
-            35 if self.version < Version::V6_7_0 => {
+            Kind::Next => Call::UpdateJobScheduler(self.update_scheduler(view).into()),
+            Kind::RemoveRepeatable if older => {
                 let key = self.text(REGISTRATIONS);
                 let legacy_key = self.text(REGISTRATIONS);
                 let legacy_job_id = format!("repeat:{}:", self.text(REGISTRATIONS)).into();
                 let args = RemoveRepeatable { legacy_job_id, legacy_key, key };
                 Call::RemoveRepeatable(Box::new(args))
             }
-            35 | 36 => Call::RemoveJobScheduler(self.text(REGISTRATIONS)),
-            37..=54 => {
-                let empty = [&keys.wait, &keys.paused, &keys.prioritized, &keys.delayed]
-                    .iter()
-                    .all(|key| !view.db.exists(key));
+            Kind::RemoveRepeatable | Kind::RemoveScheduler => {
+                Call::RemoveJobScheduler(self.text(REGISTRATIONS))
+            }
+            Kind::Fetch => {
+                let sources = [&keys.wait, &keys.paused, &keys.prioritized, &keys.delayed];
+                let empty = !sources.iter().any(|key| view.db.exists(key));
                 if empty && !self.once_in(4) { self.add(view) } else { self.fetch(view) }
             }
-            55..=66 => Call::MoveToFinished(Box::new(self.finish(view))),
-            67..=71 => {
+            Kind::Finish => Call::MoveToFinished(self.finish(view).into()),
+            Kind::Delay => {
                 let (id, token) = self.held(view);
                 Call::MoveToDelayed(Box::new(MoveToDelayed {
                     id,
@@ -269,7 +349,7 @@ impl Generator {
                     options: self.worker.clone(),
                 }))
             }
-            72..=75 => {
+            Kind::Retry => {
                 let (id, token) = self.held(view);
                 Call::RetryJob(Box::new(RetryJob {
                     id,
@@ -279,12 +359,12 @@ impl Generator {
                     failed_reason: self.text(["no", "nö"]),
                 }))
             }
-            76..=80 => Call::MoveStalledJobsToWait(MoveStalledJobsToWait {
+            Kind::Stalled => Call::MoveStalledJobsToWait(MoveStalledJobsToWait {
                 max_stalled_count: self.pick([0, 1, 1, 2]),
                 timestamp: view.now,
                 interval: self.pick([10, 50, 300]),
             }),
-            81..=83 => {
+            Kind::Extend => {
                 let mut jobs = vec![self.held(view)];
                 while self.once_in(2) {
                     jobs.push(self.held(view));
@@ -292,25 +372,52 @@ impl Generator {
                 let duration = self.worker.lock_duration;
                 Call::ExtendLocks(Box::new(ExtendLocks { jobs, duration }))
             }
-            84..=86 => {
-                // A queue is paused seldom, and not for long.
-                Call::Pause(self.once_in(4))
-            }
-            87 => Call::Drain(self.once_in(2)),
-            88 if !paused && !self.once_in(6) => Call::Pause(true),
-            88 => Call::Obliterate(Obliterate {
+            // A queue is paused seldom, and not for long.
+            Kind::Pause => Call::Pause(self.once_in(4)),
+            Kind::Drain => Call::Drain(self.once_in(2)),
+            Kind::Obliterate if !paused && !self.once_in(6) => Call::Pause(true),
+            Kind::Obliterate => Call::Obliterate(Obliterate {
                 count: self.pick([1, 2, 3, 1000]),
                 force: self.once_in(2),
             }),
-            89..=91 => Call::RemoveJob(self.job(view)),
-            92..=94 => {
+            Kind::RepeatableNext if !older => self.iteration(view),
+            Kind::RepeatableNext => {
+                Call::UpdateRepeatableJobMillis(Box::new(UpdateRepeatableJobMillis {
+                    next_millis: self.slot(view),
+                    key: self.text(REGISTRATIONS),
+                    legacy_key: self.text(REGISTRATIONS),
+                }))
+            }
+            Kind::MoveAll => {
+                let state = self.pick([JobList::Delayed, JobList::Completed, JobList::Failed]);
+                let ever = state == JobList::Delayed;
+                Call::MoveJobsToWait(MoveJobsToWait {
+                    state,
+                    count: self.pick([1, 2, 1000]),
+                    timestamp: (!ever).then(|| view.now - self.pick([0, 50])),
+                })
+            }
+            Kind::Clean => Call::CleanJobsInSet(CleanJobsInSet {
+                set: self.pick([
+                    JobList::Wait,
+                    JobList::Active,
+                    JobList::Prioritized,
+                    JobList::Delayed,
+                    JobList::Completed,
+                    JobList::Failed,
+                ]),
+                timestamp: view.now - self.pick([0, 20, 500]),
+                limit: self.pick([0, 1, 2, 100]),
+            }),
+            Kind::Remove => Call::RemoveJob(self.job(view)),
+            Kind::Promote => {
                 let delayed = view.ids(&keys.delayed);
                 if delayed.is_empty() && !self.once_in(8) {
                     return self.add(view);
                 }
                 Call::Promote(self.one_of(delayed, view))
             }
-            _ => {
+            Kind::Reprocess => {
                 let state = self.pick([Finish::Completed, Finish::Failed]);
                 let set = match state {
                     Finish::Completed => &keys.completed,
@@ -333,237 +440,5 @@ impl Generator {
             token: self.text(TOKENS),
             options: self.worker.clone(),
         })
-    }
-
-    fn keep(&mut self) -> Option<KeepOptions> {
-        Some(match self.below(8) {
-            0 => KeepOptions::Remove(true),
-            1 => KeepOptions::Remove(false),
-            2 => KeepOptions::Count(self.pick([0, 1, 2])),
-            3 => KeepOptions::Limits { age: Some(self.pick([0, 1, 5])), count: None },
-            4 => KeepOptions::Limits { age: None, count: Some(self.pick([0, 1, 2])) },
-            5 => KeepOptions::Limits { age: Some(1), count: Some(2) },
-            _ => return None,
-        })
-    }
-
-    /// What options have that does not say where the job goes.
-    fn plain_options(&mut self) -> Options {
-        let backoff = self.once_in(3).then(|| BackoffOptions {
-            kind: self.pick([BackoffKind::Fixed, BackoffKind::Exponential]),
-            delay: self.pick([5, 100]),
-        });
-        let deduplication = self.once_in(3).then(|| Deduplication {
-            id: self.pick(["d0", "d1"]).to_owned(),
-            ttl: self.pick([None, None, Some(1), Some(50), Some(1000)]),
-            extend: self.once_in(3),
-            replace: self.once_in(3),
-            keep_last_if_active: self.once_in(3),
-            reschedule: self.once_in(3),
-        });
-        Options {
-            attempts: Some(self.pick([0, 1, 2, 3])),
-            backoff,
-            lifo: self.once_in(5),
-            remove_on_complete: self.keep(),
-            remove_on_fail: self.keep(),
-            deduplication,
-            ..Options::default()
-        }
-    }
-
-    /// An add of a job, by its options.
-    fn add_of(&mut self, options: Options, view: &View<'_>, registration: Option<Bytes>) -> Call {
-        let args = Box::new(AddJob {
-            id: options.job_id.as_deref().map(Bytes::from),
-            name: self.text(NAMES),
-            data: self.text(DATA),
-            options: options.to_json().into(),
-            timestamp: options.timestamp.unwrap_or(view.now),
-            delay: options.delay.unwrap_or(0),
-            priority: options.priority.unwrap_or(0),
-            lifo: options.lifo,
-            registration,
-            deduplication: options.deduplication.clone(),
-            tick: None,
-        });
-        match (options.delay, options.priority) {
-            (Some(_), _) => Call::AddDelayedJob(args),
-            (None, Some(_)) => Call::AddPrioritizedJob(args),
-            (None, None) => Call::AddStandardJob(args),
-        }
-    }
-
-    fn add(&mut self, view: &View<'_>) -> Call {
-        let delayed = self.once_in(3);
-        let options = Options {
-            delay: delayed.then(|| self.pick([0, 1, 5, 50, 50, 2000])),
-            priority: self.once_in(3).then(|| self.pick([1, 2, 2_097_151])),
-            job_id: self.once_in(2).then(|| self.pick(CUSTOM).to_owned()),
-            timestamp: self.once_in(8).then(|| view.now - self.pick([1, 40, 1000])),
-            ..self.plain_options()
-        };
-        self.add_of(options, view, None)
-    }
-
-    /// The second round trip of the older API: the iteration that a registration stands for.
-    fn iteration(&mut self, view: &View<'_>) -> Call {
-        let mut registrations = view.set(&view.keys.repeat);
-        if registrations.is_empty() {
-            return self.add(view);
-        }
-        let (key, millis) = registrations.swap_remove(self.below(registrations.len()));
-        let millis = millis as i64;
-        let options = Options {
-            delay: Some((millis - view.now).max(0)),
-            priority: self.once_in(3).then_some(2),
-            job_id: Some(iteration_id(&key, millis).to_string()),
-            timestamp: Some(view.now),
-            prev_millis: Some(millis),
-            repeat: Some(self.repeat()),
-            ..self.plain_options()
-        };
-        self.add_of(options, view, Some(key))
-    }
-
-    fn repeat(&mut self) -> RepeatOptions {
-        let every = self.once_in(2);
-        RepeatOptions {
-            every: every.then(|| self.pick([SLOT, 3 * SLOT, 30])),
-            pattern: (!every).then(|| "0 0 3 * * *".to_owned()),
-            tz: self.once_in(3).then(|| "Europe/London".to_owned()),
-            limit: self.once_in(4).then_some(5),
-            count: Some(self.pick([1, 2])),
-            offset: self.once_in(3).then(|| self.pick([0, 7, 99, 150])),
-            end_date: self.once_in(5).then_some(START_MS + 100_000),
-            start_date: self.once_in(5).then(|| START_MS + self.pick([50, 150, 2000])),
-            ..RepeatOptions::default()
-        }
-    }
-
-    fn registration(&mut self, repeat: &RepeatOptions) -> RegistrationOptions {
-        RegistrationOptions {
-            name: self.text(NAMES),
-            tz: repeat.tz.as_deref().map(Bytes::from),
-            pattern: repeat.pattern.as_deref().map(Bytes::from),
-            every: repeat.every,
-            end_date: repeat.end_date,
-            start_date: repeat.start_date,
-            limit: repeat.limit,
-            offset: repeat.offset,
-        }
-    }
-
-    /// The next instant of a job scheduler, if its client computes it: with `every` the later
-    /// versions' scripts do.
-    fn next(&mut self, repeat: &RepeatOptions, view: &View<'_>) -> Option<i64> {
-        let computed = self.version < Version::V5_81_5 || repeat.every.is_none();
-        computed.then(|| self.slot(view))
-    }
-
-    /// An instant of the grid, near now.
-    fn slot(&mut self, view: &View<'_>) -> i64 {
-        (view.now.div_euclid(SLOT) + self.pick([-1, 0, 0, 1, 1, 2])) * SLOT
-    }
-
-    fn add_repeatable(&mut self, view: &View<'_>) -> AddRepeatableJob {
-        let repeat = self.repeat();
-        AddRepeatableJob {
-            next_millis: self.slot(view),
-            options: self.registration(&repeat),
-            legacy_key: self.text(REGISTRATIONS),
-            key: self.text(REGISTRATIONS),
-        }
-    }
-
-    fn add_scheduler(&mut self, view: &View<'_>) -> AddJobScheduler {
-        let repeat = self.repeat();
-        let next_millis = self.next(&repeat, view);
-        let id = self.text(REGISTRATIONS);
-        let delay = next_millis.map(|next| (next - view.now).max(0));
-        let empty = self.once_in(2);
-        let template = if empty { Options::default() } else { self.plain_options() };
-        let priority = self.once_in(3).then_some(3);
-        let options = self.registration(&repeat);
-        let job = Options {
-            attempts: Some(template.attempts.unwrap_or(0)),
-            delay,
-            priority,
-            job_id: next_millis.map(|next| iteration_id(&id, next).to_string()),
-            timestamp: Some(view.now),
-            prev_millis: next_millis,
-            repeat: Some(repeat),
-            ..template.clone()
-        };
-        AddJobScheduler {
-            next_millis,
-            options,
-            id,
-            data: self.text(DATA),
-            template: Options { priority, ..template }.to_json().into(),
-            deduplication: job.deduplication.as_ref().map(|held| held.id.as_str().into()),
-            job_options: job.to_json().into(),
-            timestamp: view.now,
-            delay: delay.unwrap_or(0),
-            priority: priority.unwrap_or(0),
-        }
-    }
-
-    fn update_scheduler(&mut self, view: &View<'_>) -> UpdateJobScheduler {
-        // The iteration that runs; sometimes any other job.
-        let active = view.list(&view.keys.active).into_iter();
-        let running = active.filter(|id| view.field(id, "rjk").is_some()).collect();
-        let mut producer = self.one_of(running, view);
-        let mut id = view.field(&producer, "rjk").unwrap_or_else(|| self.text(REGISTRATIONS));
-        if self.once_in(3) {
-            let mut registrations = view.set(&view.keys.repeat);
-            if !registrations.is_empty() {
-                let (key, millis) = registrations.swap_remove(self.below(registrations.len()));
-                producer = iteration_id(&key, millis as i64);
-                id = key;
-            }
-        }
-        let repeat = self.repeat();
-        let next_millis = self.next(&repeat, view);
-        let delay = next_millis.map(|next| (next - view.now).max(0));
-        let job = Options {
-            delay,
-            priority: self.once_in(3).then_some(3),
-            job_id: next_millis.map(|next| iteration_id(&id, next).to_string()),
-            timestamp: Some(view.now),
-            prev_millis: next_millis,
-            repeat: Some(repeat),
-            ..self.plain_options()
-        };
-        UpdateJobScheduler {
-            next_millis,
-            id,
-            data: self.text(DATA),
-            deduplication: job.deduplication.as_ref().map(|held| held.id.as_str().into()),
-            job_options: job.to_json().into(),
-            timestamp: view.now,
-            delay: delay.unwrap_or(0),
-            priority: job.priority.unwrap_or(0),
-            producer,
-        }
-    }
-
-    fn finish(&mut self, view: &View<'_>) -> MoveToFinished {
-        let (id, token) = self.held(view);
-        let keep = self.keep();
-        let outcome = match self.below(3) {
-            0 => Outcome::Failed(self.text(["why", "wärum"])),
-            _ => Outcome::Completed(self.text(["null", "{\"ok\":true}"])),
-        };
-        MoveToFinished {
-            id,
-            timestamp: view.now,
-            outcome,
-            token,
-            keep: KeepJobs::from(keep.as_ref()),
-            attempts: self.pick([0, 1, 2, 3]),
-            fetch_next: !self.once_in(4),
-            options: self.worker.clone(),
-        }
     }
 }

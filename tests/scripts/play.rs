@@ -10,8 +10,9 @@ use bootrace_sim::event::QueueId;
 use bootrace_sim::redis::{Bytes, ClientId, Redis, Reply};
 
 use crate::generate::Generator;
+use crate::keyspace::Comparison;
 use crate::package::Script;
-use crate::{keyspace, reply, wire};
+use crate::{reply, wire};
 
 /// When every sequence begins.
 pub(crate) const START_MS: i64 = 1_767_600_000_000;
@@ -56,6 +57,7 @@ pub(crate) struct Pair {
     model: Redis,
     lua: Redis,
     now_ms: i64,
+    comparison: Comparison,
     /// By what the scripts of a version are called, and how many keys they take.
     scripts: BTreeMap<(Version, String), (Bytes, usize)>,
     /// What was compared.
@@ -83,6 +85,7 @@ impl Pair {
             model: Redis::new(),
             lua,
             now_ms: START_MS,
+            comparison: Comparison::default(),
             scripts: loaded,
             calls: Calls::new(),
         }
@@ -127,7 +130,7 @@ impl Pair {
             }
             What::Call(call) => self.call(call, step.version, now)?,
         }
-        keyspace::compare(self.model.db(), self.lua.db())
+        self.comparison.keyspaces(self.model.db(), self.lua.db())
     }
 
     fn call(&mut self, call: Call, version: Version, now: Instant) -> Result<(), String> {
@@ -144,7 +147,7 @@ impl Pair {
         let keys = &self.keys;
         let returned = self.model.script(now, |db| run(call, version, keys, db, &mut Vec::new()));
         *self.calls.entry(name).or_default().entry(reply::kind(&replied)).or_default() += 1;
-        reply::compare(name, version, &returned, &replied)
+        reply::compare(&mut self.comparison, name, version, &returned, &replied)
     }
 
     /// What people are shown: the shortest sequence found that parts.

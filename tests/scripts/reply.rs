@@ -4,7 +4,7 @@ use bootrace_sim::bullmq::Version;
 use bootrace_sim::bullmq::scripts::{Fetched, Returned};
 use bootrace_sim::redis::{Bytes, Reply};
 
-use crate::keyspace::same_field;
+use crate::keyspace::Comparison;
 
 /// Scripts that reply nothing where the function returns 0.
 const SILENT: [&str; 3] = ["pause", "drain", "updateJobScheduler"];
@@ -33,6 +33,7 @@ pub(crate) fn kind(reply: &Reply) -> &'static str {
 
 /// Compares what a script of that name returned.
 pub(crate) fn compare(
+    comparison: &mut Comparison,
     name: &str,
     version: Version,
     returned: &Returned,
@@ -45,8 +46,12 @@ pub(crate) fn compare(
         }
         (Returned::Id(id), reply) => *reply == bulk(id),
         (Returned::Code(0), Reply::Nil) => SILENT.contains(&name),
+        // The ids, of which the function says how many there are.
+        (Returned::Code(count), Reply::Array(ids)) if name == "cleanJobsInSet" => {
+            i64::try_from(ids.len()) == Ok(*count)
+        }
         (Returned::Code(code), reply) => *reply == Reply::Int(*code),
-        (Returned::Fetched(fetched), Reply::Array(parts)) => is_job(fetched, parts),
+        (Returned::Fetched(fetched), Reply::Array(parts)) => is_job(comparison, fetched, parts),
         (Returned::Nothing { limited_for, next_delayed }, reply) => {
             *reply == Reply::Array([0, 0, *limited_for, *next_delayed].map(Reply::Int).into())
         }
@@ -77,7 +82,7 @@ fn list(ids: &[Bytes]) -> Reply {
 }
 
 /// A job that was taken: its fields, its id, and two zeros.
-fn is_job(fetched: &Fetched, parts: &[Reply]) -> bool {
+fn is_job(comparison: &mut Comparison, fetched: &Fetched, parts: &[Reply]) -> bool {
     let [Reply::Array(fields), id, rest @ ..] = parts else { return false };
     let pairs: Vec<(&Bytes, &Bytes)> = fields
         .chunks(2)
@@ -86,11 +91,12 @@ fn is_job(fetched: &Fetched, parts: &[Reply]) -> bool {
             _ => None,
         })
         .collect();
-    let has = |(field, value): &(Bytes, Bytes)| {
-        pairs.iter().any(|(other, real)| field == *other && same_field(field, value, real))
+    let mut has = |(field, value): &(Bytes, Bytes)| {
+        let real = pairs.iter().find(|(other, _)| field == *other);
+        real.is_some_and(|(_, real)| comparison.same_field(field, value, real))
     };
     *id == bulk(&fetched.id)
         && rest == [Reply::Int(0), Reply::Int(0)]
         && fields.len() == 2 * fetched.fields.len()
-        && fetched.fields.iter().all(has)
+        && fetched.fields.iter().all(&mut has)
 }

@@ -9,7 +9,7 @@ use bootrace_sim::bullmq::scripts::{
     AddJob, AddJobScheduler, AddRepeatableJob, Call, ExtendLocks, FetchOptions, MoveToActive,
     MoveToDelayed, MoveToFinished, Outcome, RegistrationOptions, RetryJob, UpdateJobScheduler,
 };
-use bootrace_sim::event::Finish;
+use bootrace_sim::event::{Finish, JobList};
 use bootrace_sim::redis::Bytes;
 use serde_json::{Value, json};
 
@@ -113,6 +113,26 @@ pub(crate) fn sent(call: &Call, version: Version, keys: &Keys) -> Sent {
             keys: wire.keys("delayed wait paused meta prioritized active pc events marker"),
             args: vec![wire.prefix(), id.clone()],
         },
+        Call::UpdateRepeatableJobMillis(args) => Sent {
+            keys: wire.keys("repeat"),
+            args: vec![int(args.next_millis), args.key.clone(), args.legacy_key.clone()],
+        },
+        Call::MoveJobsToWait(args) => {
+            let state = list(args.state);
+            let mut keys = vec![wire.prefix()];
+            keys.extend(wire.keys(&format!("events {state} wait paused meta active marker")));
+            // `Number.MAX_VALUE`.
+            let all = || Bytes::from("1.7976931348623157e+308");
+            let timestamp = args.timestamp.map_or_else(all, int);
+            Sent { keys, args: vec![int(args.count), timestamp, state.into()] }
+        }
+        Call::CleanJobsInSet(args) => {
+            let state = list(args.set);
+            Sent {
+                keys: wire.keys(&format!("{state} events repeat")),
+                args: vec![wire.prefix(), int(args.timestamp), int(args.limit), state.into()],
+            }
+        }
         Call::ReprocessJob(args) => {
             let (set, field) = match args.state {
                 Finish::Completed => ("completed", "returnvalue"),
@@ -139,6 +159,18 @@ fn int(number: i64) -> Bytes {
 
 fn flag(flag: bool) -> Bytes {
     if flag { "1".into() } else { "0".into() }
+}
+
+/// The name of a list of jobs.
+fn list(list: JobList) -> &'static str {
+    match list {
+        JobList::Wait => "wait",
+        JobList::Active => "active",
+        JobList::Prioritized => "prioritized",
+        JobList::Delayed => "delayed",
+        JobList::Completed => "completed",
+        JobList::Failed => "failed",
+    }
 }
 
 fn push(lifo: bool) -> Bytes {

@@ -1,9 +1,10 @@
 //! BullMQ as a fleet meets it: what its scripts do in Redis (`scripts`), and what its clients do in
 //! which order (`queue`, `worker`).
 //!
-//! Source: the JavaScript and Lua of bullmq 5.34.10. The unit of truth is the round trip: which
-//! effects are atomic, between which two a client can die, and in which order calls that nobody
-//! awaits reach the wire. No flows, no events stream reader, no sandboxed processors.
+//! Source: the JavaScript and Lua of bullmq 5.34.10, 5.81.5 and 6.7.0. The unit of truth is the
+//! round trip: which effects are atomic, between which two a client can die, and in which order
+//! calls that nobody awaits reach the wire. No flows, no events stream reader, no sandboxed
+//! processors.
 
 pub mod client;
 pub mod cron;

@@ -2,21 +2,21 @@
 //!
 //! Everything of one Queue goes over one connection, in the order in which it is sent. An add that
 //! comes before the connection is ready waits for it; values such as timestamps are computed at the
-//! points where the JavaScript computes them, which is not always when they are sent. Job
-//! schedulers are in `scheduler`, what is done to a queue besides in `manage`.
+//! points where the JavaScript computes them, which is not always when they are sent. The
+//! older repeat API is in `repeat`, job schedulers are in `scheduler`, what is done to a queue
+//! besides in `manage`.
 
 mod manage;
+mod repeat;
 mod scheduler;
 
+pub(super) use repeat::update_repeatable_job;
 pub(super) use scheduler::{is_job_scheduler, next_iteration};
 
 use super::client::Client;
-use super::keys::{Keys, iteration_id};
+use super::keys::Keys;
 use super::options::{Options, RepeatOptions};
-use super::repeat::{concat_options, md5_hex, next_millis};
-use super::scripts::{
-    AddJob, AddRepeatableJob, Call, RegistrationOptions, RemoveRepeatable, Returned,
-};
+use super::scripts::{AddJob, Call, RegistrationOptions};
 use super::{QueueError, Version};
 use crate::clock::Instant;
 use crate::event::By;
@@ -84,95 +84,10 @@ impl Queue {
         self.client.ready().await?;
         // 6.x has no older API and says nothing: the job is an ordinary one.
         if job.options.repeat.is_some() && self.client.version() < Version::V6_7_0 {
-            return self.add_repeatable(job).await;
+            return update_repeatable_job(&self.client, &self.repeat, job, true).await;
         }
         let timestamp = self.client.ctx().now_ms();
-        self.create(job, timestamp, None).await
-    }
-
-    /// `Job.create`: one script.
-    async fn create(
-        &self,
-        job: NewJob,
-        timestamp: i64,
-        registration: Option<Bytes>,
-    ) -> Result<(), QueueError> {
-        check_job_id(&job, self.client.version())?;
-        let call = add_call(job, timestamp, registration, self.client.version());
-        self.client.script(call).await.map(drop)
-    }
-
-    /// `Repeat.updateRepeatableJob`: two round trips. The next millisecond is computed before the
-    /// first, its delay after it.
-    async fn add_repeatable(&self, mut job: NewJob) -> Result<(), QueueError> {
-        let mut repeat = job.options.repeat.take().unwrap_or_default();
-        if repeat.limit.is_some_and(|limit| limit < 1) {
-            return Ok(());
-        }
-        let ctx = self.client.ctx();
-        let now = ctx.now_ms();
-        if repeat.end_date.is_some_and(|end| now > end) {
-            return Ok(());
-        }
-        let next = next_millis(&repeat, now, now, &ctx.zone());
-        let at_once = repeat.immediately;
-        // `(await this.repeat)` is an object already; its scripts wait for its own `INFO`.
-        let next = match next? {
-            Some(next) => next,
-            None => return Ok(()),
-        };
-        if at_once && repeat.every.is_some() {
-            repeat.offset = Some(now - next);
-        }
-        repeat.job_id = job.options.job_id.take();
-        let name = String::from_utf8_lossy(&job.name).into_owned();
-        let legacy_key = concat_options(&name, &repeat);
-        let key = repeat.key.clone().unwrap_or_else(|| md5_hex(&legacy_key));
-        self.info_once(&self.repeat).await?;
-        let first = AddRepeatableJob {
-            next_millis: next,
-            options: registration_options(job.name.clone(), &repeat),
-            legacy_key: legacy_key.into(),
-            key: key.into(),
-        };
-        let key = match self.client.script(Call::AddRepeatableJob(Box::new(first))).await? {
-            Returned::Id(key) => key,
-            other => unreachable!("addRepeatableJob returns a key, not {other:?}"),
-        };
-        let now = ctx.now_ms();
-        let delay = next + repeat.offset.unwrap_or(0) - now;
-        job.options.job_id = Some(String::from_utf8_lossy(&iteration_id(&key, next)).into_owned());
-        job.options.delay = Some(if at_once { 0 } else { delay.max(0) });
-        job.options.timestamp = Some(now);
-        job.options.prev_millis = Some(next);
-        job.options.repeat = Some(RepeatOptions { immediately: false, count: Some(1), ..repeat });
-        job.tick = Some(Instant::from_ms(next));
-        self.create(job, now, Some(key)).await
-    }
-
-    /// `queue.removeRepeatable`: whether there was one.
-    ///
-    /// # Errors
-    /// An error of Redis.
-    pub async fn remove_repeatable(
-        &self,
-        name: &str,
-        repeat: RepeatOptions,
-    ) -> Result<bool, QueueError> {
-        self.client.ready().await?;
-        self.info_once(&self.repeat).await?;
-        let legacy_key = concat_options(name, &repeat);
-        let hashed = md5_hex(&legacy_key);
-        let job_id = repeat.job_id.as_deref().unwrap_or_default();
-        let legacy =
-            repeat.key.clone().unwrap_or_else(|| md5_hex(&format!("{name}{job_id}{hashed}")));
-        let call = RemoveRepeatable {
-            legacy_job_id: format!("repeat:{legacy}:").into(),
-            legacy_key: legacy_key.into(),
-            key: repeat.key.unwrap_or(hashed).into(),
-        };
-        let removed = self.client.script(Call::RemoveRepeatable(Box::new(call))).await?;
-        Ok(matches!(removed, Returned::Code(0)))
+        create(&self.client, job, timestamp, None).await
     }
 
     /// `queue.close`: `QUIT` after everything that was sent.
@@ -200,6 +115,17 @@ pub(super) async fn info_once(client: &Client, object: &OnceCell<()>) -> Result<
     }
     let info = async { client.command(Command::Info).await.map(drop) };
     object.get_or_try_init(|| info).await.copied()
+}
+
+/// `Job.create`: one script.
+async fn create(
+    client: &Client,
+    job: NewJob,
+    timestamp: i64,
+    registration: Option<Bytes>,
+) -> Result<(), QueueError> {
+    check_job_id(&job, client.version())?;
+    client.script(add_call(job, timestamp, registration, client.version())).await.map(drop)
 }
 
 /// What both repeat APIs ask first.

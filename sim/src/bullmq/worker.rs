@@ -13,8 +13,8 @@ use self::fifo::Fifo;
 use self::locks::InProgress;
 use super::client::Client;
 use super::keys::Keys;
-use super::options::Options;
-use super::queue::{info_once, is_job_scheduler, next_iteration};
+use super::options::{KeepJobs, KeepOptions, Options};
+use super::queue::{NewJob, info_once, is_job_scheduler, next_iteration, update_repeatable_job};
 use super::repeat::has_legacy_repeatable_key_shape;
 use super::scripts::{Call, FetchOptions, Fetched, MoveToActive, Returned};
 use super::{QueueError, Version};
@@ -55,6 +55,8 @@ pub struct Job {
     pub attempts_made: u32,
     registration: Option<Bytes>,
     has_next: bool,
+    /// How many attempts have begun.
+    attempts_started: i64,
     /// When it was fetched.
     processed_on: i64,
     /// The reason for which it is to be failed unprocessed (5.81).
@@ -76,6 +78,7 @@ struct Inner {
     main: Client,
     blocking: Client,
     marker: Rc<[Key]>,
+    repeat: OnceCell<()>,
     scheduler: OnceCell<()>,
     settings: Settings,
     fetch: Rc<FetchOptions>,
@@ -105,6 +108,10 @@ struct Settings {
     concurrency: usize,
     stalled_interval: Span,
     max_stalled_count: i64,
+    /// What is kept of jobs that do not say it.
+    keep_completed: KeepJobs,
+    keep_failed: KeepJobs,
+    max_started_attempts: Option<i64>,
     drain_delay_ms: i64,
     renew_tick: Span,
 }
@@ -120,16 +127,21 @@ impl Worker {
     ) -> Self {
         let limiter =
             options.limiter.map(|limiter| (i64::from(limiter.max), limiter.duration.ms()));
+        let kept = |keep: Option<_>| KeepJobs::from(keep.map(KeepOptions::from).as_ref());
         let marker = Rc::from([keys.marker.clone()]);
         let worker = Worker(Rc::new(Inner {
             main: Client::of_worker(ctx, keys.clone(), version),
             blocking: Client::of_worker(ctx, keys, version),
             marker,
+            repeat: OnceCell::new(),
             scheduler: OnceCell::new(),
             settings: Settings {
                 concurrency: options.concurrency as usize,
                 stalled_interval: options.stalled_interval,
                 max_stalled_count: i64::from(options.max_stalled_count),
+                keep_completed: kept(options.remove_on_complete),
+                keep_failed: kept(options.remove_on_fail),
+                max_started_attempts: options.max_started_attempts.map(i64::from),
                 drain_delay_ms: options.drain_delay.ms(),
                 // lockRenewTime is half the lock's duration; its timer ticks twice in it.
                 renew_tick: Span::from_ms(options.lock_duration.ms() / 4),
@@ -409,21 +421,32 @@ impl Worker {
     }
 
     async fn next_of(&self, job: &Job) -> Result<(), QueueError> {
-        let Some(registration) = &job.registration else { return Ok(()) };
         let version = self.version();
-        if version >= Version::V5_81_5 {
-            let old = if version >= Version::V6_7_0 {
-                has_legacy_repeatable_key_shape(registration)
-            } else {
-                registration.split(|byte| *byte == b':').count() >= 5
-            };
-            // The newer API counts iterations in the hash, the older does not.
-            if old && !is_job_scheduler(&self.0.main, &self.0.scheduler, registration).await? {
-                return Ok(());
-            }
-        } else if job.has_next || job.options.repeat.is_none() {
+        let repeats = job.options.repeat.is_some();
+        if version < Version::V5_81_5 && (job.has_next || !repeats) {
             return Ok(());
         }
+        let legacy_shape = |key: &Bytes| match version {
+            Version::V5_34_10 => false,
+            Version::V5_81_5 => key.split(|byte| *byte == b':').count() >= 5,
+            Version::V6_7_0 => has_legacy_repeatable_key_shape(key),
+        };
+        let registration = match &job.registration {
+            // The newer API counts iterations in the hash, the older does not.
+            Some(key) if legacy_shape(key) => {
+                let is = is_job_scheduler(&self.0.main, &self.0.scheduler, key).await?;
+                Some(key).filter(|_| is)
+            }
+            key => key.as_ref(),
+        };
+        let Some(registration) = registration else {
+            if version >= Version::V6_7_0 || !repeats {
+                return Ok(());
+            }
+            let (name, data, options) = (job.name.clone(), job.data.clone(), job.options.clone());
+            let next = NewJob { name, data, options, tick: None };
+            return update_repeatable_job(&self.0.main, &self.0.repeat, next, false).await;
+        };
         let Some(next) = next_iteration(&self.0.main, job.options.clone())? else {
             return Ok(());
         };
@@ -433,6 +456,14 @@ impl Worker {
         self.0.main.script(call).await.map(drop)
     }
 
+    /// `getUnrecoverableErrorMessage` (5.81): why a job is failed without being processed.
+    fn unrecoverable(&self, job: &Job) -> Option<Bytes> {
+        let most = self.0.settings.max_started_attempts;
+        let too_often = most.is_some_and(|most| most < job.attempts_started);
+        let started_too_often = || Bytes::from("job started more than allowable limit");
+        job.deferred_failure.clone().or_else(|| too_often.then(started_too_often))
+    }
+
     /// `processJob`. In 5.34 a job that comes while the worker closes is left where it is: in
     /// `active`, with its lock.
     async fn process(self, job: Rc<Job>) -> Option<Rc<Job>> {
@@ -440,7 +471,7 @@ impl Worker {
             return None;
         }
         self.track(&job);
-        let ended = match job.deferred_failure.clone().filter(|_| self.is_newer()) {
+        let ended = match self.unrecoverable(&job).filter(|_| self.is_newer()) {
             Some(reason) => Some(self.failed(&job, reason, Retry::Never).await),
             None => {
                 self.emit(QueueEvent::Started { job: JobId(job.id.clone()) });
@@ -514,6 +545,7 @@ impl Job {
             options,
             attempts_made: u32::try_from(number("atm")).unwrap_or(0),
             registration: field("rjk"),
+            attempts_started: number("ats"),
             processed_on: number("processedOn"),
             deferred_failure: field("defa"),
             has_next: fetched.field("nrjid").is_some(),

@@ -2,11 +2,11 @@
 //!
 //! These are values; what they do is `release.rs`'s business, and what BullMQ makes of them its own.
 
-use super::{JobOptions, Range, Template, Version};
+use super::{JobOptions, Keep, Range, Template, Version};
 use crate::bullmq::cron::Cron;
 use crate::civil::Zone;
 use crate::clock::{Instant, Span};
-use crate::event::{QueueId, StepResult};
+use crate::event::{Finish, JobList, QueueId, StepResult};
 use std::fmt;
 use std::sync::Arc;
 
@@ -162,6 +162,11 @@ impl fmt::Display for Action {
             Action::Resume(_) => f.write_str("resume"),
             Action::Drain { .. } => f.write_str("drain"),
             Action::Obliterate { .. } => f.write_str("obliterate"),
+            Action::Clean { .. } => f.write_str("clean"),
+            Action::PromoteJobs(_) => f.write_str("promote_jobs"),
+            Action::RetryJobs { .. } => f.write_str("retry_jobs"),
+            Action::SetGlobalConcurrency { .. } => f.write_str("set_global_concurrency"),
+            Action::SetGlobalRateLimit { .. } => f.write_str("set_global_rate_limit"),
             Action::Job { name, does, .. } => match does {
                 ByHand::Remove => write!(f, "remove_job {name}"),
                 ByHand::Promote => write!(f, "promote_job {name}"),
@@ -294,6 +299,40 @@ pub enum Action {
         /// Whether it goes on although jobs are active.
         force: bool,
     },
+    /// `queue.clean`.
+    Clean {
+        /// The queue.
+        queue: QueueId,
+        /// Which jobs.
+        state: JobList,
+        /// How old they are at least.
+        grace: Span,
+        /// How many at most; 0 is all.
+        limit: u32,
+    },
+    /// `queue.promoteJobs`.
+    PromoteJobs(QueueId),
+    /// `queue.retryJobs`.
+    RetryJobs {
+        /// The queue.
+        queue: QueueId,
+        /// How they finished.
+        state: Finish,
+    },
+    /// `queue.setGlobalConcurrency`: how many jobs at once, in all workers together.
+    SetGlobalConcurrency {
+        /// The queue.
+        queue: QueueId,
+        /// How many.
+        concurrency: u32,
+    },
+    /// `queue.setGlobalRateLimit`: for all workers together (5.81 and later).
+    SetGlobalRateLimit {
+        /// The queue.
+        queue: QueueId,
+        /// At most so many starts in so long.
+        limiter: Limiter,
+    },
     /// Works on locks and rows of the database.
     Database(DatabaseStep),
     /// Begins all of these and waits for those that are awaited.
@@ -378,6 +417,12 @@ pub struct Worker {
     pub max_stalled_count: u32,
     /// How long an idle worker blocks when no delayed job is known.
     pub drain_delay: Span,
+    /// Which completed jobs are kept of those that do not say it themselves.
+    pub remove_on_complete: Option<Keep>,
+    /// Which failed ones.
+    pub remove_on_fail: Option<Keep>,
+    /// How often a job may be started before it is failed unprocessed; 5.34 does not know it.
+    pub max_started_attempts: Option<u32>,
 }
 
 /// The rate limiter of a worker.

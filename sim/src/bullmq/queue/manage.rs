@@ -5,15 +5,24 @@
 //! sends. No flows: children of a job are not looked for.
 
 use super::super::QueueError;
+use super::super::Version;
 use super::super::options::Options;
 use super::super::repeat::md5_hex;
-use super::super::scripts::{Call, Obliterate, RemoveRepeatable, ReprocessJob, Returned};
+use super::super::scripts::{
+    Call, CleanJobsInSet, MoveJobsToWait, Obliterate, RemoveRepeatable, ReprocessJob, Returned,
+};
 use super::{NewJob, Queue, add_call};
 use crate::event::{Finish, JobList};
 use crate::redis::{Bytes, Command, Key, Reply};
 
 /// How many jobs and registrations one script of an obliteration removes at most.
 const OBLITERATE_AT_ONCE: i64 = 1000;
+
+/// How many jobs one script of `clean` removes at most.
+const CLEAN_AT_ONCE: i64 = 10_000;
+
+/// How many jobs one script of `promoteJobs` and `retryJobs` moves at most.
+const MOVE_AT_ONCE: i64 = 1000;
 
 impl Queue {
     /// `queue.addBulk`: a script for each job, all sent at once. Others may come between them, and
@@ -76,6 +85,88 @@ impl Queue {
         };
         while !matches!(again().await?, Returned::Code(0)) {}
         Ok(())
+    }
+
+    /// `queue.clean`: removes the jobs of a state that are old enough, ten thousand at a time.
+    ///
+    /// # Errors
+    /// An error of Redis.
+    pub async fn clean(&self, set: JobList, grace: i64, limit: i64) -> Result<(), QueueError> {
+        let timestamp = self.client.ctx().now_ms() - grace;
+        self.client.ready().await?;
+        let most = if limit > 0 { limit } else { i64::MAX };
+        let at_once = most.min(CLEAN_AT_ONCE);
+        let mut cleaned = 0;
+        while cleaned < most {
+            let call = CleanJobsInSet { set, timestamp, limit: at_once };
+            match self.client.script(Call::CleanJobsInSet(call)).await? {
+                Returned::Code(count) if count >= at_once => cleaned += count,
+                _ => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// `queue.promoteJobs`: all delayed jobs wait, a thousand at a time, whatever their priorities.
+    ///
+    /// # Errors
+    /// An error of Redis.
+    pub async fn promote_jobs(&self) -> Result<(), QueueError> {
+        self.client.ready().await?;
+        self.move_jobs_to_wait(JobList::Delayed, || None).await
+    }
+
+    /// `queue.retryJobs`: all that have finished in this way wait again, a thousand at a time.
+    ///
+    /// # Errors
+    /// An error of Redis.
+    pub async fn retry_jobs(&self, state: Finish) -> Result<(), QueueError> {
+        self.client.ready().await?;
+        let state = match state {
+            Finish::Completed => JobList::Completed,
+            Finish::Failed => JobList::Failed,
+        };
+        self.move_jobs_to_wait(state, || Some(self.client.ctx().now_ms())).await
+    }
+
+    async fn move_jobs_to_wait(
+        &self,
+        state: JobList,
+        until: impl Fn() -> Option<i64>,
+    ) -> Result<(), QueueError> {
+        let again = || {
+            let call = MoveJobsToWait { state, count: MOVE_AT_ONCE, timestamp: until() };
+            self.client.script(Call::MoveJobsToWait(call))
+        };
+        while matches!(again().await?, Returned::Code(1)) {}
+        Ok(())
+    }
+
+    /// `queue.setGlobalConcurrency`: how many jobs are active at once, in all workers together.
+    ///
+    /// # Errors
+    /// An error of Redis.
+    pub async fn set_global_concurrency(&self, concurrency: i64) -> Result<(), QueueError> {
+        self.set_meta(&[("concurrency", concurrency)]).await
+    }
+
+    /// `queue.setGlobalRateLimit`: how many starts there are in so many milliseconds, in all workers
+    /// together.
+    ///
+    /// # Errors
+    /// 5.34 has no such method; an error of Redis.
+    pub async fn set_global_rate_limit(&self, max: i64, duration: i64) -> Result<(), QueueError> {
+        if self.client.version() < Version::V5_81_5 {
+            return Err(QueueError::Option("queue.setGlobalRateLimit is not a function"));
+        }
+        self.set_meta(&[("max", max), ("duration", duration)]).await
+    }
+
+    async fn set_meta(&self, pairs: &[(&str, i64)]) -> Result<(), QueueError> {
+        self.client.ready().await?;
+        let pairs = pairs.iter().map(|(field, value)| ((*field).into(), Bytes::from_int(*value)));
+        let (key, pairs) = (self.client.keys().meta.clone(), pairs.collect());
+        redis(self.client.command(Command::HSet { key, pairs }).await?).map(drop)
     }
 
     /// Start-up code that begins afresh: `queue.getRepeatableJobs()`, then

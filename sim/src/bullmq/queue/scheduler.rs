@@ -3,13 +3,14 @@
 //! Source: `job-scheduler.js` and `queue.js` of the three versions. In 5.34 the client computes
 //! every next instant; from 5.81 on it computes those of patterns, and the script those of `every`.
 
+use super::super::keys::iteration_id;
 use super::super::options::{Options, RepeatOptions};
 use super::super::repeat::next_of_pattern;
 use super::super::scripts::{
     AddJobScheduler, Call, RegistrationOptions, Returned, UpdateJobScheduler,
 };
 use super::super::{QueueError, Version};
-use super::{Client, NewJob, Queue, check_end_date, iteration_id, registration_options};
+use super::{Client, NewJob, Queue, check_end_date, registration_options};
 use crate::redis::{Bytes, Command, Reply};
 use tokio::sync::OnceCell;
 

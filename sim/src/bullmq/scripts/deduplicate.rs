@@ -252,3 +252,198 @@ impl Script<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bullmq::keys::Keys;
+    use crate::bullmq::options::KeepJobs;
+    use crate::bullmq::scripts::{
+        Call, FetchOptions, MoveToActive, MoveToFinished, Outcome, Returned, run,
+    };
+    use crate::event::QueueId;
+    use crate::redis::Db;
+    use std::rc::Rc;
+
+    struct Queue {
+        keys: Keys,
+        db: Db,
+        version: Version,
+        now: i64,
+        wanted: Deduplication,
+    }
+
+    impl Queue {
+        fn new(version: Version, wanted: Deduplication) -> Self {
+            let keys = Keys::new(QueueId(0), "bull", "q");
+            Queue { keys, db: Db::new(), version, now: 1000, wanted }
+        }
+
+        fn run(&mut self, call: Call) -> Returned {
+            self.db.set_now(self.now);
+            run(&call, self.version, &self.keys, &mut self.db, &mut Vec::new())
+        }
+
+        /// The id that an add returns.
+        fn add(&mut self, delay: i64, data: &str) -> String {
+            let options = Options {
+                deduplication: Some(self.wanted.clone()),
+                delay: (delay > 0).then_some(delay),
+                ..Options::default()
+            };
+            let add = Box::new(AddJob {
+                id: None,
+                name: "name".into(),
+                data: data.into(),
+                options: options.to_json().into(),
+                timestamp: self.now,
+                delay,
+                priority: 0,
+                lifo: false,
+                registration: None,
+                deduplication: options.deduplication,
+                tick: None,
+            });
+            let call = if delay > 0 { Call::AddDelayedJob } else { Call::AddStandardJob };
+            match self.run(call(add)) {
+                Returned::Id(id) => id.to_string(),
+                other => panic!("an add returned {other:?}"),
+            }
+        }
+
+        fn options() -> Rc<FetchOptions> {
+            Rc::new(FetchOptions { lock_duration: 30_000, limiter: None })
+        }
+
+        fn fetch(&mut self) {
+            let (timestamp, token) = (self.now, "t".into());
+            let call = MoveToActive { timestamp, token, options: Queue::options() };
+            self.run(Call::MoveToActive(call));
+        }
+
+        fn finish(&mut self, id: &str) {
+            let call = MoveToFinished {
+                id: id.into(),
+                timestamp: self.now,
+                outcome: Outcome::Completed("null".into()),
+                token: "t".into(),
+                keep: KeepJobs { age: None, count: Some(0) },
+                attempts: 0,
+                fetch_next: false,
+                options: Queue::options(),
+            };
+            self.run(Call::MoveToFinished(Box::new(call)));
+        }
+
+        fn holder(&self) -> Option<String> {
+            let key = self.keys.deduplication(b"x");
+            self.db.get(&key).expect("a string").map(|id| id.to_string())
+        }
+
+        fn ttl(&self) -> i64 {
+            self.db.pttl(&self.keys.deduplication(b"x"))
+        }
+
+        fn waiting(&self) -> Vec<String> {
+            let wait = self.db.lrange(&self.keys.wait, 0, -1).expect("a list");
+            wait.map(|id| id.to_string()).collect()
+        }
+    }
+
+    fn wanted(ttl: Option<i64>) -> Deduplication {
+        Deduplication::new("x".into(), ttl)
+    }
+
+    const ALL: [Version; 3] = Version::ALL;
+
+    #[test]
+    fn an_add_that_is_ignored_extends_the_time() {
+        for (version, left) in ALL.into_iter().zip([400, 500, 500]) {
+            let wanted = Deduplication { extend: true, ..wanted(Some(500)) };
+            let mut queue = Queue::new(version, wanted);
+            assert_eq!(queue.add(0, "{}"), "1");
+            queue.now = 1100;
+            assert_eq!(queue.add(0, "{}"), "1");
+            assert_eq!((queue.ttl(), queue.holder().as_deref()), (left, Some("1")));
+        }
+    }
+
+    #[test]
+    fn a_delayed_job_is_replaced_and_one_that_waits_is_not() {
+        for version in ALL {
+            let newer = version >= Version::V5_81_5;
+            let wanted = Deduplication { replace: true, ..wanted(Some(500)) };
+            let mut queue = Queue::new(version, wanted);
+            queue.add(100, "{}");
+            queue.now = 1050;
+            let expected = if newer { "2" } else { "1" };
+            assert_eq!(queue.add(0, "{}"), expected);
+            assert_eq!((queue.holder().as_deref(), queue.ttl()), (Some(expected), 450));
+            let delayed = queue.db.zcard(&queue.keys.delayed).expect("a set");
+            assert_eq!((delayed, queue.waiting().len()), if newer { (0, 1) } else { (1, 0) });
+            assert_eq!(queue.add(0, "{}"), expected);
+        }
+    }
+
+    #[test]
+    fn the_last_add_that_met_an_active_job_is_made_up_for() {
+        for version in ALL {
+            let newer = version >= Version::V5_81_5;
+            let wanted = Deduplication { keep_last_if_active: true, ..wanted(Some(500)) };
+            let mut queue = Queue::new(version, wanted);
+            queue.add(0, "{}");
+            queue.fetch();
+            for data in ["\"a\"", "\"b\""] {
+                assert_eq!(queue.add(0, data), "1");
+            }
+            assert_eq!(queue.ttl(), if newer { -1 } else { 500 });
+            queue.finish("1");
+            // The counter was burned by each add, and is once more.
+            let expected: &[&str] = if newer { &["3"] } else { &[] };
+            assert_eq!(queue.waiting(), expected);
+            if newer {
+                let data = queue.db.hget(&queue.keys.job(&"3".into()), b"data");
+                assert_eq!(data.expect("a hash").cloned(), Some("\"b\"".into()));
+                assert_eq!(queue.holder().as_deref(), Some("3"));
+                queue.fetch();
+                queue.finish("3");
+                assert_eq!((queue.holder(), queue.waiting().len()), (None, 0));
+            }
+        }
+    }
+
+    #[test]
+    fn only_6_7_takes_an_id_from_a_job_that_is_gone() {
+        for (version, expected) in ALL.into_iter().zip(["1", "1", "2"]) {
+            let mut queue = Queue::new(version, wanted(None));
+            queue.add(0, "{}");
+            queue.db.del(&queue.keys.job(&"1".into()));
+            assert_eq!(queue.add(0, "{}"), expected);
+        }
+    }
+
+    #[test]
+    fn only_6_7_moves_the_instant_of_a_delayed_job() {
+        for (version, due) in ALL.into_iter().zip([1100, 1100, 1250]) {
+            let mut queue = Queue::new(version, Deduplication { reschedule: true, ..wanted(None) });
+            queue.add(100, "{}");
+            queue.now = 1050;
+            assert_eq!(queue.add(200, "{}"), "1");
+            let score = queue.db.zscore(&queue.keys.delayed, b"1").expect("a set");
+            assert_eq!(score, Some(f64::from(due) * 4096.0));
+        }
+    }
+
+    #[test]
+    fn from_5_81_on_an_id_is_given_back_by_its_holder_alone() {
+        for version in ALL {
+            let mut queue = Queue::new(version, wanted(None));
+            queue.add(0, "{}");
+            let key = queue.keys.deduplication(b"x");
+            queue.db.set(&key, "other".into(), SetOptions::default()).expect("a string");
+            queue.fetch();
+            queue.finish("1");
+            assert_eq!(queue.holder().is_some(), version >= Version::V5_81_5);
+        }
+    }
+}

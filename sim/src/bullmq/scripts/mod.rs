@@ -6,6 +6,7 @@
 //! It knows no flows (parents and children), no metrics and no telemetry.
 
 mod add;
+mod bulk;
 mod deduplicate;
 mod evict;
 mod fetch;
@@ -21,10 +22,13 @@ mod whole;
 mod tests;
 
 pub use add::AddJob;
+pub use bulk::{CleanJobsInSet, MoveJobsToWait};
 pub use evict::evict;
 pub use fetch::{FetchOptions, Fetched, MoveToActive};
 pub use finish::{MoveToDelayed, MoveToFinished, Outcome, RetryJob};
-pub use repeat::{AddRepeatableJob, RegistrationOptions, RemoveRepeatable};
+pub use repeat::{
+    AddRepeatableJob, RegistrationOptions, RemoveRepeatable, UpdateRepeatableJobMillis,
+};
 pub use scheduler::{AddJobScheduler, UpdateJobScheduler};
 pub use single::ReprocessJob;
 pub use stalled::{ExtendLocks, MoveStalledJobsToWait, Stalled};
@@ -79,6 +83,12 @@ pub enum Call {
     Promote(Bytes),
     /// `reprocessJob-8`.
     ReprocessJob(Box<ReprocessJob>),
+    /// `updateRepeatableJobMillis-1`.
+    UpdateRepeatableJobMillis(Box<UpdateRepeatableJobMillis>),
+    /// `moveJobsToWait-8`.
+    MoveJobsToWait(MoveJobsToWait),
+    /// `cleanJobsInSet-3`.
+    CleanJobsInSet(CleanJobsInSet),
 }
 
 /// What a script returned.
@@ -147,13 +157,16 @@ pub fn run(
         Call::RemoveJob(id) => script.remove_job(id),
         Call::Promote(id) => script.promote(id),
         Call::ReprocessJob(args) => script.reprocess_job(args),
+        Call::UpdateRepeatableJobMillis(args) => script.update_repeatable_job_millis(args),
+        Call::MoveJobsToWait(args) => script.move_jobs_to_wait(args),
+        Call::CleanJobsInSet(args) => script.clean_jobs_in_set(args),
     };
     returned.unwrap_or_else(Returned::Failed)
 }
 
 impl Call {
     /// The names of all scripts, in the order of [`Call::index`].
-    pub const NAMES: [&'static str; 20] = [
+    pub const NAMES: [&'static str; 23] = [
         "addStandardJob",
         "addDelayedJob",
         "addPrioritizedJob",
@@ -174,6 +187,9 @@ impl Call {
         "removeJob",
         "promote",
         "reprocessJob",
+        "updateRepeatableJobMillis",
+        "moveJobsToWait",
+        "cleanJobsInSet",
     ];
 
     /// Which script this is: an index into [`Call::NAMES`].
@@ -199,6 +215,9 @@ impl Call {
             Call::RemoveJob(_) => 17,
             Call::Promote(_) => 18,
             Call::ReprocessJob(_) => 19,
+            Call::UpdateRepeatableJobMillis(_) => 20,
+            Call::MoveJobsToWait(_) => 21,
+            Call::CleanJobsInSet(_) => 22,
         }
     }
 }

@@ -1,5 +1,6 @@
-//! `addRepeatableJob-2`, `removeRepeatable-3`, `removeJobScheduler-3` of BullMQ: the older API's
-//! registrations, and how those of both are deleted. The three versions do the same.
+//! `addRepeatableJob-2`, `updateRepeatableJobMillis-1`, `removeRepeatable-3`, `removeJobScheduler-3`
+//! of BullMQ: the older API's registrations, and how those of both are deleted. The versions that
+//! have them do the same.
 
 use super::{Result, Returned, Script, registration_key};
 use crate::bullmq::keys::iteration_id;
@@ -60,6 +61,18 @@ pub struct AddRepeatableJob {
     pub key: Bytes,
 }
 
+/// The arguments of `updateRepeatableJobMillis-1`: the first of the two round trips of a worker that
+/// makes the iteration after the one that it has.
+#[derive(Clone, Debug)]
+pub struct UpdateRepeatableJobMillis {
+    /// The millisecond of the next iteration.
+    pub next_millis: i64,
+    /// The registration's key.
+    pub key: Bytes,
+    /// The registration's key as versions up to 3.0.0 wrote it.
+    pub legacy_key: Bytes,
+}
+
 /// The arguments of `removeRepeatable-3`.
 #[derive(Clone, Debug)]
 pub struct RemoveRepeatable {
@@ -87,6 +100,22 @@ impl Script<'_> {
         };
         self.store_registration(key, args.next_millis, &args.options, Vec::new())?;
         Ok(Returned::Id(key.clone()))
+    }
+
+    /// `updateRepeatableJobMillis-1`: the key of the registration, empty if there is none.
+    pub(super) fn update_repeatable_job_millis(
+        &mut self,
+        args: &UpdateRepeatableJobMillis,
+    ) -> Result<Returned> {
+        for key in [&args.key, &args.legacy_key] {
+            if self.db.zscore(&self.keys.repeat, key)?.is_some() {
+                self.db.zadd(&self.keys.repeat, key.clone(), args.next_millis as f64)?;
+                let name = self.db.hget(&self.keys.registration(key), b"name")?.cloned();
+                self.registered(key, &name.unwrap_or_default(), args.next_millis);
+                return Ok(Returned::Id(key.clone()));
+            }
+        }
+        Ok(Returned::Id(Bytes::new()))
     }
 
     /// `removeRepeatable-3`: 0 if there was one, else 1.

@@ -412,3 +412,222 @@ fn get_job_scheduler_every_next_millis(
     let offset = if offset == 0 { next.rem_euclid(every) } else { offset };
     (next, offset)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bullmq::keys::Keys;
+    use crate::bullmq::scripts::{Call, FetchOptions, MoveToActive, run};
+    use crate::event::QueueId;
+    use crate::redis::{Db, Key};
+    use std::rc::Rc;
+
+    /// A queue of one version.
+    struct Queue {
+        keys: Keys,
+        db: Db,
+        version: Version,
+        now: i64,
+    }
+
+    impl Queue {
+        fn new(version: Version) -> Self {
+            let keys = Keys::new(QueueId(0), "bull", "q");
+            Queue { keys, db: Db::new(), version, now: 1_000_500 }
+        }
+
+        fn run(&mut self, call: Call) -> String {
+            self.db.set_now(self.now);
+            let mut events = Vec::new();
+            match run(&call, self.version, &self.keys, &mut self.db, &mut events) {
+                Returned::Id(id) => id.to_string(),
+                Returned::Code(code) => code.to_string(),
+                other => format!("{other:?}"),
+            }
+        }
+
+        fn upsert(&mut self, options: RegistrationOptions, next_millis: Option<i64>) -> String {
+            let add = AddJobScheduler {
+                next_millis,
+                options,
+                id: "s".into(),
+                data: r#"{"a":1}"#.into(),
+                template: "{}".into(),
+                job_options: r#"{"attempts":0}"#.into(),
+                timestamp: self.now,
+                delay: 0,
+                priority: 0,
+                deduplication: None,
+            };
+            self.run(Call::AddJobScheduler(Box::new(add)))
+        }
+
+        fn every(&mut self, every: i64) -> String {
+            self.upsert(RegistrationOptions { every: Some(every), ..named() }, None)
+        }
+
+        fn pattern(&mut self, next: i64) -> String {
+            let options = RegistrationOptions { pattern: Some("* * * * *".into()), ..named() };
+            self.upsert(options, Some(next))
+        }
+
+        fn update(&mut self, producer: &str, job_options: &str) -> String {
+            let update = UpdateJobScheduler {
+                next_millis: None,
+                id: "s".into(),
+                data: r#"{"old":1}"#.into(),
+                job_options: job_options.into(),
+                timestamp: self.now,
+                delay: 0,
+                priority: 0,
+                deduplication: None,
+                producer: producer.into(),
+            };
+            self.run(Call::UpdateJobScheduler(Box::new(update)))
+        }
+
+        fn fetch(&mut self) {
+            let options = Rc::new(FetchOptions { lock_duration: 30_000, limiter: None });
+            let call = MoveToActive { timestamp: self.now, token: "t".into(), options };
+            self.run(Call::MoveToActive(call));
+        }
+
+        /// Another job's hash of that id.
+        fn take(&mut self, id: &str) {
+            let key = self.keys.job(&id.into());
+            self.db.hset(&key, "name".into(), "other".into()).expect("a hash");
+        }
+
+        fn list(&self, key: &Key) -> Vec<String> {
+            self.db.lrange(key, 0, -1).expect("a list").map(|id| id.to_string()).collect()
+        }
+
+        fn delayed(&self) -> Vec<(String, i64)> {
+            let all = self.db.zrange(&self.keys.delayed, 0, -1).expect("a set");
+            all.map(|(id, score)| (id.to_string(), (score / 4096.0) as i64)).collect()
+        }
+
+        fn hash(&self) -> Vec<String> {
+            let key = self.keys.registration(&"s".into());
+            let all = self.db.hgetall(&key).expect("a hash");
+            let mut all: Vec<_> = all.map(|(field, value)| format!("{field}={value}")).collect();
+            all.sort();
+            all
+        }
+    }
+
+    fn named() -> RegistrationOptions {
+        RegistrationOptions { name: "tick".into(), ..RegistrationOptions::default() }
+    }
+
+    const NEWER: [Version; 2] = [Version::V5_81_5, Version::V6_7_0];
+
+    #[test]
+    fn every_is_due_at_once_and_then_from_there() {
+        for version in NEWER {
+            let mut queue = Queue::new(version);
+            assert_eq!(queue.every(60_000), "repeat:s:1000500");
+            assert_eq!(queue.list(&queue.keys.wait), ["repeat:s:1000500"]);
+            // 1,000,500 is 40,500 ms after a multiple of the period.
+            let hash = ["data={\"a\":1}", "every=60000", "ic=1", "name=tick", "offset=40500"];
+            assert_eq!(queue.hash(), hash);
+            queue.fetch();
+            let options = r#"{"attempts":0,"repeat":{"every":60000,"count":1}}"#;
+            assert_eq!(queue.update("repeat:s:1000500", options), "repeat:s:1060500");
+            assert_eq!(queue.delayed(), [("repeat:s:1060500".to_owned(), 1_060_500)]);
+            assert_eq!(queue.hash()[2], "ic=2");
+            // A second time: the registration has gone on.
+            assert_eq!(queue.update("repeat:s:1000500", options), "0");
+        }
+    }
+
+    #[test]
+    fn a_pending_slot_is_kept_by_an_upsert_and_a_missed_one_is_left_out() {
+        for version in NEWER {
+            let mut queue = Queue::new(version);
+            queue.every(60_000);
+            queue.fetch();
+            // The running one stays; the next slot comes beside it.
+            assert_eq!(queue.every(60_000), "repeat:s:1060500");
+            queue.now = 1_070_000;
+            // Overdue, and no worker had it: it waits now.
+            assert_eq!(queue.every(60_000), "repeat:s:1060500");
+            assert_eq!(queue.list(&queue.keys.wait), ["repeat:s:1060500"]);
+            assert_eq!(queue.delayed(), []);
+            // Another period begins anew.
+            assert_eq!(queue.every(30_000), "repeat:s:1070000");
+            queue.fetch();
+            // Slots have gone by meanwhile. The offset is still that of the longer period.
+            queue.now = 1_150_000;
+            let options = r#"{"repeat":{"every":30000}}"#;
+            assert_eq!(queue.update("repeat:s:1070000", options), "repeat:s:1180500");
+        }
+    }
+
+    #[test]
+    fn a_taken_id_is_passed_over_32_times_or_refused() {
+        for version in NEWER {
+            let mut queue = Queue::new(version);
+            queue.take("repeat:s:1000500");
+            queue.take("repeat:s:1000600");
+            assert_eq!(queue.every(100), "repeat:s:1000700");
+            let mut queue = Queue::new(version);
+            (0..33).for_each(|slot| queue.take(&format!("repeat:s:{}", 1_000_500 + slot * 100)));
+            assert_eq!(queue.every(100), "-11");
+            assert_eq!(queue.hash(), Vec::<String>::new());
+            let mut queue = Queue::new(version);
+            queue.take("repeat:s:1060000");
+            assert_eq!(queue.pattern(1_060_000), "-10");
+            assert_eq!(queue.pattern(1_120_000), "repeat:s:1120000");
+            // In the same call as it goes itself it may come again.
+            assert_eq!(queue.pattern(1_120_000), "repeat:s:1120000");
+            assert_eq!(queue.delayed().len(), 1);
+        }
+    }
+
+    #[test]
+    fn a_pause_hides_a_waiting_iteration_from_6_7() {
+        let mut left = Vec::new();
+        for version in NEWER {
+            let mut queue = Queue::new(version);
+            queue.run(Call::Pause(true));
+            queue.pattern(queue.now);
+            queue.now += 1000;
+            queue.pattern(queue.now);
+            let keys = &queue.keys;
+            left.push(queue.list(&keys.wait).len() + queue.list(&keys.paused).len());
+        }
+        // 6.7 is to keep both, as soon as its own adds go to `wait`.
+        assert_eq!(left[0], 1);
+    }
+
+    #[test]
+    fn the_next_iteration_has_the_template_or_up_to_5_x_the_data_of_the_running_one() {
+        for (version, expected) in NEWER.into_iter().zip([r#"{"old":1}"#, "{}"]) {
+            let mut queue = Queue::new(version);
+            let (repeat, key) = (queue.keys.repeat.clone(), "s".into());
+            queue.db.zadd(&repeat, key, 1_000_000.0).expect("a set");
+            let hash = queue.keys.registration(&"s".into());
+            queue.db.hset(&hash, "name".into(), "tick".into()).expect("a hash");
+            let options = r#"{"repeat":{"every":60000,"offset":500}}"#;
+            assert_eq!(queue.update("repeat:s:1000000", options), "repeat:s:1060000");
+            let next = queue.keys.job(&"repeat:s:1060000".into());
+            let data = queue.db.hget(&next, b"data").expect("a hash").cloned();
+            assert_eq!(data, Some(expected.into()));
+            let producer = queue.keys.job(&"repeat:s:1000000".into());
+            assert_eq!(queue.db.exists(&producer), version < Version::V6_7_0);
+            // A leftover in the next slot ends the chain.
+            queue.take("repeat:s:1120000");
+            assert_eq!(queue.update("repeat:s:1060000", options), "0");
+        }
+    }
+
+    #[test]
+    fn slots_respect_a_start_and_an_offset() {
+        let next = get_job_scheduler_every_next_millis;
+        assert_eq!(next(None, 60_000, 1_000_500, 0, Some(1_010_000)), (1_010_000, 50_000));
+        assert_eq!(next(None, 60_000, 1_000_500, 5000, None), (1_025_000, 5000));
+        assert_eq!(next(Some(900_000), 60_000, 1_000_500, 0, None), (1_020_000, 0));
+        assert_eq!(next(Some(1_000_000), 60_000, 1_000_500, 0, None), (1_060_000, 40_000));
+    }
+}

@@ -1,5 +1,7 @@
 //! Scripts run one by one on a database: what they leave in it, return and say.
 
+mod worker;
+
 use super::{
     AddJob, Call, FetchOptions, MoveToActive, MoveToFinished, Obliterate, Outcome, ReprocessJob,
     Returned, run,
@@ -13,6 +15,7 @@ use std::rc::Rc;
 
 /// A queue, the client's clock and the events of the last script.
 struct Queue {
+    version: Version,
     keys: Keys,
     db: Db,
     now: i64,
@@ -21,14 +24,18 @@ struct Queue {
 
 impl Queue {
     fn new() -> Self {
+        Queue::of(Version::V5_34_10)
+    }
+
+    fn of(version: Version) -> Self {
         let keys = Keys::new(QueueId(0), "bull", "q");
-        Queue { keys, db: Db::new(), now: 1000, events: Vec::new() }
+        Queue { version, keys, db: Db::new(), now: 1000, events: Vec::new() }
     }
 
     fn run(&mut self, call: Call) -> Returned {
         self.events.clear();
         self.db.set_now(self.now);
-        run(&call, Version::V5_34_10, &self.keys, &mut self.db, &mut self.events)
+        run(&call, self.version, &self.keys, &mut self.db, &mut self.events)
     }
 
     fn job(&self, id: &str) -> Box<AddJob> {

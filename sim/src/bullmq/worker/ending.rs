@@ -24,7 +24,8 @@ impl Worker {
     pub(super) async fn completed(&self, job: &Job) -> Result<Option<Rc<Job>>, QueueError> {
         self.forget(job);
         let outcome = Outcome::Completed("null".into());
-        let keep = KeepJobs::from(job.options.remove_on_complete.as_ref());
+        let (own, workers) = (&job.options.remove_on_complete, self.0.settings.keep_completed);
+        let keep = own.as_ref().map_or(workers, |own| KeepJobs::from(Some(own)));
         let returned = self.finish(job, outcome, keep, self.has_room()).await?;
         self.next_job(returned, job.token.clone()).await
     }
@@ -43,7 +44,8 @@ impl Worker {
         let fetch_next = !self.is_newer() || self.has_room();
         let again = job.attempts_made + 1 < job.options.attempts.unwrap_or(0);
         if !again || retry == Retry::Never {
-            let keep = KeepJobs::from(job.options.remove_on_fail.as_ref());
+            let (own, workers) = (&job.options.remove_on_fail, self.0.settings.keep_failed);
+            let keep = own.as_ref().map_or(workers, |own| KeepJobs::from(Some(own)));
             let outcome = Outcome::Failed(failed_reason);
             let returned = self.finish(job, outcome, keep, fetch_next).await?;
             return self.next_job(returned, token).await;

@@ -129,10 +129,18 @@ impl<'s> Lint<'s, '_> {
         found.push(Diagnostic::warning(code::ID_KEPT, at, message).help(help));
     }
 
-    /// Which completed jobs are kept of those that a step adds.
+    /// Which completed jobs are kept of those that a step adds: as they say themselves, or else a
+    /// worker of their queue.
     fn keep(&self, add: &Add) -> Keep {
         let defaults = &self.scenario.queues[usize::from(add.queue.0)].defaults;
-        add.options.remove_on_complete.or(defaults.remove_on_complete).unwrap_or(Keep::All)
+        let workers = || {
+            self.steps.iter().find_map(|placed| match &placed.step.action {
+                Action::Worker(worker) if worker.queue == add.queue => worker.remove_on_complete,
+                _ => None,
+            })
+        };
+        let own = add.options.remove_on_complete.or(defaults.remove_on_complete);
+        own.or_else(workers).unwrap_or(Keep::All)
     }
 }
 

@@ -158,6 +158,8 @@ const BOUND: Kind = Kind::Any(&[Kind::Number(0, MOST), Kind::Span]);
 const REPEATED: &[&str] =
     &["the `repeat` of an `add` step", "the `repeat` of an `upsert_job_scheduler` step"];
 
+const RETRIED: &[&str] = &["a `retry_jobs` step"];
+
 /// All keys, in the order of the shapes that have them first.
 #[rustfmt::skip]
 static KEYS: &[Key] = &[
@@ -195,6 +197,8 @@ static KEYS: &[Key] = &[
     anywhere("priority", Kind::Number(0, 2_097_152), "1 is the most urgent; 0 is none."),
     anywhere("attempts", Kind::Number(1, MANY), "How often the job is tried."),
     anywhere("backoff", Kind::Any(&[Kind::Span, Kind::Table(&shape::BACKOFF)]), "How long a failed job waits before it is tried again."),
+    key_of(&["a `worker` step"], "remove_on_complete", Kind::Table(&shape::KEEP), "Which completed jobs stay in Redis, of those whose own options do not say it."),
+    key_of(&["a `worker` step"], "remove_on_fail", Kind::Table(&shape::KEEP), "Which failed jobs stay in Redis, of those whose own options do not say it."),
     anywhere("remove_on_complete", KEPT, "Which completed jobs stay in Redis: true removes all, false none, a number keeps the newest."),
     anywhere("remove_on_fail", KEPT, "Which failed jobs stay in Redis: true removes all, false none, a number keeps the newest."),
     anywhere("lifo", Kind::Boolean, "Whether the job is added at the end that is taken next."),
@@ -260,6 +264,7 @@ static KEYS: &[Key] = &[
     anywhere("lock_duration", Kind::Span, "How long a job's lock lives without renewal."),
     anywhere("stalled_interval", Kind::Span, "How often stalled jobs are looked for."),
     anywhere("max_stalled_count", Kind::Number(0, MANY), "How often a job may stall before it fails."),
+    anywhere("max_started_attempts", Kind::Number(1, MANY), "How often a job may be started; after that it fails without being processed (BullMQ 5.81 and later)."),
     anywhere("drain_delay", Kind::Span, "How long an idle worker blocks when no delayed job is known."),
     anywhere("timer", Kind::Text, "An in-process cron: the pattern at whose ticks its steps are done."),
     anywhere("parallel", STEPS, "Begins all of these and waits for those that are awaited."),
@@ -272,6 +277,15 @@ static KEYS: &[Key] = &[
     anywhere("delayed", Kind::Boolean, "Whether delayed jobs go, too."),
     anywhere("obliterate", Kind::Name, "`queue.obliterate`: the queue of which nothing stays."),
     anywhere("force", Kind::Boolean, "Whether it goes on although jobs are active."),
+    anywhere("clean", Kind::Name, "`queue.clean`: the queue whose old jobs of a state go."),
+    key_of(RETRIED, "state", Kind::Words(&["failed", "completed"]), "Which finished jobs; the failed ones if it is not said."),
+    anywhere("state", Kind::Words(&["completed", "failed", "wait", "active", "delayed", "prioritized"]), "Which jobs; the completed ones if it is not said."),
+    anywhere("grace", Kind::Span, "How old they are at least."),
+    anywhere("promote_jobs", Kind::Name, "`queue.promoteJobs`: the queue whose delayed jobs wait now, in batches of a thousand."),
+    anywhere("retry_jobs", Kind::Name, "`queue.retryJobs`: the queue whose finished jobs wait again, in batches of a thousand."),
+    anywhere("set_global_concurrency", Kind::Name, "`queue.setGlobalConcurrency`: the queue, for all of its workers together."),
+    anywhere("set_global_rate_limit", Kind::Name, "`queue.setGlobalRateLimit`: the queue, for all of its workers together. 5.34 has no such method."),
+    key_of(&["a `clean` step"], "limit", Kind::Number(0, MANY), "How many at most; 0 is all."),
     anywhere("remove_job", Kind::Name, "Removes the oldest job of this name that waits or is delayed."),
     anywhere("promote_job", Kind::Name, "Promotes the oldest delayed job of this name."),
     anywhere("retry_job", Kind::Name, "Retries the oldest failed job of this name."),

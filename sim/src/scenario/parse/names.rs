@@ -124,6 +124,7 @@ pub(super) const ALIASES: &[Alias] = &[
     alias(BULLMQ, "lockDuration", "lock_duration"),
     alias(BULLMQ, "stalledInterval", "stalled_interval"),
     alias(BULLMQ, "maxStalledCount", "max_stalled_count"),
+    alias(BULLMQ, "maxStartedAttempts", "max_started_attempts"),
     alias(BULLMQ, "drainDelay", "drain_delay"),
     alias(BULLMQ, "upsertJobScheduler", "upsert_job_scheduler"),
     alias(BULLMQ, "removeJobScheduler", "remove_job_scheduler"),

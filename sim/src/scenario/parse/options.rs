@@ -159,7 +159,7 @@ fn keep<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Keep> {
     }
 }
 
-fn keep_table<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Keep> {
+pub(super) fn keep_table<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Keep> {
     let table = Table::open(cx, node, &shape::KEEP)?;
     // BullMQ counts the age in seconds.
     let age = maybe(cx, &table, "age", |cx, node| cx.span(node, Grain::Seconds));

@@ -194,7 +194,7 @@ pub(super) static RELEASE: Shape = Shape {
     later: &["exec", "extends"],
 };
 
-pub(super) static STEPS: [Shape; 19] = [
+pub(super) static STEPS: [Shape; 24] = [
     Shape {
         noun: "an `add` step",
         required: &["add", "queue"],
@@ -224,7 +224,7 @@ pub(super) static STEPS: [Shape; 19] = [
         required: &["worker"],
         optional: &[
             &["concurrency", "limiter", "lock_duration", "stalled_interval", "max_stalled_count"],
-            &["drain_delay"],
+            &["max_started_attempts", "drain_delay", "remove_on_complete", "remove_on_fail"],
             LASTING,
         ],
         later: &[],
@@ -261,6 +261,36 @@ pub(super) static STEPS: [Shape; 19] = [
         noun: "an `obliterate` step",
         required: &["obliterate"],
         optional: &[&["force"], CARRIED],
+        later: &[],
+    },
+    Shape {
+        noun: "a `clean` step",
+        required: &["clean", "grace"],
+        optional: &[&["state", "limit"], CARRIED],
+        later: &[],
+    },
+    Shape {
+        noun: "a `promote_jobs` step",
+        required: &["promote_jobs"],
+        optional: &[CARRIED],
+        later: &[],
+    },
+    Shape {
+        noun: "a `retry_jobs` step",
+        required: &["retry_jobs"],
+        optional: &[&["state"], CARRIED],
+        later: &[],
+    },
+    Shape {
+        noun: "a `set_global_concurrency` step",
+        required: &["set_global_concurrency", "concurrency"],
+        optional: &[CARRIED],
+        later: &[],
+    },
+    Shape {
+        noun: "a `set_global_rate_limit` step",
+        required: &["set_global_rate_limit", "max", "duration"],
+        optional: &[CARRIED],
         later: &[],
     },
     Shape {

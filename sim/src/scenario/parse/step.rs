@@ -11,13 +11,15 @@ use super::super::{
 };
 use super::context::Context;
 use super::names::{Kind, nearest, shown};
-use super::options::{Ticked, add, add_to, maybe, options, plain_id, queue_of, repeat, row_name};
+use super::options::{
+    Ticked, add, add_to, keep_table, maybe, options, plain_id, queue_of, repeat, row_name,
+};
 use super::read::Grain;
 use super::service::the_only;
 use super::shape;
 use super::table::{Known, Node, Table, entries, list};
 use crate::clock::Span;
-use crate::event::{QueueId, StepResult};
+use crate::event::{Finish, JobList, QueueId, StepResult};
 use std::sync::Arc;
 
 /// The most steps of one release, those within others too.
@@ -26,7 +28,7 @@ const STEPS_MAX: u16 = 10_000;
 /// How long a statement on locks or rows takes if the file does not say.
 const STATEMENT: (Span, Span) = (Span::from_nanos(1_000_000), Span::from_nanos(5_000_000));
 
-const ACTIONS: [&str; 18] = [
+const ACTIONS: [&str; 23] = [
     "add",
     "upsert_job_scheduler",
     "remove_repeatable",
@@ -42,6 +44,11 @@ const ACTIONS: [&str; 18] = [
     "resume",
     "drain",
     "obliterate",
+    "clean",
+    "promote_jobs",
+    "retry_jobs",
+    "set_global_concurrency",
+    "set_global_rate_limit",
     "remove_job",
     "promote_job",
     "retry_job",
@@ -53,6 +60,20 @@ const BY_HAND: [(&str, ByHand); 3] = [
     ("promote_job", ByHand::Promote),
     ("retry_job", ByHand::Retry),
 ];
+
+/// The words of `queue.clean`.
+const STATES: [(&str, JobList); 6] = [
+    ("completed", JobList::Completed),
+    ("failed", JobList::Failed),
+    ("wait", JobList::Wait),
+    ("active", JobList::Active),
+    ("delayed", JobList::Delayed),
+    ("prioritized", JobList::Prioritized),
+];
+
+/// The words of `queue.retryJobs`.
+const FINISHES: [(&str, Finish); 2] =
+    [("failed", Finish::Failed), ("completed", Finish::Completed)];
 
 const RESULTS: [(&str, StepResult); 3] =
     [("done", StepResult::Done), ("nothing", StepResult::Nothing), ("failed", StepResult::Failed)];
@@ -300,13 +321,47 @@ fn whole_queue<'t>(cx: &mut Context<'t>, table: &Table<'t>, action: Known<'t>) -
     let delayed = maybe(cx, table, "delayed", |cx, node| cx.boolean(node));
     let force = maybe(cx, table, "force", |cx, node| cx.boolean(node));
     let queue = QueueId(u16::try_from(queue?).ok()?);
+    if matches!(action.key, "clean" | "promote_jobs" | "retry_jobs") {
+        return jobs_of_a_state(cx, table, action, queue);
+    }
     Some(match action.key {
         "remove_all_repeatables" => Action::RemoveAllRepeatables(queue),
         "pause" => Action::Pause(queue),
         "resume" => Action::Resume(queue),
+        "set_global_concurrency" => {
+            let concurrency = table.get("concurrency");
+            let concurrency = concurrency.and_then(|node| cx.count(node, 1..=u32::MAX));
+            Action::SetGlobalConcurrency { queue, concurrency: concurrency? }
+        }
+        "set_global_rate_limit" => {
+            Action::SetGlobalRateLimit { queue, limiter: limits(cx, table)? }
+        }
         "drain" => Action::Drain { queue, delayed: delayed?.unwrap_or(false) },
         _ => Action::Obliterate { queue, force: force?.unwrap_or(false) },
     })
+}
+
+/// A step that does something to all jobs of a state.
+fn jobs_of_a_state<'t>(
+    cx: &mut Context<'t>,
+    table: &Table<'t>,
+    action: Known<'t>,
+    queue: QueueId,
+) -> Option<Action> {
+    match action.key {
+        "promote_jobs" => Some(Action::PromoteJobs(queue)),
+        "retry_jobs" => {
+            let state = maybe(cx, table, "state", |cx, node| cx.word(node, &FINISHES));
+            Some(Action::RetryJobs { queue, state: state?.unwrap_or(Finish::Failed) })
+        }
+        _ => {
+            let state = maybe(cx, table, "state", |cx, node| cx.word(node, &STATES));
+            let grace = table.get("grace").and_then(|node| cx.span(node, Grain::Millis));
+            let limit = maybe(cx, table, "limit", |cx, node| cx.count(node, 0..=u32::MAX));
+            let state = state?.unwrap_or(JobList::Completed);
+            Some(Action::Clean { queue, state, grace: grace?, limit: limit?.unwrap_or(0) })
+        }
+    }
 }
 
 /// The one step of an event that does something to a job: `promote = "usage"`.
@@ -497,6 +552,11 @@ fn worker<'t>(cx: &mut Context<'t>, table: &Table<'t>, node: Node<'t>) -> Option
     let drain_delay = span("drain_delay", Grain::PositiveMillis, 5);
     let max_stalled_count =
         maybe(cx, table, "max_stalled_count", |cx, node| cx.count(node, 0..=u32::MAX));
+    let max_started_attempts =
+        maybe(cx, table, "max_started_attempts", |cx, node| cx.count(node, 1..=u32::MAX));
+    // BullMQ takes nothing but a table here: with `true` or a number its script fails.
+    let remove_on_complete = maybe(cx, table, "remove_on_complete", keep_table);
+    let remove_on_fail = maybe(cx, table, "remove_on_fail", keep_table);
     Some(Worker {
         queue: QueueId(u16::try_from(queue?).ok()?),
         concurrency: concurrency?.unwrap_or(1),
@@ -505,11 +565,18 @@ fn worker<'t>(cx: &mut Context<'t>, table: &Table<'t>, node: Node<'t>) -> Option
         stalled_interval: stalled_interval?,
         max_stalled_count: max_stalled_count?.unwrap_or(1),
         drain_delay: drain_delay?,
+        remove_on_complete: remove_on_complete?,
+        remove_on_fail: remove_on_fail?,
+        max_started_attempts: max_started_attempts?,
     })
 }
 
 fn limiter<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Limiter> {
     let table = Table::open(cx, node, &shape::LIMITER)?;
+    limits(cx, &table)
+}
+
+fn limits<'t>(cx: &mut Context<'t>, table: &Table<'t>) -> Option<Limiter> {
     let max = table.get("max").and_then(|node| cx.count(node, 1..=u32::MAX));
     let duration = table.get("duration").and_then(|node| cx.span(node, Grain::PositiveMillis));
     Some(Limiter { max: max?, duration: duration? })

@@ -6,7 +6,7 @@ use super::super::{
     Worker,
 };
 use super::{Printer, Whose, instant, length, quoted, range, span};
-use crate::event::StepResult;
+use crate::event::{Finish, JobList, StepResult};
 
 impl<'s> Printer<'s> {
     pub(super) fn job(&mut self, job: &Job) {
@@ -129,6 +129,38 @@ impl<'s> Printer<'s> {
                 self.say(&["obliterate"], self.queue_name(*queue));
                 self.say_or(Whose::BullMq, &["force"], force.to_string());
             }
+            Action::Clean { queue, state, grace, limit } => {
+                self.say(&["clean"], self.queue_name(*queue));
+                let state = match state {
+                    JobList::Completed => "\"completed\"",
+                    JobList::Failed => "\"failed\"",
+                    JobList::Wait => "\"wait\"",
+                    JobList::Active => "\"active\"",
+                    JobList::Delayed => "\"delayed\"",
+                    JobList::Prioritized => "\"prioritized\"",
+                };
+                self.say_or(Whose::BullMq, &["state"], state);
+                self.say(&["grace"], span(*grace));
+                self.say_or(Whose::BullMq, &["limit"], limit.to_string());
+            }
+            Action::PromoteJobs(queue) => self.say(&["promote_jobs"], self.queue_name(*queue)),
+            Action::RetryJobs { queue, state } => {
+                self.say(&["retry_jobs"], self.queue_name(*queue));
+                let state = match state {
+                    Finish::Failed => "\"failed\"",
+                    Finish::Completed => "\"completed\"",
+                };
+                self.say_or(Whose::BullMq, &["state"], state);
+            }
+            Action::SetGlobalConcurrency { queue, concurrency } => {
+                self.say(&["set_global_concurrency"], self.queue_name(*queue));
+                self.say(&["concurrency"], concurrency.to_string());
+            }
+            Action::SetGlobalRateLimit { queue, limiter } => {
+                self.say(&["set_global_rate_limit"], self.queue_name(*queue));
+                self.say(&["max"], limiter.max.to_string());
+                self.say(&["duration"], span(limiter.duration));
+            }
             Action::Job { queue, name, does } => {
                 self.say(&[does_of(*does).0], quoted(name));
                 self.say(&["queue"], self.queue_name(*queue));
@@ -234,6 +266,17 @@ impl<'s> Printer<'s> {
         self.say_or(Whose::BullMq, &["stalled_interval"], span(worker.stalled_interval));
         self.say_or(Whose::BullMq, &["max_stalled_count"], worker.max_stalled_count.to_string());
         self.say_or(Whose::BullMq, &["drain_delay"], span(worker.drain_delay));
+        if let Some(most) = worker.max_started_attempts {
+            self.say(&["max_started_attempts"], most.to_string());
+        }
+        for (key, kept) in [
+            ("remove_on_complete", worker.remove_on_complete),
+            ("remove_on_fail", worker.remove_on_fail),
+        ] {
+            if let Some(kept) = kept {
+                self.say(&[key], keep_table(&kept));
+            }
+        }
     }
 
     fn statement(&mut self, step: &DatabaseStep) {
@@ -346,6 +389,14 @@ fn outcome(outcome: &Outcome) -> String {
 
 fn template(template: &Template) -> String {
     quoted(&template.pieces.join("{window}"))
+}
+
+/// As [`keep`], where BullMQ takes nothing but a table.
+fn keep_table(kept: &Keep) -> String {
+    match kept {
+        Keep::Count(count) => format!("{{ count = {count} }}"),
+        kept => keep(kept),
+    }
 }
 
 fn keep(keep: &Keep) -> String {
