@@ -236,7 +236,7 @@ async fn create(
     timestamp: i64,
     registration: Option<Bytes>,
 ) -> Result<(), QueueError> {
-    check_job_id(&job, client.version)?;
+    validate_options(&job, client.version)?;
     client.script(add_call(job, timestamp, registration, client.version)).await.map(drop)
 }
 
@@ -251,7 +251,11 @@ fn check_end_date(job: &NewJob, now: i64) -> Result<(), QueueError> {
 }
 
 /// `Job.validateOptions`: 5.81 knows that ids with colons are its own, which have three parts.
-fn check_job_id(job: &NewJob, version: Version) -> Result<(), QueueError> {
+fn validate_options(job: &NewJob, version: Version) -> Result<(), QueueError> {
+    let counted = job.options.repeat.as_ref().is_none_or(|repeat| repeat.count.is_some());
+    if !counted && job.options.delay.is_some_and(|delay| delay > 0) {
+        return Err(QueueError::Option("Delay and repeat options cannot be used together"));
+    }
     let Some(id) = &job.options.job_id else { return Ok(()) };
     let refused = if id.parse::<i64>().is_ok_and(|number| number.to_string() == *id) {
         "Custom Ids cannot be integers"
