@@ -244,7 +244,7 @@ async fn create(
 fn check_end_date(job: &NewJob, now: i64) -> Result<(), QueueError> {
     match job.options.repeat.as_ref().and_then(|repeat| repeat.end_date) {
         Some(end) if end < now => {
-            Err(QueueError::Option("End date must be greater than current timestamp"))
+            Err(QueueError::Refused("End date must be greater than current timestamp"))
         }
         _ => Ok(()),
     }
@@ -254,7 +254,7 @@ fn check_end_date(job: &NewJob, now: i64) -> Result<(), QueueError> {
 fn validate_options(job: &NewJob, version: Version) -> Result<(), QueueError> {
     let counted = job.options.repeat.as_ref().is_none_or(|repeat| repeat.count.is_some());
     if !counted && job.options.delay.is_some_and(|delay| delay > 0) {
-        return Err(QueueError::Option("Delay and repeat options cannot be used together"));
+        return Err(QueueError::Refused("Delay and repeat options cannot be used together"));
     }
     let Some(id) = &job.options.job_id else { return Ok(()) };
     let refused = if id.parse::<i64>().is_ok_and(|number| number.to_string() == *id) {
@@ -266,7 +266,7 @@ fn validate_options(job: &NewJob, version: Version) -> Result<(), QueueError> {
     } else {
         return Ok(());
     };
-    Err(QueueError::Option(refused))
+    Err(QueueError::Refused(refused))
 }
 
 /// The script of an add, chosen by the version: in 5.34 a delay of 0 is a delay.

@@ -157,7 +157,7 @@ impl Queue {
     /// 5.34 has no such method; an error of Redis.
     pub async fn set_global_rate_limit(&self, max: i64, duration: i64) -> Result<(), QueueError> {
         if self.client.version() < Version::V5_81_5 {
-            return Err(QueueError::Option("queue.setGlobalRateLimit is not a function"));
+            return Err(QueueError::Refused("queue.setGlobalRateLimit is not a function"));
         }
         self.set_meta(&[("max", max), ("duration", duration)]).await
     }
@@ -174,8 +174,11 @@ impl Queue {
     /// lists job schedulers as well.
     ///
     /// # Errors
-    /// An error of Redis.
+    /// 6.x has no such methods; an error of Redis.
     pub async fn remove_all_repeatables(&self) -> Result<(), QueueError> {
+        if self.client.version() >= Version::V6_7_0 {
+            return Err(QueueError::Refused("queue.getRepeatableJobs is not a function"));
+        }
         self.client.ready().await?;
         self.info_once(&self.repeat).await?;
         for key in self.repeatable_keys().await? {
@@ -473,7 +476,7 @@ mod tests {
             let found = sent_by(version, async move |queue| {
                 let with_id = |id: &str| Options { job_id: Some(id.into()), ..Options::default() };
                 let refused = queue.add(job("a", with_id("12"))).await;
-                assert_eq!(refused, Err(QueueError::Option("Custom Ids cannot be integers")));
+                assert_eq!(refused, Err(QueueError::Refused("Custom Ids cannot be integers")));
                 assert_eq!(queue.add(job("a", with_id("a:b"))).await.is_err(), newer);
                 queue.add(job("a", with_id("a:b:c"))).await.expect("three parts are taken");
                 let past = RepeatOptions {
@@ -483,8 +486,14 @@ mod tests {
                 };
                 let past = Options { repeat: Some(past), ..Options::default() };
                 let refused = queue.upsert_job_scheduler("s", job("r", past)).await;
-                assert!(matches!(refused, Err(QueueError::Option(_))));
+                assert!(matches!(refused, Err(QueueError::Refused(_))));
                 assert_eq!(queue.set_global_rate_limit(1, 1000).await.is_ok(), newer);
+                if version >= Version::V6_7_0 {
+                    let all = queue.remove_all_repeatables().await;
+                    assert!(matches!(all, Err(QueueError::Refused(_))));
+                    let one = queue.remove_repeatable("r", RepeatOptions::default()).await;
+                    assert!(matches!(one, Err(QueueError::Refused(_))));
+                }
             });
             let scripts = if newer { 1 } else { 2 };
             assert_eq!(found.len(), scripts + usize::from(newer));
