@@ -33,8 +33,9 @@ pub enum QueueError {
     Redis(redis::Error),
     /// A cron pattern that does not parse.
     Cron(String),
-    /// An option that the client does not take: it sends nothing.
-    Option(&'static str),
+    /// What the client refuses before it sends anything: an option, or a method that the version does
+    /// not have.
+    Refused(&'static str),
     /// The job to remove is in a worker's hands.
     Locked,
     /// The process has closed the connection.
@@ -56,7 +57,7 @@ impl fmt::Display for QueueError {
             QueueError::Code(code) => write!(f, "BullMQ's error {code}"),
             QueueError::Redis(error) => error.fmt(f),
             QueueError::Cron(error) => f.write_str(error),
-            QueueError::Option(error) => f.write_str(error),
+            QueueError::Refused(error) => f.write_str(error),
             QueueError::Locked => f.write_str("the job is locked by another worker"),
             QueueError::Closed => f.write_str("Connection is closed."),
             QueueError::MaxRetries => f.write_str(

@@ -124,7 +124,7 @@ async fn create(
     timestamp: i64,
     registration: Option<Bytes>,
 ) -> Result<(), QueueError> {
-    check_job_id(&job, client.version())?;
+    validate_options(&job, client.version())?;
     client.script(add_call(job, timestamp, registration, client.version())).await.map(drop)
 }
 
@@ -132,14 +132,18 @@ async fn create(
 fn check_end_date(job: &NewJob, now: i64) -> Result<(), QueueError> {
     match job.options.repeat.as_ref().and_then(|repeat| repeat.end_date) {
         Some(end) if end < now => {
-            Err(QueueError::Option("End date must be greater than current timestamp"))
+            Err(QueueError::Refused("End date must be greater than current timestamp"))
         }
         _ => Ok(()),
     }
 }
 
 /// `Job.validateOptions`: 5.81 knows that ids with colons are its own, which have three parts.
-fn check_job_id(job: &NewJob, version: Version) -> Result<(), QueueError> {
+fn validate_options(job: &NewJob, version: Version) -> Result<(), QueueError> {
+    let counted = job.options.repeat.as_ref().is_none_or(|repeat| repeat.count.is_some());
+    if !counted && job.options.delay.is_some_and(|delay| delay > 0) {
+        return Err(QueueError::Refused("Delay and repeat options cannot be used together"));
+    }
     let Some(id) = &job.options.job_id else { return Ok(()) };
     let refused = if id.parse::<i64>().is_ok_and(|number| number.to_string() == *id) {
         "Custom Ids cannot be integers"
@@ -150,7 +154,7 @@ fn check_job_id(job: &NewJob, version: Version) -> Result<(), QueueError> {
     } else {
         return Ok(());
     };
-    Err(QueueError::Option(refused))
+    Err(QueueError::Refused(refused))
 }
 
 /// The script of an add, chosen by the version: in 5.34 a delay of 0 is a delay.

@@ -148,4 +148,37 @@ mod tests {
         let now = RepeatOptions { immediately: true, ..every };
         assert_eq!(next_millis(&now, 125_000, 125_000, &utc), Ok(Some(120_000)));
     }
+
+    #[test]
+    fn a_pattern_has_ticks_from_its_start_to_its_end() {
+        let hourly = RepeatOptions {
+            pattern: Some("0 * * * *".into()),
+            start_date: Some(7_200_000),
+            end_date: Some(10_800_000),
+            ..RepeatOptions::default()
+        };
+        let next = |millis| next_millis(&hourly, millis, millis, &Zone::utc());
+        assert_eq!(next(0), Ok(Some(10_800_000)));
+        assert_eq!(next(10_800_000), Ok(None));
+        assert_eq!(
+            concat_options("r", &hourly),
+            "r::10800000::0 * * * *",
+            "the end is a part of the key, the start is not"
+        );
+    }
+
+    #[test]
+    fn an_old_key_has_an_end_and_a_pattern_or_a_number() {
+        for (key, is) in [
+            ("nightly::::0 3 * * *", true),
+            ("ev::::60000", true),
+            ("ev:id:123:UTC:60000", true),
+            ("a:b:c:d:e", false),
+            ("a:b:c:d:60000", false),
+            ("a:b:::", false),
+            ("a:b", false),
+        ] {
+            assert_eq!(has_legacy_repeatable_key_shape(key.as_bytes()), is, "{key}");
+        }
+    }
 }

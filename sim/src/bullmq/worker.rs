@@ -7,6 +7,7 @@
 mod ending;
 mod fifo;
 mod locks;
+mod next;
 
 use self::ending::Retry;
 use self::fifo::Fifo;
@@ -14,8 +15,6 @@ use self::locks::InProgress;
 use super::client::Client;
 use super::keys::Keys;
 use super::options::{KeepJobs, KeepOptions, Options};
-use super::queue::{NewJob, info_once, is_job_scheduler, next_iteration, update_repeatable_job};
-use super::repeat::has_legacy_repeatable_key_shape;
 use super::scripts::{Call, FetchOptions, Fetched, MoveToActive, Returned};
 use super::{QueueError, Version};
 use crate::clock::Span;
@@ -407,53 +406,6 @@ impl Worker {
         self.0.token.borrow_mut().take_if(|unseen| *unseen == token);
         let job = Rc::new(Job::new(*fetched, token));
         Ok(self.make_next_iteration(&job).await?.then_some(job))
-    }
-
-    /// The next iteration of the registration that a job is of: whether the job is to be processed.
-    /// From 5.81 on it is left where it is if that fails, in `active` with its lock.
-    async fn make_next_iteration(&self, job: &Job) -> Result<bool, QueueError> {
-        match self.next_of(job).await {
-            Ok(()) => Ok(true),
-            Err(error) if self.version() < Version::V5_81_5 => Err(error),
-            Err(QueueError::Closed) => Err(QueueError::Closed),
-            Err(_) => Ok(false),
-        }
-    }
-
-    async fn next_of(&self, job: &Job) -> Result<(), QueueError> {
-        let version = self.version();
-        let repeats = job.options.repeat.is_some();
-        if version < Version::V5_81_5 && (job.has_next || !repeats) {
-            return Ok(());
-        }
-        let legacy_shape = |key: &Bytes| match version {
-            Version::V5_34_10 => false,
-            Version::V5_81_5 => key.split(|byte| *byte == b':').count() >= 5,
-            Version::V6_7_0 => has_legacy_repeatable_key_shape(key),
-        };
-        let registration = match &job.registration {
-            // The newer API counts iterations in the hash, the older does not.
-            Some(key) if legacy_shape(key) => {
-                let is = is_job_scheduler(&self.0.main, &self.0.scheduler, key).await?;
-                Some(key).filter(|_| is)
-            }
-            key => key.as_ref(),
-        };
-        let Some(registration) = registration else {
-            if version >= Version::V6_7_0 || !repeats {
-                return Ok(());
-            }
-            let (name, data, options) = (job.name.clone(), job.data.clone(), job.options.clone());
-            let next = NewJob { name, data, options, tick: None };
-            return update_repeatable_job(&self.0.main, &self.0.repeat, next, false).await;
-        };
-        let Some(next) = next_iteration(&self.0.main, job.options.clone())? else {
-            return Ok(());
-        };
-        info_once(&self.0.main, &self.0.scheduler).await?;
-        let (key, data, id) = (registration.clone(), job.data.clone(), job.id.clone());
-        let call = next.update(self.ctx().now_ms(), key, data, id);
-        self.0.main.script(call).await.map(drop)
     }
 
     /// `getUnrecoverableErrorMessage` (5.81): why a job is failed without being processed.

@@ -157,7 +157,7 @@ impl Queue {
     /// 5.34 has no such method; an error of Redis.
     pub async fn set_global_rate_limit(&self, max: i64, duration: i64) -> Result<(), QueueError> {
         if self.client.version() < Version::V5_81_5 {
-            return Err(QueueError::Option("queue.setGlobalRateLimit is not a function"));
+            return Err(QueueError::Refused("queue.setGlobalRateLimit is not a function"));
         }
         self.set_meta(&[("max", max), ("duration", duration)]).await
     }
@@ -174,8 +174,11 @@ impl Queue {
     /// lists job schedulers as well.
     ///
     /// # Errors
-    /// An error of Redis.
+    /// 6.x has no such methods; an error of Redis.
     pub async fn remove_all_repeatables(&self) -> Result<(), QueueError> {
+        if self.client.version() >= Version::V6_7_0 {
+            return Err(QueueError::Refused("queue.getRepeatableJobs is not a function"));
+        }
         self.client.ready().await?;
         self.info_once(&self.repeat).await?;
         for key in self.repeatable_keys().await? {
@@ -378,6 +381,13 @@ mod tests {
     where
         F: Future<Output = ()>,
     {
+        sent_by(Version::V5_34_10, act)
+    }
+
+    fn sent_by<F>(version: Version, act: impl FnOnce(Queue) -> F + 'static) -> Vec<(i64, String)>
+    where
+        F: Future<Output = ()>,
+    {
         let words: Vec<_> = servers::labels().collect();
         let mut choices = Choices::new(Box::new(Plain), words.clone());
         let name = LifeName { service: "worker".into(), ordinal: 1, life: 1 };
@@ -395,7 +405,7 @@ mod tests {
         };
         kernel.boot(boot, |ctx| async move {
             let keys = Rc::new(Keys::new(QueueId(0), "bull", "q"));
-            let queue = Queue::open(&ctx, keys, Version::V5_34_10);
+            let queue = Queue::open(&ctx, keys, version);
             ctx.sleep(Span::from_ms(100)).await;
             act(queue).await;
             ctx.exit(0);
@@ -421,6 +431,94 @@ mod tests {
         let expected: Vec<_> =
             expected.iter().map(|(at, word)| (*at, (*word).to_owned())).collect();
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn each_version_adds_and_registers_in_its_own_way() {
+        for version in Version::ALL {
+            let found = sent_by(version, async |queue| {
+                let none = Options { delay: Some(0), ..Options::default() };
+                queue.add(job("a", none)).await.expect("no error");
+                let every = RepeatOptions { every: Some(60_000), ..RepeatOptions::default() };
+                let options = Options { repeat: Some(every), ..Options::default() };
+                queue.add(job("r", options.clone())).await.expect("no error");
+                queue.upsert_job_scheduler("s", job("r", options)).await.expect("no error");
+            });
+            let expected: &[(i64, &str)] = match version {
+                Version::V5_34_10 => &[
+                    (1, "addDelayedJob"),
+                    (3, "INFO"),
+                    (5, "addRepeatableJob"),
+                    (7, "addDelayedJob"),
+                    (9, "INFO"),
+                    (11, "addJobScheduler"),
+                ],
+                Version::V5_81_5 => &[
+                    (1, "addStandardJob"),
+                    (3, "INFO"),
+                    (5, "addRepeatableJob"),
+                    (7, "addDelayedJob"),
+                    (9, "INFO"),
+                    (11, "addJobScheduler"),
+                ],
+                Version::V6_7_0 => {
+                    &[(1, "addStandardJob"), (3, "addStandardJob"), (5, "addJobScheduler")]
+                }
+            };
+            expect(found, expected);
+        }
+    }
+
+    #[test]
+    fn what_a_client_refuses_is_not_sent() {
+        for version in Version::ALL {
+            let newer = version >= Version::V5_81_5;
+            let found = sent_by(version, async move |queue| {
+                let with_id = |id: &str| Options { job_id: Some(id.into()), ..Options::default() };
+                let refused = queue.add(job("a", with_id("12"))).await;
+                assert_eq!(refused, Err(QueueError::Refused("Custom Ids cannot be integers")));
+                assert_eq!(queue.add(job("a", with_id("a:b"))).await.is_err(), newer);
+                queue.add(job("a", with_id("a:b:c"))).await.expect("three parts are taken");
+                let past = RepeatOptions {
+                    every: Some(60_000),
+                    end_date: Some(1),
+                    ..RepeatOptions::default()
+                };
+                let past = Options { repeat: Some(past), ..Options::default() };
+                let refused = queue.upsert_job_scheduler("s", job("r", past)).await;
+                assert!(matches!(refused, Err(QueueError::Refused(_))));
+                assert_eq!(queue.set_global_rate_limit(1, 1000).await.is_ok(), newer);
+                if version >= Version::V6_7_0 {
+                    let all = queue.remove_all_repeatables().await;
+                    assert!(matches!(all, Err(QueueError::Refused(_))));
+                    let one = queue.remove_repeatable("r", RepeatOptions::default()).await;
+                    assert!(matches!(one, Err(QueueError::Refused(_))));
+                }
+            });
+            let scripts = if newer { 1 } else { 2 };
+            assert_eq!(found.len(), scripts + usize::from(newer));
+        }
+    }
+
+    #[test]
+    fn all_delayed_jobs_are_promoted_a_thousand_at_a_time() {
+        let found = sent(async |queue| {
+            let delay = Options { delay: Some(5000), ..Options::default() };
+            let jobs = (0..1000).map(|_| job("a", delay.clone()));
+            queue.add_bulk(jobs.collect()).await.expect("no error");
+            queue.promote_jobs().await.expect("no error");
+            queue.clean(JobList::Wait, 0, 0).await.expect("no error");
+            queue.retry_jobs(Finish::Failed).await.expect("no error");
+        });
+        expect(
+            found[1000..].to_vec(),
+            &[
+                (3, "moveJobsToWait"),
+                (5, "moveJobsToWait"),
+                (7, "cleanJobsInSet"),
+                (9, "moveJobsToWait"),
+            ],
+        );
     }
 
     #[test]

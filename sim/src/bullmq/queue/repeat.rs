@@ -3,13 +3,13 @@
 //! Source: `repeat.js` of 5.34.10 and 5.81.5. The next millisecond is computed before the first
 //! round trip, its delay after it.
 
-use super::super::QueueError;
 use super::super::keys::iteration_id;
 use super::super::options::RepeatOptions;
 use super::super::repeat::{concat_options, md5_hex, next_millis};
 use super::super::scripts::{
     AddRepeatableJob, Call, RemoveRepeatable, Returned, UpdateRepeatableJobMillis,
 };
+use super::super::{QueueError, Version};
 use super::{Client, NewJob, Queue, create, info_once, registration_options};
 use crate::clock::Instant;
 use crate::redis::Bytes;
@@ -19,12 +19,15 @@ impl Queue {
     /// `queue.removeRepeatable`: whether there was one.
     ///
     /// # Errors
-    /// An error of Redis.
+    /// 6.x has no such method; an error of Redis.
     pub async fn remove_repeatable(
         &self,
         name: &str,
         repeat: RepeatOptions,
     ) -> Result<bool, QueueError> {
+        if self.client.version() >= Version::V6_7_0 {
+            return Err(QueueError::Refused("queue.removeRepeatable is not a function"));
+        }
         self.client.ready().await?;
         self.info_once(&self.repeat).await?;
         let legacy_key = concat_options(name, &repeat);

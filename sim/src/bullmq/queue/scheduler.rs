@@ -132,7 +132,7 @@ pub(in super::super) fn next_iteration(
     let (ctx, version) = (client.ctx(), client.version());
     let repeat = options.repeat.clone().unwrap_or_default();
     if repeat.immediately && repeat.start_date.is_some() {
-        return Err(QueueError::Option(
+        return Err(QueueError::Refused(
             "Both .immediately and .startDate options are defined for this repeatable job",
         ));
     }

@@ -178,3 +178,77 @@ impl<'a> Script<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bullmq::keys::Keys;
+    use crate::bullmq::scripts::{Call, run};
+    use crate::event::QueueId;
+    use crate::redis::Db;
+
+    fn clean(version: Version, set: JobList, limit: i64, fill: impl Fn(&Keys, &mut Db)) -> i64 {
+        let keys = Keys::new(QueueId(0), "bull", "q");
+        let mut db = Db::new();
+        fill(&keys, &mut db);
+        let call = Call::CleanJobsInSet(CleanJobsInSet { set, timestamp: 1500, limit });
+        match run(&call, version, &keys, &mut db, &mut Vec::new()) {
+            Returned::Code(count) => count,
+            other => panic!("a clean returned {other:?}"),
+        }
+    }
+
+    fn store(keys: &Keys, db: &mut Db, id: &str, fields: &[(&str, &str)]) {
+        let fields = fields.iter().map(|(field, value)| ((*field).into(), (*value).into()));
+        db.hset_many(&keys.job(&id.into()), fields).expect("a hash");
+    }
+
+    /// One job of a registration that points to it, one of its orphans, an old job and a new one.
+    fn fill(keys: &Keys, db: &mut Db) {
+        db.zadd(&keys.repeat, "s".into(), 2000.0).expect("a set");
+        for (id, at, key) in
+            [("repeat:s:2000", "1000", "s"), ("repeat:s:1000", "1000", "s"), ("old", "1500", "")]
+        {
+            store(keys, db, id, &[("timestamp", at)]);
+            if !key.is_empty() {
+                store(keys, db, id, &[("rjk", key)]);
+            }
+        }
+        store(keys, db, "new", &[("timestamp", "1501")]);
+        for id in ["repeat:s:2000", "repeat:s:1000", "old", "new", "ghost"] {
+            db.zadd(&keys.delayed, id.into(), 1.0).expect("a set");
+            db.zadd(&keys.prioritized, id.into(), 1.0).expect("a set");
+            db.rpush(&keys.wait, [id.into()]).expect("a list");
+        }
+    }
+
+    #[test]
+    fn a_clean_spares_what_is_new_and_the_current_iterations() {
+        let counts = |version| {
+            [JobList::Delayed, JobList::Prioritized, JobList::Wait]
+                .map(|set| clean(version, set, 0, fill))
+        };
+        // 5.34 spares every iteration of a registration, but only of those that are delayed.
+        assert_eq!(counts(Version::V5_34_10), [2, 4, 4]);
+        assert_eq!(counts(Version::V5_81_5), [3, 3, 3]);
+        assert_eq!(counts(Version::V6_7_0), [3, 3, 3]);
+        // The last two of the list are the oldest.
+        assert_eq!(clean(Version::V5_81_5, JobList::Wait, 2, fill), 1);
+    }
+
+    #[test]
+    fn a_lock_keeps_an_active_job_and_a_finished_one_is_as_old_as_its_end() {
+        let fill = |keys: &Keys, db: &mut Db| {
+            for id in ["a", "b"] {
+                store(keys, db, id, &[("timestamp", "1"), ("processedOn", "1400")]);
+                db.rpush(&keys.active, [id.into()]).expect("a list");
+            }
+            let lock = keys.lock(&"a".into());
+            db.set(&lock, "t".into(), crate::redis::SetOptions::default()).expect("a string");
+            db.zadd(&keys.completed, "c".into(), 1500.0).expect("a set");
+            db.zadd(&keys.completed, "d".into(), 1501.0).expect("a set");
+        };
+        assert_eq!(clean(Version::V6_7_0, JobList::Active, 0, fill), 1);
+        assert_eq!(clean(Version::V6_7_0, JobList::Completed, 0, fill), 1);
+    }
+}

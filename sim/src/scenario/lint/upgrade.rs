@@ -8,7 +8,7 @@ use super::{Added, How, Lint, shown};
 /// What makes a registration the same one.
 #[derive(PartialEq, Eq)]
 enum Identity<'s> {
-    /// The parts of the older API's key: job id, zone, time, and a key of its own.
+    /// The parts of the older API's key: job id, zone, end and time, and a key of its own.
     Older(Option<&'s str>, Option<&'s str>, String, Option<&'s str>),
     /// A scheduler's id.
     Scheduler(&'s str),
@@ -137,7 +137,8 @@ fn older<'s>(repeat: &'s Repeat, job_id: Option<&'s str>) -> Identity<'s> {
         RepeatWhen::Every(period) => period.ms().to_string(),
     };
     let zone = repeat.zone.as_ref().map(crate::civil::Zone::name);
-    Identity::Older(job_id, zone, when, repeat.key.as_deref())
+    let end = repeat.end_date.map(|end| end.ms().to_string()).unwrap_or_default();
+    Identity::Older(job_id, zone, format!("{end}:{when}"), repeat.key.as_deref())
 }
 
 /// The value of a step that makes its registration what it is.
