@@ -2,12 +2,13 @@
 //! ends.
 
 use super::fetch::FetchOptions;
+use super::includes::{NewJob, Target};
 use super::{Result, Returned, Script, job_id};
 use crate::bullmq::Version;
-use crate::bullmq::options::KeepJobs;
+use crate::bullmq::options::{KeepJobs, Options};
 use crate::clock::Instant;
 use crate::event::{Finish, JobState, QueueEvent};
-use crate::redis::Bytes;
+use crate::redis::{Bytes, SetOptions};
 use std::rc::Rc;
 
 /// How a job leaves its worker for good.
@@ -93,6 +94,11 @@ impl Script<'_> {
         }
         self.trim_events()?;
         self.remove_deduplication_key_if_needed(&args.id)?;
+        if self.version >= Version::V5_81_5
+            && let Some(id) = self.db.hget(&key, b"deid")?.cloned()
+        {
+            self.requeue_deduplicated_job(&id, args.timestamp)?;
+        }
         let attempts_made = self.db.hincrby(&key, b"atm", 1)?;
         self.keep_or_remove(args)?;
         self.finished_events(args, attempts_made)?;
@@ -112,6 +118,59 @@ impl Script<'_> {
             self.xadd(None, &[("event", &"drained".into())])?;
         }
         Ok(Returned::Code(0))
+    }
+
+    /// `includes/requeueDeduplicatedJob` (5.81): adds what came last while the job was active, if an
+    /// add of its deduplication id left that (`keepLastIfActive`). The new job holds the id without
+    /// an end.
+    fn requeue_deduplicated_job(&mut self, deduplication: &Bytes, timestamp: i64) -> Result<()> {
+        let left = [b"dn:", &deduplication[..]].concat().into();
+        let left = self.keys.below(&left, "");
+        if !self.db.exists(&left) {
+            return Ok(());
+        }
+        let fields = self.db.hmget(&left, [b"name", b"data", b"opts", b"rjk", b"jid"])?;
+        let [name, data, stored, registration, id] = fields.map(Option::<&Bytes>::cloned);
+        // The counter counts even where the id is a custom one.
+        let counter = self.db.incr(&self.keys.counter)?;
+        let id = id.unwrap_or_else(|| Bytes::from_int(counter));
+        let stored = stored.unwrap_or_default();
+        let options = Options::from_json(&stored);
+        let holder = self.keys.deduplication(deduplication);
+        self.db.set(&holder, id.clone(), SetOptions::default())?;
+        let max_events = self.get_or_set_max_events()?;
+        let job = NewJob {
+            id: &id,
+            name: &name.unwrap_or_default(),
+            data: &data.unwrap_or_default(),
+            options: &stored,
+            timestamp,
+            delay: options.delay.unwrap_or(0),
+            priority: options.priority.unwrap_or(0),
+            registration: registration.as_ref(),
+            deduplication: Some(deduplication.clone()),
+            tick: None,
+        };
+        if job.delay != 0 {
+            self.add_delayed(&job, max_events)?;
+        } else {
+            self.store_job(&job)?;
+            let target = self.get_target_queue_list()?;
+            let state = match job.priority {
+                0 => {
+                    self.add_job_in_target_list(target, options.lifo, &id)?;
+                    JobState::Wait
+                }
+                priority => {
+                    self.add_job_with_priority(priority, &id, target.paused_or_maxed)?;
+                    JobState::Prioritized
+                }
+            };
+            self.xadd(Some(max_events), &[("event", &"waiting".into()), ("jobId", &id)])?;
+            self.added(&job, state);
+        }
+        self.db.del(&left);
+        Ok(())
     }
 
     fn keep_or_remove(&mut self, args: &MoveToFinished) -> Result<()> {
@@ -221,7 +280,7 @@ impl Script<'_> {
         let paused_or_maxed = self.get_target_queue_list()?.paused_or_maxed;
         let state = match self.priority_of(&key)? {
             0 => {
-                let target = super::includes::Target { paused_or_maxed, ..target };
+                let target = Target { paused_or_maxed, ..target };
                 self.add_job_in_target_list(target, args.lifo, &args.id)?;
                 JobState::Wait
             }
