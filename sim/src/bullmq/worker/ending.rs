@@ -3,10 +3,10 @@
 //!
 //! Source: `worker.js`, `job.js`.
 
+use super::super::QueueError;
+use super::super::options::KeepJobs;
+use super::super::scripts::{Call, MoveToDelayed, MoveToFinished, Outcome, RetryJob, Returned};
 use super::{Job, Worker};
-use crate::bullmq::QueueError;
-use crate::bullmq::options::KeepJobs;
-use crate::bullmq::scripts::{Call, MoveToDelayed, MoveToFinished, Outcome, RetryJob, Returned};
 use crate::redis::Bytes;
 use std::rc::Rc;
 

@@ -2,8 +2,8 @@
 //!
 //! Source: `worker.js` of 5.34.10, `lock-manager.js` of 5.81.5 and 6.7.0.
 
+use super::super::scripts::{Call, ExtendLocks, MoveStalledJobsToWait, Returned};
 use super::{Job, Version, Worker};
-use crate::bullmq::scripts::{Call, ExtendLocks, MoveStalledJobsToWait, Returned};
 use crate::redis::{Bytes, Command};
 
 /// A job that is processed.

@@ -322,6 +322,27 @@ fn a_job_that_is_put_off_gives_its_place_to_the_next() {
 }
 
 #[test]
+fn what_came_last_while_a_job_was_active_is_added_after_it() {
+    for version in [V5_81_5, V6_7_0] {
+        let mut queue = Queue::of(version);
+        queue.run(deduplicated(&queue, "a", None));
+        queue.fetch();
+        let left = queue.keys.below(&"dn:x".into(), "");
+        let stored = r#"{"priority":2,"de":{"id":"x","keepLastIfActive":true}}"#;
+        for (field, value) in [("name", "later"), ("data", "{}"), ("opts", stored)] {
+            queue.db.hset(&left, field.into(), value.into()).expect("a hash");
+        }
+        queue.code(finish("a", Outcome::Completed("null".into())));
+        let holder = queue.keys.deduplication(b"x");
+        assert_eq!(queue.db.get(&holder).expect("a string"), Some(&"2".into()));
+        assert!(!queue.db.exists(&left));
+        assert_eq!(queue.shown(), ["", "", "", "", "2"], "{version}");
+        assert_eq!(queue.field("2", "name").as_deref(), Some("later"));
+        assert_eq!(queue.field("2", "deid").as_deref(), Some("x"));
+    }
+}
+
+#[test]
 fn a_retry_keeps_the_reason_from_5_81_on() {
     for version in Version::ALL {
         let mut queue = Queue::of(version);
