@@ -145,7 +145,7 @@ impl Pair {
         words.extend(sent.keys.into_iter().chain(sent.args));
         let replied = self.lua.request(ClientId(0), &words, now).expect("no script waits");
         let keys = &self.keys;
-        let returned = self.model.script(now, |db| run(call, version, keys, db, &mut Vec::new()));
+        let returned = self.model.script(now, |db| run(&call, version, keys, db, &mut Vec::new()));
         *self.calls.entry(name).or_default().entry(reply::kind(&replied)).or_default() += 1;
         reply::compare(&mut self.comparison, name, version, &returned, &replied)
     }
