@@ -13,9 +13,13 @@ use std::sync::Arc;
 /// The base of all recorded times, as an instant that every alignment of the cases divides.
 const START: &str = "2026-01-05T00:00:00Z";
 
-/// How long after its planned start a recorded process began, in milliseconds. The recording's own
-/// lag on a quiet host.
-const LAG_MS: (i64, i64) = (5, 35);
+/// How long after its planned start a recorded process began, in milliseconds. Processes that were
+/// started together on a quiet host did so within a few milliseconds.
+const LAG_MS: (i64, i64) = (40, 50);
+
+/// How long a process took from the end of its start-up code to its worker's first fetch, over what
+/// the round trips take: Node loads and compiles the worker then.
+const WORKER_MS: (i64, i64) = (8, 24);
 
 /// What a process waits whose round trips are counted, as the recorder's does.
 const COUNTED_WAIT_MS: i64 = 150;
@@ -179,6 +183,10 @@ fn releases(text: &mut String, case: &Case, lives: &[Life], queue: &str) -> Resu
             steps.extend(startup);
         } else {
             steps.extend(startup);
+            if worker.is_some() {
+                let (least, most) = WORKER_MS;
+                steps.push(format!("{{ sleep = \"{least}ms..{most}ms\" }}"));
+            }
             steps.extend(worker);
         }
         line(
