@@ -37,7 +37,16 @@ const KNOWS: [(&str, &[&str]); 28] = [
     ("oracle", &["choices", "clock", "event", "scenario", "ticks"]),
     (
         "servers.rs",
-        &["bullmq::scripts", "choices", "clock", "database", "event", "kernel", "redis"],
+        &[
+            "bullmq::keys",
+            "bullmq::scripts",
+            "choices",
+            "clock",
+            "database",
+            "event",
+            "kernel",
+            "redis",
+        ],
     ),
     ("release", &["bullmq", "clock", "database", "event", "scenario", "servers"]),
     (
@@ -48,7 +57,16 @@ const KNOWS: [(&str, &[&str]); 28] = [
     (
         "world.rs",
         &[
-            "choices", "clock", "event", "fleet", "kernel", "oracle", "release", "scenario",
+            "bullmq::keys",
+            "choices",
+            "clock",
+            "event",
+            "fleet",
+            "kernel",
+            "oracle",
+            "redis",
+            "release",
+            "scenario",
             "servers",
         ],
     ),

@@ -146,11 +146,10 @@ BR007 28:1 | deploy = "one" | deploy = "one"\nscale = 3
 BR007 25:1 | deploy = "one" | (nothing)
 BR007 19:3 | { worker = "work" } | { await = true }
 BR007 11:42 | [queue.work] | [queue.work]\ndefault_job_options = { remove_on_fail = {} }
-BR008 19:81 | { worker = "work" } | { worker = "work" }, { add = "b", queue = "work", deduplication = { id = "a", extend = true } }
 BR036 2:11 | name  | extends = "../x.toml"\nname 
 BR008 27:1 | deploy = "one" | network = "slow"
 BR005 18:46 | repeat = { every = "1h" } | on_error = { retry = 3 }
-BR008 18:60 | repeat = { every = "1h" } | repeat = { every = "1h", endDate = 1 }
+BR003 18:60, BR006 18:70 | repeat = { every = "1h" } | repeat = { every = "1h", endDate = 1 }
 BR009 1:10 | format = 1 | format = 2
 BR009 1:10 | format = 1 | format = 0
 BR011 3:10 | "2h" | "401d"

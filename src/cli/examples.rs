@@ -32,6 +32,10 @@ pub(super) const EXAMPLES: &[Example] = &[
     example!("free-tier-usage", "scheduler"),
     example!("free-tier-usage", "upsert-across-tick"),
     example!("free-tier-usage", "window-id"),
+    example!("hazards", "failover-loses-the-last-writes"),
+    example!("hazards", "redis-comes-back-empty"),
+    example!("hazards", "registrations-are-evicted"),
+    example!("hazards", "reply-of-an-add-lost"),
 ];
 
 impl Example {

@@ -138,10 +138,16 @@ impl Line {
     }
 }
 
-/// BullMQ's `retryStrategy`: one second at first, twenty at most.
+/// BullMQ's `retryStrategy`: e to the power of the attempt in milliseconds, but one second at least
+/// and twenty at most. Whole milliseconds, as Node's timers take them.
 fn retry_delay(attempts: u32) -> Span {
-    let ms = f64::from(attempts).exp().min(20_000.0).max(1000.0);
-    Span::from_ms(ms as i64)
+    Span::from_ms(match attempts {
+        0..=6 => 1000,
+        7 => 1096,
+        8 => 2980,
+        9 => 8103,
+        _ => 20_000,
+    })
 }
 
 impl Client {
