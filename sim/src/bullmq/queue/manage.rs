@@ -1,7 +1,7 @@
 //! What start-up code and operators do to a queue besides adding one job: many jobs, whole queues,
 //! all registrations, and single jobs by hand, in their round trips.
 //!
-//! Source: `queue.js`, `repeat.js`, `job.js` of 5.34.10, and ioredis 5.11.1 for what a pipeline
+//! Source: `queue.js`, `repeat.js`, `job.js` of each version, and ioredis 5.11.1 for what a pipeline
 //! sends. No flows: children of a job are not looked for.
 
 use super::super::QueueError;
