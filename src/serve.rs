@@ -5,6 +5,7 @@
 
 mod connection;
 mod hub;
+mod log;
 
 use bootrace_sim::redis::Bytes;
 use clap::ValueEnum;
@@ -13,6 +14,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket};
@@ -28,6 +30,16 @@ pub(crate) enum Time {
     Virtual,
 }
 
+impl Time {
+    /// As INFO says it.
+    fn word(self) -> &'static str {
+        match self {
+            Time::Real => "real",
+            Time::Virtual => "virtual",
+        }
+    }
+}
+
 /// What is served, and where.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
@@ -38,6 +50,25 @@ pub(crate) struct Options {
     /// Empty: none.
     pub(crate) password: String,
     pub(crate) seed: u64,
+    /// Where everything that the model is told is written.
+    pub(crate) log: Option<PathBuf>,
+}
+
+/// What a server has to say when it has ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// The names of the commands that came and were not known, and how often.
+    pub(crate) unknown: BTreeMap<Bytes, u64>,
+    /// The digest of what it holds, if a log was kept.
+    pub(crate) digest: io::Result<Option<String>>,
+}
+
+/// Tells a model what the log of a server says; the digest of what it holds then.
+///
+/// # Errors
+/// The file cannot be read, or it is no whole log: the entry is named.
+pub(crate) fn replay(log: &Path) -> io::Result<String> {
+    log::replay(log)
 }
 
 /// How often keys whose deadline has passed are removed.
@@ -49,18 +80,15 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// How many connections may wait to be accepted: Redis's `tcp-backlog`.
 const BACKLOG: u32 = 511;
 
-/// Serves until SIGTERM or SIGINT or a client's SHUTDOWN, and says by `listening` where; the names
-/// of the commands that came and were not known, and how often.
+/// Serves until SIGTERM or SIGINT or a client's SHUTDOWN, and says by `listening` where.
 ///
 /// # Panics
 /// If a command has.
 ///
 /// # Errors
-/// The address cannot be listened on, or there is no event queue.
-pub(crate) fn serve(
-    options: &Options,
-    listening: impl FnOnce(SocketAddr),
-) -> io::Result<BTreeMap<Bytes, u64>> {
+/// The address cannot be listened on, the log cannot be made, or there is no event queue.
+pub(crate) fn serve(options: &Options, listening: impl FnOnce(SocketAddr)) -> io::Result<Ended> {
+    let log = options.log.as_deref().map(log::Log::create).transpose()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let local = LocalSet::new();
     local.block_on(&runtime, async {
@@ -74,7 +102,7 @@ pub(crate) fn serve(
         socket.bind(options.address)?;
         let listener = socket.listen(BACKLOG)?;
         let address = listener.local_addr()?;
-        let hub = Rc::new(RefCell::new(Hub::new(options, address)));
+        let hub = Rc::new(RefCell::new(Hub::new(options, address, log)));
         listening(address);
         let [terminate, interrupt] = &mut ends;
         let shutdown = hub.borrow().shutdown();
@@ -91,7 +119,7 @@ pub(crate) fn serve(
         assert!(!hub.borrow().has_failed(), "a command has panicked: this is a bug in bootrace");
         let mut hub = hub.borrow_mut();
         hub.send();
-        Ok(hub.unknown())
+        Ok(Ended { digest: hub.end_log(), unknown: hub.unknown() })
     })
 }
 

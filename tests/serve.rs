@@ -17,6 +17,8 @@ mod end;
 mod frames;
 #[path = "serve/hostile.rs"]
 mod hostile;
+#[path = "serve/log.rs"]
+mod log;
 #[path = "support/redis.rs"]
 mod real;
 
@@ -52,6 +54,8 @@ fn main() -> ExitCode {
         trial("hostile::too_many_are_told", hostile::too_many),
         trial("hostile::without_descriptors_nothing_spins", hostile::no_descriptors),
         trial("hostile::ten_thousand_idle", hostile::ten_thousand).with_ignored_flag(true),
+        trial("log::told_again_it_comes_to_the_same", log::told_again),
+        trial("log::it_takes_no_files_place", log::kept),
         trial("end::only_loopback_is_listened_on", end::loopback),
         trial("end::a_signal_ends_it_at_once", end::signals),
     ];

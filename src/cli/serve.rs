@@ -2,9 +2,10 @@
 //! its end the commands that came and that it does not know.
 
 use super::{Exit, tell, write};
-use crate::serve::{Options, Time, serve as listen};
+use crate::serve::{Options, Time, replay, serve as listen};
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 
 #[derive(clap::Args, Debug)]
 pub(super) struct How {
@@ -26,9 +27,18 @@ pub(super) struct How {
     /// What random members are drawn from
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// Writes everything that comes, in order, to a new file
+    #[arg(long, value_name = "FILE")]
+    log: Option<PathBuf>,
+    /// Serves nobody: tells the model what such a file says, and prints the digest of its keys
+    #[arg(long, value_name = "FILE", exclusive = true)]
+    replay: Option<PathBuf>,
 }
 
 pub(super) fn serve(how: &How) -> Exit {
+    if let Some(log) = &how.replay {
+        return again(log);
+    }
     if !how.bind.is_loopback() {
         tell(&format!(
             "warning: whoever can reach {} can do anything with this server; it is made for tests\n",
@@ -41,21 +51,51 @@ pub(super) fn serve(how: &How) -> Exit {
         max_clients: how.maxclients,
         password: how.requirepass.clone(),
         seed: how.seed,
+        log: how.log.clone(),
     };
     let mut written = None;
-    let unknown = listen(&options, |address| written = write(&format!("listening on {address}\n")));
-    match unknown {
-        Ok(unknown) => {
+    let ended = listen(&options, |address| written = write(&format!("listening on {address}\n")));
+    match ended {
+        Ok(ended) => {
             let mut text = String::new();
-            for (name, count) in &unknown {
+            for (name, count) in &ended.unknown {
                 let times = if *count == 1 { "once" } else { &format!("{count} times") };
                 let _ = writeln!(text, "unknown command {name}, {times}");
             }
             tell(&text);
-            written.unwrap_or(Exit::AsDeclared)
+            match ended.digest {
+                Ok(digest) => written
+                    .or_else(|| write(&digest.map_or_else(String::new, said)))
+                    .unwrap_or(Exit::AsDeclared),
+                Err(error) => {
+                    tell(&format!("error: the log is not whole: {error}\n"));
+                    Exit::Io
+                }
+            }
         }
         Err(error) => {
-            tell(&format!("error: cannot listen on {}: {error}\n", options.address));
+            let what = match &how.log {
+                Some(log) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                    format!("cannot begin the log {}", log.display())
+                }
+                _ => format!("cannot listen on {}", options.address),
+            };
+            tell(&format!("error: {what}: {error}\n"));
+            Exit::Io
+        }
+    }
+}
+
+fn said(digest: String) -> String {
+    format!("digest {digest}\n")
+}
+
+/// Tells a model what a log says.
+fn again(log: &Path) -> Exit {
+    match replay(log) {
+        Ok(digest) => write(&said(digest)).unwrap_or(Exit::AsDeclared),
+        Err(error) => {
+            tell(&format!("error: cannot tell {} again: {error}\n", log.display()));
             Exit::Io
         }
     }

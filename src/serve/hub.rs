@@ -1,6 +1,7 @@
 //! What all connections share: the model, the clock, and who is connected.
 
 use super::connection::{Connection, Input};
+use super::log::{Log, Told};
 use super::{Options, SWEEP, Time};
 use bootrace_sim::clock::{Instant, Span};
 #[cfg(feature = "lua")]
@@ -9,6 +10,7 @@ use bootrace_sim::redis::{Bytes, ClientId, Error, Host, Redis, Reply, resp};
 use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
+use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -17,6 +19,8 @@ use tokio::sync::Notify;
 /// The model and its clients.
 pub(super) struct Hub {
     pub(super) redis: Redis,
+    /// What the model is told, for a file.
+    log: Option<Log>,
     clock: Clock,
     connections: Vec<Option<Rc<Connection>>>,
     /// Numbers that are free again, the smallest first.
@@ -95,27 +99,34 @@ fn limit_scripts(redis: &mut Redis, options: &Options) {
     });
 }
 
+/// The model as a server begins with it.
+pub(super) fn model(options: &Options, host: &Host) -> Redis {
+    let mut redis = Redis::new();
+    redis.seed(options.seed);
+    redis.host(*host);
+    for (name, value) in [
+        ("maxclients", options.max_clients.to_string()),
+        ("requirepass", options.password.clone()),
+        ("port", host.port.to_string()),
+        ("bind", options.address.ip().to_string()),
+    ] {
+        redis.configure(name, &value).expect("it is a setting and a value of it");
+    }
+    redis
+}
+
 impl Hub {
-    pub(super) fn new(options: &Options, address: SocketAddr) -> Self {
-        let mut redis = Redis::new();
-        redis.seed(options.seed);
-        redis.host(Host {
+    pub(super) fn new(options: &Options, address: SocketAddr, mut log: Option<Log>) -> Self {
+        let host = Host {
             port: address.port(),
             process: std::process::id(),
-            time: match options.time {
-                Time::Real => "real",
-                Time::Virtual => "virtual",
-            },
+            time: options.time.word(),
             since: wall(),
-        });
-        for (name, value) in [
-            ("maxclients", options.max_clients.to_string()),
-            ("requirepass", options.password.clone()),
-            ("port", address.port().to_string()),
-            ("bind", address.ip().to_string()),
-        ] {
-            redis.configure(name, &value).expect("it is a setting and a value of it");
+        };
+        if let Some(log) = &mut log {
+            log.start(&host, options);
         }
+        let mut redis = model(options, &host);
         #[cfg(feature = "lua")]
         limit_scripts(&mut redis, options);
         let clock = match options.time {
@@ -124,6 +135,7 @@ impl Hub {
         };
         Hub {
             redis,
+            log,
             clock,
             connections: Vec::new(),
             free: BinaryHeap::new(),
@@ -136,6 +148,24 @@ impl Hub {
             earlier: Rc::default(),
             armed: None,
         }
+    }
+
+    /// Writes down what the model is told, if anybody wants that.
+    #[inline]
+    fn note(&mut self, at: Instant, told: Told<'_>) {
+        if let Some(log) = &mut self.log {
+            log.tell(at, told);
+        }
+    }
+
+    /// Ends the log, if there is one, and gives the digest of what the model holds.
+    ///
+    /// # Errors
+    /// The log could not be written.
+    pub(super) fn end_log(&mut self) -> io::Result<Option<String>> {
+        let Some(log) = self.log.take() else { return Ok(None) };
+        log.end()?;
+        Ok(Some(self.redis.digest()))
     }
 
     /// Rings when the server is to end.
@@ -182,7 +212,9 @@ impl Hub {
         connection.number = number;
         let connection = Rc::new(connection);
         let (peer, local) = (connection.peer.to_string(), connection.local.to_string());
-        self.redis.connect(ClientId(number), &peer, &local, self.clock.now());
+        let (client, now) = (ClientId(number), self.clock.now());
+        self.note(now, Told::Connect(client, &peer, &local));
+        self.redis.connect(client, &peer, &local, now);
         self.connections[number as usize] = Some(Rc::clone(&connection));
         self.connected += 1;
         Ok(connection)
@@ -196,6 +228,7 @@ impl Hub {
     /// Forgets a client.
     pub(super) fn leave(&mut self, number: u32) {
         if self.connections[number as usize].take().is_some() {
+            self.note(self.clock.now(), Told::Disconnect(ClientId(number)));
             self.redis.disconnect(ClientId(number));
             self.free.push(Reverse(number));
             self.connected -= 1;
@@ -237,7 +270,10 @@ impl Hub {
         let now = self.clock.now();
         let reply = match self.own(args) {
             Some(reply) => Some(reply),
-            None => self.redis.request(client, args, now),
+            None => {
+                self.note(now, Told::Request(client, args));
+                self.redis.request(client, args, now)
+            }
         };
         let sleep = self.redis.sleep();
         self.pass(sleep);
@@ -289,9 +325,11 @@ impl Hub {
         let end = Instant::from_ms(now.ms().saturating_add(ms));
         while let Some(next) = self.redis.next_deadline().filter(|next| *next <= end) {
             self.clock = Clock::Virtual(next);
+            self.note(next, Told::Expire);
             self.redis.expire(next);
         }
         self.clock = Clock::Virtual(end);
+        self.note(end, Told::Sweep);
         self.redis.sweep(end);
         Reply::Int(end.ms())
     }
@@ -376,6 +414,7 @@ impl Hub {
     fn expire(&mut self) {
         let now = self.clock.now();
         if self.redis.next_deadline().is_some_and(|next| next <= now) {
+            self.note(now, Told::Expire);
             self.redis.expire(now);
         }
         self.deliver(None);
@@ -384,7 +423,9 @@ impl Hub {
     }
 
     fn sweep(&mut self) {
-        self.redis.sweep(self.clock.now());
+        let now = self.clock.now();
+        self.note(now, Told::Sweep);
+        self.redis.sweep(now);
         self.deliver(None);
         self.flush();
     }

@@ -32,7 +32,7 @@ pub(super) fn loopback() {
     assert!(said.contains("warning:"), "{said:?}");
 }
 
-fn terminate(server: &Server) {
+pub(super) fn terminate(server: &Server) {
     let id = server.process.id().to_string();
     let ended = Command::new("kill").args(["-TERM", &id]).status().expect("there is a `kill`");
     assert!(ended.success());

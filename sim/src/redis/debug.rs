@@ -117,7 +117,7 @@ fn of_entry(number: usize, key: &Key, entry: &Entry) -> [u64; 3] {
 }
 
 /// A digest of all there is; noughts if there is nothing.
-fn dataset(server: &Server) -> String {
+pub(super) fn dataset(server: &Server) -> String {
     let mut all = [0; 3];
     for (number, db) in server.dbs.iter().enumerate() {
         for (key, entry) in &db.entries {

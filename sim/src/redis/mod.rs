@@ -392,6 +392,11 @@ impl Redis {
         result
     }
 
+    /// A digest of all keys, as DEBUG DIGEST gives it: forty hexadecimal digits.
+    pub fn digest(&self) -> String {
+        debug::dataset(&self.server)
+    }
+
     /// Forgets a client whose connection has closed.
     ///
     /// It waits no more, and a reply it was served but has not been given is lost, with the element
