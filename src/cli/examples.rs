@@ -32,10 +32,21 @@ pub(super) const EXAMPLES: &[Example] = &[
     example!("free-tier-usage", "scheduler"),
     example!("free-tier-usage", "upsert-across-tick"),
     example!("free-tier-usage", "window-id"),
+    example!("hazards", "bootstrap-id-freed"),
+    example!("hazards", "bootstrap-id-kept"),
+    example!("hazards", "bootstrap-without-id"),
     example!("hazards", "failover-loses-the-last-writes"),
+    example!("hazards", "paused-and-registered-at-once"),
+    example!("hazards", "periods-that-disagree"),
+    example!("hazards", "promoted-then-registered"),
     example!("hazards", "redis-comes-back-empty"),
     example!("hazards", "registrations-are-evicted"),
+    example!("hazards", "repeat-on-add-since-6"),
     example!("hazards", "reply-of-an-add-lost"),
+    example!("hazards", "scheduler-beside-the-older-api"),
+    example!("hazards", "tick-lost-over-downtime"),
+    example!("hazards", "tick-that-kills-its-process"),
+    example!("hazards", "upserts-in-one-slot"),
 ];
 
 impl Example {
