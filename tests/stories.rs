@@ -39,12 +39,15 @@ fn no_two_scenarios_have_one_name() {
 }
 
 /// The warnings that are a scenario's very story.
-const WARNED: [(&str, &[&str]); 5] = [
+const WARNED: [(&str, &[&str]); 8] = [
     ("before-rolling", &["BR115"]),
     ("job-ids-slow-deploy", &["BR106"]),
     ("job-ids-upgrade", &["BR114", "BR115"]),
     ("scheduler", &["BR114"]),
     ("window-id", &["BR115"]),
+    ("bootstrap-id-freed", &["BR106"]),
+    ("paused-and-registered-at-once", &["BR103", "BR103"]),
+    ("scheduler-beside-the-older-api", &["BR114"]),
 ];
 
 #[test]
