@@ -10,11 +10,12 @@ mod log;
 use bootrace_sim::redis::Bytes;
 use clap::ValueEnum;
 use hub::Hub;
+pub(crate) use log::Log;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket};
@@ -50,8 +51,6 @@ pub(crate) struct Options {
     /// Empty: none.
     pub(crate) password: String,
     pub(crate) seed: u64,
-    /// Where everything that the model is told is written.
-    pub(crate) log: Option<PathBuf>,
 }
 
 /// What a server has to say when it has ended.
@@ -71,6 +70,9 @@ pub(crate) fn replay(log: &Path) -> io::Result<String> {
     log::replay(log)
 }
 
+/// How many clients a server may be told to let in at a time: Redis's own bounds.
+pub(crate) const MAX_CLIENTS: std::ops::RangeInclusive<usize> = 1..=4_294_967_295;
+
 /// How often keys whose deadline has passed are removed.
 const SWEEP: Duration = Duration::from_millis(100);
 
@@ -80,15 +82,19 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// How many connections may wait to be accepted: Redis's `tcp-backlog`.
 const BACKLOG: u32 = 511;
 
-/// Serves until SIGTERM or SIGINT or a client's SHUTDOWN, and says by `listening` where.
+/// Serves until SIGTERM or SIGINT or a client's SHUTDOWN, and says by `listening` where. What the
+/// model is told is written to `log`.
 ///
 /// # Panics
 /// If a command has.
 ///
 /// # Errors
-/// The address cannot be listened on, the log cannot be made, or there is no event queue.
-pub(crate) fn serve(options: &Options, listening: impl FnOnce(SocketAddr)) -> io::Result<Ended> {
-    let log = options.log.as_deref().map(log::Log::create).transpose()?;
+/// The address cannot be listened on, or there is no event queue.
+pub(crate) fn serve(
+    options: &Options,
+    log: Option<Log>,
+    listening: impl FnOnce(SocketAddr),
+) -> io::Result<Ended> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let local = LocalSet::new();
     local.block_on(&runtime, async {

@@ -2,7 +2,7 @@
 //! its end the commands that came and that it does not know.
 
 use super::{Exit, tell, write};
-use crate::serve::{Options, Time, replay, serve as listen};
+use crate::serve::{Log, MAX_CLIENTS, Options, Time, replay, serve as listen};
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ pub(super) struct How {
     #[arg(long, value_enum, default_value_t = Time::Real)]
     time: Time,
     /// How many clients there may be at a time
-    #[arg(long, default_value_t = 10_000)]
+    #[arg(long, default_value_t = 10_000, value_parser = max_clients)]
     maxclients: usize,
     /// The password that clients must give
     #[arg(long, default_value = "")]
@@ -33,6 +33,12 @@ pub(super) struct How {
     /// Serves nobody: tells the model what such a file says, and prints the digest of its keys
     #[arg(long, value_name = "FILE", exclusive = true)]
     replay: Option<PathBuf>,
+}
+
+fn max_clients(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| MAX_CLIENTS.contains(number));
+    let (least, most) = (MAX_CLIENTS.start(), MAX_CLIENTS.end());
+    number.ok_or_else(|| format!("it is a number from {least} to {most}"))
 }
 
 pub(super) fn serve(how: &How) -> Exit {
@@ -51,10 +57,18 @@ pub(super) fn serve(how: &How) -> Exit {
         max_clients: how.maxclients,
         password: how.requirepass.clone(),
         seed: how.seed,
-        log: how.log.clone(),
+    };
+    let log = match how.log.as_deref().map(Log::create).transpose() {
+        Ok(log) => log,
+        Err(error) => {
+            let file = how.log.as_deref().unwrap_or(Path::new("")).display();
+            tell(&format!("error: cannot begin the log {file}: {error}\n"));
+            return Exit::Io;
+        }
     };
     let mut written = None;
-    let ended = listen(&options, |address| written = write(&format!("listening on {address}\n")));
+    let ended =
+        listen(&options, log, |address| written = write(&format!("listening on {address}\n")));
     match ended {
         Ok(ended) => {
             let mut text = String::new();
@@ -74,13 +88,7 @@ pub(super) fn serve(how: &How) -> Exit {
             }
         }
         Err(error) => {
-            let what = match &how.log {
-                Some(log) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-                    format!("cannot begin the log {}", log.display())
-                }
-                _ => format!("cannot listen on {}", options.address),
-            };
-            tell(&format!("error: {what}: {error}\n"));
+            tell(&format!("error: cannot listen on {}: {error}\n", options.address));
             Exit::Io
         }
     }

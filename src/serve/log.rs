@@ -5,7 +5,7 @@
 //! model comes to the same keys. One thing is not repeated: a script that was ended for taking too long
 //! by the clock of the machine.
 
-use super::{Options, Time};
+use super::{MAX_CLIENTS, Options, Time};
 use bootrace_sim::clock::Instant;
 use bootrace_sim::redis::resp::{Allowed, Requests};
 use bootrace_sim::redis::{Bytes, ClientId, Host, Redis};
@@ -35,7 +35,7 @@ pub(super) enum Told<'a> {
 }
 
 /// A log that is being written.
-pub(super) struct Log {
+pub(crate) struct Log {
     file: BufWriter<File>,
     /// The first error: nothing is written after it.
     failed: Option<io::Error>,
@@ -46,7 +46,7 @@ impl Log {
     ///
     /// # Errors
     /// There is something, or no file can be made there.
-    pub(super) fn create(path: &Path) -> io::Result<Log> {
+    pub(crate) fn create(path: &Path) -> io::Result<Log> {
         let file = OpenOptions::new().write(true).create_new(true).open(path)?;
         Ok(Log { file: BufWriter::new(file), failed: None })
     }
@@ -134,7 +134,7 @@ fn broken(entry: usize, what: &str) -> io::Error {
 pub(super) fn replay(path: &Path) -> io::Result<String> {
     let bytes = std::fs::read(path)?;
     let (mut requests, mut at) = (Requests::default(), 0);
-    let mut redis = None;
+    let (mut redis, mut clients) = (None, Clients::default());
     for entry in 1.. {
         match requests.next(&bytes, &mut at, ALLOWED) {
             Ok(true) => {}
@@ -151,7 +151,9 @@ pub(super) fn replay(path: &Path) -> io::Result<String> {
                 let begun = begin(at, &words).ok_or_else(|| broken(entry, "is no beginning"))?;
                 redis = Some(begun);
             }
-            Some(redis) => tell(redis, at, &words).ok_or_else(|| broken(entry, "says nothing"))?,
+            Some(redis) => {
+                tell(redis, &mut clients, at, &words).ok_or_else(|| broken(entry, "cannot be"))?;
+            }
         }
     }
     redis.map(|redis| redis.digest()).ok_or_else(|| broken(1, "is missing"))
@@ -170,10 +172,11 @@ fn begin(since: Instant, words: &[Bytes]) -> Option<Redis> {
             u16::try_from(number(port)?).ok()?,
         ),
         time: if time == "real" { Time::Real } else { Time::Virtual },
-        max_clients: usize::try_from(number(most)?).ok()?,
+        max_clients: usize::try_from(number(most)?)
+            .ok()
+            .filter(|most| MAX_CLIENTS.contains(most))?,
         password: password.as_str()?.to_owned(),
         seed: number(seed)?,
-        log: None,
     };
     let host = Host {
         port: options.address.port(),
@@ -184,18 +187,42 @@ fn begin(since: Instant, words: &[Bytes]) -> Option<Redis> {
     Some(super::hub::model(&options, &host))
 }
 
-fn tell(redis: &mut Redis, at: Instant, words: &[Bytes]) -> Option<()> {
-    let client = |word: Option<&Bytes>| {
-        let number = word?.to_int()?;
+/// Who is connected: a server numbers its clients from 0 and leaves no number out.
+#[derive(Default)]
+struct Clients(Vec<bool>);
+
+impl Clients {
+    /// A client that comes; it is not there yet.
+    fn come(&mut self, word: &Bytes) -> Option<ClientId> {
+        let number = usize::try_from(word.to_int()?).ok()?;
+        if number == self.0.len() {
+            self.0.push(false);
+        }
+        let there = self.0.get_mut(number).filter(|there| !**there)?;
+        *there = true;
         u32::try_from(number).ok().map(ClientId)
-    };
+    }
+
+    /// A client that is there.
+    fn there(&mut self, word: &Bytes) -> Option<(ClientId, &mut bool)> {
+        let number = u32::try_from(word.to_int()?).ok()?;
+        let there = self.0.get_mut(number as usize).filter(|there| **there)?;
+        Some((ClientId(number), there))
+    }
+}
+
+fn tell(redis: &mut Redis, clients: &mut Clients, at: Instant, words: &[Bytes]) -> Option<()> {
     match (words.first()?.as_bytes(), &words[1..]) {
         (b"connect", [number, peer, local]) => {
-            redis.connect(client(Some(number))?, peer.as_str()?, local.as_str()?, at);
+            redis.connect(clients.come(number)?, peer.as_str()?, local.as_str()?, at);
         }
-        (b"disconnect", [number]) => redis.disconnect(client(Some(number))?),
+        (b"disconnect", [number]) => {
+            let (client, there) = clients.there(number)?;
+            *there = false;
+            redis.disconnect(client);
+        }
         (b"request", [number, args @ ..]) if !args.is_empty() => {
-            let client = client(Some(number))?;
+            let (client, _) = clients.there(number)?;
             if redis.is_blocked(client) {
                 return None;
             }

@@ -109,6 +109,13 @@ pub(super) fn told_again() {
     let cut = replay(&log);
     assert_eq!(cut.status.code(), Some(5));
     assert!(String::from_utf8_lossy(&cut.stderr).contains("is not whole"));
+    // A client that never came, with a number that would take all memory.
+    let mut strange = whole;
+    strange.extend(words(&["1", "request", "4294967295", "PING"]));
+    std::fs::write(&log, strange).expect("it can be written");
+    let refused = replay(&log);
+    assert_eq!(refused.status.code(), Some(5));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("cannot be"));
     std::fs::remove_file(&log).expect("it is there");
 }
 
