@@ -376,12 +376,10 @@ impl Redis {
         }
     }
 
-    /// Takes the place of the first database, whose clock it keeps: a server that was behind
-    /// becomes the one that clients reach. None is connected.
-    pub fn restore(&mut self, copy: Db) {
-        let now = self.server.dbs[0].now_ms();
-        self.server.dbs[0] = copy;
-        self.server.dbs[0].set_now(now);
+    /// Gives the first database the keys of a copy: a server that was behind becomes the one that
+    /// clients reach. None is connected, and who waited when the copy was made does not come back.
+    pub fn restore(&mut self, mut copy: Db) {
+        self.server.dbs[0].swap(&mut copy);
     }
 
     /// Lets a key go from the first database, as eviction does: those who watch it are told, nobody

@@ -2,6 +2,7 @@
 //! the same events, so that whoever follows a queue need not know its keys.
 
 use super::{Result, Script, job_id, registration_key};
+use crate::bullmq::Version;
 use crate::bullmq::keys::Keys;
 use crate::event::{JobList, QueueEvent};
 use crate::redis::{Bytes, Db, Key};
@@ -13,7 +14,8 @@ pub fn evict(name: &Bytes, keys: &Keys, db: &mut Db, events: &mut Vec<QueueEvent
     if !db.exists(&key) {
         return false;
     }
-    let mut script = Script { db, keys, version: crate::bullmq::Version::ALL[0], events };
+    // What a key means is the same in all versions.
+    let mut script = Script { db, keys, version: Version::V5_34_10, events };
     // A key of another type than BullMQ's says nothing of jobs.
     let _ = script.tell_eviction(name, &key);
     db.del(&key)

@@ -11,6 +11,7 @@ use super::super::{
     Step,
 };
 use super::context::Context;
+use super::keys;
 use super::names::{Kind, shown};
 use super::options::maybe;
 use super::read::Grain;
@@ -19,7 +20,7 @@ use super::step;
 use super::table::{Known, Node, Table, list};
 use crate::civil::Zone;
 use crate::clock::Span;
-use crate::event::{ReleaseId, ServiceId};
+use crate::event::{QueueId, ReleaseId, ServiceId};
 use std::sync::Arc;
 
 /// The most replicas of a service.
@@ -157,7 +158,7 @@ pub(super) fn event<'t>(
         let help = "an earlier `at`, or a longer `length` at the top of the file";
         cx.fail(Diagnostic::error(code::OUTSIDE, node.span, message).help(help))
     });
-    let what = table.exactly_one(cx, "an event", &WHAT)?;
+    let what = table.exactly_one(cx, shape::EVENT.noun, keys::exactly_one(&shape::EVENT))?;
     let of_job = matches!(what.key, "remove" | "promote" | "retry");
     let of_service = !of_job && !matches!(what.key, "redis" | "edit");
     let belongs = [("rollout", what.key == "deploy"), ("service", of_service), ("queue", of_job)];
@@ -183,21 +184,6 @@ pub(super) fn event<'t>(
     };
     Some(PlannedEvent { at: at?, happens: happens? })
 }
-
-const WHAT: [&str; 12] = [
-    "deploy",
-    "scale",
-    "kill",
-    "restart",
-    "pause",
-    "clock",
-    "disconnect",
-    "redis",
-    "edit",
-    "remove",
-    "promote",
-    "retry",
-];
 
 fn change<'t>(
     cx: &mut Context<'t>,
@@ -236,7 +222,7 @@ fn mishap<'t>(cx: &mut Context<'t>, node: Node<'t>, number: usize) -> Option<Mis
         return cx.word(node, &[("flush", ())]).map(|()| Mishap::Flush);
     }
     let table = Table::open(cx, node, &shape::REDIS)?;
-    let what = table.exactly_one(cx, shape::REDIS.noun, &["slow", "restart", "evict"])?;
+    let what = table.exactly_one(cx, shape::REDIS.noun, keys::exactly_one(&shape::REDIS))?;
     for (key, belongs) in [("loses", "restart"), ("queue", "evict")] {
         if let Some(other) = table.known(key).filter(|_| what.key != belongs) {
             let message = format!("`{key}` goes with `{belongs}`, not with `{}`", what.key);
@@ -256,7 +242,7 @@ fn mishap<'t>(cx: &mut Context<'t>, node: Node<'t>, number: usize) -> Option<Mis
                 None => the_only(cx, &table, Kind::Queue, "an eviction"),
             };
             let key = cx.string(what.node);
-            let queue = u16::try_from(queue?).ok().map(crate::event::QueueId);
+            let queue = u16::try_from(queue?).ok().map(QueueId);
             Some(Mishap::Evict(queue?, key?.into()))
         }
     }
