@@ -153,3 +153,25 @@ fn a_server_is_called_at_its_deadline() {
     world.run();
     assert_eq!(world.log.take(), [(40, "expired"), (40, "expired")]);
 }
+
+/// What is in flight to a server that has gone is lost; who waits learns that the connection broke; a
+/// new one is refused for as long, and works after that.
+#[test]
+fn a_cut_breaks_connections_for_a_time() {
+    let mut world = World::new(at(Site::Send, &[5]));
+    world.boot(|ctx, log| async move {
+        let conn = ctx.connect(SERVER);
+        assert_eq!(conn.call(Ask::Echo(1)).await, Err(Closed::Broken));
+        assert_eq!(conn.ended().await, Closed::Broken);
+        let refused = ctx.connect(SERVER).call(Ask::Echo(2)).await;
+        assert_eq!(refused, Err(Closed::Broken));
+        ctx.sleep(Span::from_ms(10)).await;
+        assert!(ctx.connect(SERVER).call(Ask::Echo(3)).await.is_ok());
+        log.note(&ctx, "again");
+    });
+    world.kernel.step(&mut world.server, Instant::from_ms(0));
+    world.kernel.cut(None, SERVER, Span::from_ms(10));
+    world.run();
+    assert_eq!(world.server.heard.iter().map(|(_, ask)| *ask).collect::<Vec<_>>(), [3]);
+    assert_eq!(world.log.take().len(), 1);
+}
