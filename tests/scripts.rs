@@ -7,9 +7,14 @@
 //! repository: the packages are looked for where `BOOTRACE_BULLMQ` says.
 //!
 //! `BOOTRACE_SEED` is the first sequence that is played, `BOOTRACE_SEQUENCES` how many are.
+//!
+//! How often each script was compared is the table of `tests/scripts/COVERAGE.md`. It is renewed by
+//! `BOOTRACE_RENEW_COVERAGE=1 cargo test --test scripts`.
 
 #[path = "support/bullmq.rs"]
 mod bullmq;
+#[path = "scripts/coverage.rs"]
+mod coverage;
 #[path = "scripts/generate.rs"]
 mod generate;
 #[path = "scripts/keyspace.rs"]
@@ -31,6 +36,7 @@ use std::process::ExitCode;
 
 use bootrace_sim::bullmq::Version;
 use bootrace_sim::bullmq::scripts::Call;
+use coverage::Coverage;
 use libtest_mimic::{Arguments, Failed, Trial};
 
 /// How many sequences of steps each test plays, and how many steps are in one.
@@ -39,26 +45,38 @@ const CALLS: usize = 200;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let mut trials: Vec<Trial> = Version::ALL.map(|version| trial(&[version])).into();
-    trials.push(trial(&Version::ALL));
-    libtest_mimic::run(&arguments, trials).exit_code()
+    let coverage = Coverage::default();
+    let mut trials: Vec<Trial> = Version::ALL.map(|version| trial(&[version], &coverage)).into();
+    trials.push(trial(&Version::ALL, &coverage));
+    let played = trials.len();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    if conclusion.has_failed()
+        || number("BOOTRACE_SEED").is_some()
+        || number("BOOTRACE_SEQUENCES").is_some()
+    {
+        return conclusion.exit_code();
+    }
+    coverage.check(played)
+}
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().and_then(|text| text.parse().ok())
 }
 
 /// The test of clients of some versions on one queue, or its name with the reason why it is not
 /// played.
-fn trial(versions: &[Version]) -> Trial {
+fn trial(versions: &[Version], coverage: &Coverage) -> Trial {
     let numbers: Vec<&str> = versions.iter().map(|version| version.number()).collect();
     let name = format!("the scripts of bullmq {}", numbers.join(", "));
-    let versions = versions.to_vec();
+    let (versions, coverage) = (versions.to_vec(), coverage.clone());
     match numbers.iter().find_map(|number| bullmq::missing(number)) {
-        None => Trial::test(name, move || play(&versions)),
+        None => Trial::test(name, move || play(&versions, &coverage)),
         Some(reason) => Trial::test(format!("{name}: {reason}"), || Ok(())).with_ignored_flag(true),
     }
 }
 
 /// Plays all sequences of some versions; prints how often each script was compared.
-fn play(versions: &[Version]) -> Result<(), Failed> {
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
+fn play(versions: &[Version], coverage: &Coverage) -> Result<(), Failed> {
     let first: u64 = number("BOOTRACE_SEED").unwrap_or(1);
     let sequences = number("BOOTRACE_SEQUENCES").unwrap_or(SEQUENCES);
     let mut packages = Vec::new();
@@ -73,6 +91,7 @@ fn play(versions: &[Version]) -> Result<(), Failed> {
         packages.iter().flat_map(|(_, scripts)| scripts).map(|script| &*script.name).collect();
     let seeds = format!("seeds {first} to {}", first + sequences - 1);
     println!("{}", table(versions, &seeds, &pair.calls, &names));
+    coverage.add(versions, &pair.calls, &names);
     let never: Vec<&str> = Call::NAMES
         .into_iter()
         .filter(|name| names.contains(name) && !pair.calls.contains_key(name))
