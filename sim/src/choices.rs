@@ -28,11 +28,13 @@ pub enum Site {
     Loss,
     /// Which quantile of a range in the scenario is taken.
     Draw,
+    /// What happens next of all that is in flight, where the network has no time.
+    Order,
 }
 
 impl Site {
     /// How many kinds there are.
-    pub const COUNT: usize = 6;
+    pub const COUNT: usize = 7;
 
     /// The word that names this kind in tapes and reports.
     pub fn name(self) -> &'static str {
@@ -43,6 +45,7 @@ impl Site {
             Site::Kill => "kill",
             Site::Loss => "loss",
             Site::Draw => "draw",
+            Site::Order => "order",
         }
     }
 }
@@ -106,6 +109,49 @@ pub enum Odds {
     },
 }
 
+/// One of the things that may happen next where the network has no time: the first request in flight
+/// on a connection reaches its server, or the first reply reaches the process. Two runs that differ
+/// only in the order of moves that do not conflict call the same move by the same name.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Move {
+    /// Whose connection it is.
+    pub life: LifeId,
+    /// Which of the connections that this life opened, from 0.
+    pub conn: u16,
+    /// Whether it is a reply.
+    pub reply: bool,
+}
+
+/// How a move met a thing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Access {
+    /// It looked at it.
+    Read,
+    /// It may have changed it.
+    Write,
+    /// It added to what only a reader could tell the order of.
+    Append,
+}
+
+/// One thing that a move has met: the name is a number that the server gives it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Touch {
+    /// What.
+    pub thing: u64,
+    /// How.
+    pub access: Access,
+}
+
+impl Touch {
+    /// Whether the order of the two matters.
+    #[inline]
+    #[must_use]
+    pub fn conflicts(self, other: Touch) -> bool {
+        self.thing == other.thing
+            && (self.access != other.access || self.access == Access::Write)
+    }
+}
+
 /// One answered question.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Choice {
@@ -129,6 +175,26 @@ pub struct Tape {
 pub trait Policy {
     /// An answer below `bound` (which is at least 2) to `question`, asked by `who`.
     fn answer(&mut self, question: &Question, who: &LifeName, bound: u32, odds: Odds) -> u32;
+
+    /// Which of several moves is next, ordered by name; `None` to stop the run, since all that it can
+    /// come to has been seen. A single move is no question, but may be such an end.
+    fn order(&mut self, question: &Question, who: &LifeName, moves: &[Move]) -> Option<u32> {
+        match moves.len() {
+            1 => Some(0),
+            count => Some(self.answer(question, who, count as u32, Odds::Even)),
+        }
+    }
+
+    /// Whether it wants to be told what each move has met.
+    fn reduces(&self) -> bool {
+        false
+    }
+
+    /// At the end of a run: how many kill points a life has passed.
+    fn lived(&mut self, _: LifeId, _points: u32) {}
+
+    /// What the move that it has chosen has met, with all that followed before the next question.
+    fn moved(&mut self, _: &[Touch]) {}
 
     /// Asked at the end of a run: the first place at which the run differed from what the policy
     /// was made for. Only replay has one.
@@ -224,6 +290,45 @@ impl Choices {
             self.tape.choices.push(Choice { question, bound, answer });
         }
         answer
+    }
+
+    /// Which of the moves in flight is next; `None`: the run is to stop.
+    ///
+    /// # Panics
+    /// If the policy names none of them, or there are none: bugs in bootrace.
+    #[inline]
+    pub fn order(&mut self, moves: &[Move]) -> Option<usize> {
+        let (life, site, label) = (LifeId::WORLD, Site::Order, Label(0));
+        let asker = &mut self.lives[0];
+        let count = &mut asker.counts[site as usize * self.labels.len()];
+        let question = Question { life, site, label, n: *count };
+        let answer = self.policy.order(&question, &asker.name, moves)?;
+        assert!((answer as usize) < moves.len(), "a policy answers below the bound");
+        if moves.len() > 1 {
+            *count += 1;
+            self.asked += 1;
+            if self.recording {
+                let bound = u16::try_from(moves.len()).expect("fewer connections at once");
+                self.tape.choices.push(Choice { question, bound, answer: answer as u16 });
+            }
+        }
+        Some(answer as usize)
+    }
+
+    /// Whether the policy wants to know what moves meet.
+    pub fn reduces(&self) -> bool {
+        self.policy.reduces()
+    }
+
+    /// At the end of a run: how many kill points a life has passed.
+    pub fn lived(&mut self, life: LifeId, points: u32) {
+        self.policy.lived(life, points);
+    }
+
+    /// What the last move has met.
+    #[inline]
+    pub fn moved(&mut self, touched: &[Touch]) {
+        self.policy.moved(touched);
     }
 
     /// How many questions were asked so far.

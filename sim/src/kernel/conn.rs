@@ -22,6 +22,8 @@ pub struct ConnId(pub u32);
 pub(super) struct ConnState<S: Servers> {
     pub(super) proc: ProcId,
     pub(super) server: ServerId,
+    /// Which of its process's connections it is.
+    pub(super) number: u16,
     /// The client closed it, or died; or it broke.
     shut: bool,
     /// It broke: neither end closed it.
@@ -42,6 +44,21 @@ impl<S: Servers> ConnState<S> {
     /// Whether a request is on its way. Where a kill lost some, those that are left arrive first.
     pub(super) fn has_request(&self) -> bool {
         !self.requests.is_empty()
+    }
+
+    /// How many requests are on their way.
+    pub(super) fn requests(&self) -> usize {
+        self.requests.len()
+    }
+
+    /// How many replies its process waits for.
+    pub(super) fn awaited(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// How many replies are.
+    pub(super) fn replies(&self) -> usize {
+        self.replies.len()
     }
 
     /// Whether replies are still read.
@@ -96,11 +113,14 @@ impl<S: Servers> Conn<S> {
         let id =
             ConnId(u32::try_from(state.conns.len()).expect("fewer than 2^32 connections in a run"));
         let proc = ctx.proc;
+        let number = state.proc(proc).opened;
+        state.proc(proc).opened += 1;
         let broken = state.is_cut(proc, server);
         let shut = broken || !state.alive(proc);
         state.conns.push(ConnState {
             proc,
             server,
+            number,
             shut,
             broken,
             on_end: None,
@@ -141,7 +161,7 @@ impl<S: Servers> Conn<S> {
             state.slots[slot as usize] = Slot::Closed(closed);
         } else {
             state.send(self.id, label, request, slot);
-            state.kill_point(self.ctx.proc);
+            state.kill_point_between(self.ctx.proc);
         }
         Reply { state: self.ctx.state.clone(), slot }
     }
@@ -189,13 +209,19 @@ impl<S: Servers> State<S> {
     }
 
     fn send(&mut self, id: ConnId, label: Label, request: S::Request, slot: u32) {
+        let conn = &mut self.conns[id.0 as usize];
+        conn.requests.push_back((label, request));
+        conn.waiting.push_back((label, slot));
+        let proc = conn.proc;
+        self.proc(proc).awaiting += 1;
+        if self.flight.is_some() {
+            return self.take_off(id, false);
+        }
         let delay = self.delay(id, Site::Send, label);
         let now = self.now;
         let conn = &mut self.conns[id.0 as usize];
         let at = conn.last_up.max(now + delay);
         conn.last_up = at;
-        conn.requests.push_back((label, request));
-        conn.waiting.push_back((label, slot));
         self.push(at, Due::Arrive(id));
     }
 
@@ -210,7 +236,8 @@ impl<S: Servers> State<S> {
         let (sent, proc) = (conn.requests.len(), conn.proc);
         let life = self.procs[proc.0 as usize].life;
         let lost = match in_flight {
-            InFlight::MayBeLost if sent > 0 => {
+            // Without time, what was sent before a kill and is lost is what an earlier kill takes.
+            InFlight::MayBeLost if sent > 0 && self.flight.is_none() => {
                 let bound = u32::try_from(sent + 1).expect("the queue of a socket is bounded");
                 self.choices.ask(life, Site::Loss, Label(0), bound, Odds::Even) as usize
             }
@@ -218,10 +245,15 @@ impl<S: Servers> State<S> {
             InFlight::IsLost => sent,
         };
         self.conns[id.0 as usize].requests.truncate(sent - lost);
-        let delay = self.delay(id, Site::Send, Label(0));
-        let at = self.conns[id.0 as usize].last_up.max(self.now + delay);
-        self.push(at, Due::Close(id));
+        if self.flight.is_some() {
+            self.land(id);
+        } else {
+            let delay = self.delay(id, Site::Send, Label(0));
+            let at = self.conns[id.0 as usize].last_up.max(self.now + delay);
+            self.push(at, Due::Close(id));
+        }
         let waiting = std::mem::take(&mut self.conns[id.0 as usize].waiting);
+        self.proc(proc).awaiting -= waiting.len() as u32;
         for (_, slot) in waiting {
             self.release(slot, closed);
         }
@@ -319,6 +351,10 @@ impl<S: Servers> State<S> {
             return;
         }
         let (label, _) = conn.waiting[conn.replies.len()];
+        if self.flight.is_some() {
+            self.conns[id.0 as usize].replies.push_back(reply);
+            return self.take_off(id, true);
+        }
         let delay = self.delay(id, Site::Reply, label);
         let now = self.now;
         let conn = &mut self.conns[id.0 as usize];
@@ -333,9 +369,10 @@ impl<S: Servers> State<S> {
         let conn = &mut self.conns[id.0 as usize];
         let reply = conn.replies.pop_front().expect("what is due has a reply");
         let proc = conn.proc;
-        if !self.kill_point(proc) {
+        if !self.kill_point_between(proc) {
             return;
         }
+        self.proc(proc).awaiting -= 1;
         let (label, slot) =
             self.conns[id.0 as usize].waiting.pop_front().expect("a reply answers a request");
         let life = self.procs[proc.0 as usize].life;

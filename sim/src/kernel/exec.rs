@@ -5,7 +5,9 @@
 
 use super::conn::{ConnId, InFlight};
 use super::ctx::Ctx;
+use super::flight::Next;
 use super::state::{Boot, Due, End, Entry, Link, ProcId, Process, Running, State, TaskId};
+use super::state::{live, pop_live};
 use super::{Out, Servers};
 use crate::choices::{Choices, Label, LifeId, Odds, Site};
 use crate::clock::{Instant, Span};
@@ -28,17 +30,19 @@ pub enum Step {
     Plan(u32),
     /// Nothing is due until the end asked for.
     Idle,
+    /// The policy has stopped the run: all that it can come to has been seen.
+    Stopped,
 }
 
 /// The processes of one run, and time.
 pub struct Kernel<S: Servers> {
-    state: Rc<RefCell<State<S>>>,
+    pub(super) state: Rc<RefCell<State<S>>>,
     tasks: Vec<Task>,
     free_tasks: Vec<TaskId>,
     woken: Arc<Woken>,
     tied: Vec<Entry>,
     contenders: Vec<LifeId>,
-    out: Out<S::Reply>,
+    pub(super) out: Out<S::Reply>,
     ended: Vec<(ProcId, End)>,
     /// Something may be able to run.
     disturbed: bool,
@@ -96,6 +100,7 @@ impl<S: Servers> Kernel<S> {
             procs: Vec::new(),
             conns: Vec::new(),
             networks,
+            flight: None,
             slots: Vec::new(),
             free_slots: Vec::new(),
             timers: Vec::new(),
@@ -152,6 +157,8 @@ impl<S: Servers> Kernel<S> {
             zone,
             network,
             conns: Vec::new(),
+            opened: 0,
+            awaiting: 0,
             blocked: None,
             parked: VecDeque::new(),
             blocker: None,
@@ -230,6 +237,14 @@ impl<S: Servers> Kernel<S> {
         }
     }
 
+    /// Tells the policy how many kill points each life has passed: at the end of a run.
+    pub fn tell_lives(&mut self) {
+        let state = &mut *self.state.borrow_mut();
+        for process in &state.procs {
+            state.choices.lived(process.life, process.points);
+        }
+    }
+
     /// Whether a process is alive.
     pub fn alive(&self, proc: ProcId) -> bool {
         self.state.borrow().alive(proc)
@@ -278,10 +293,12 @@ impl<S: Servers> Kernel<S> {
                 return Step::Went;
             }
         }
-        let Some(entry) = self.next(until) else {
-            return Step::Idle;
+        let due = match self.next(until) {
+            Next::Do(due) => due,
+            Next::Idle => return Step::Idle,
+            Next::Stop => return Step::Stopped,
         };
-        match entry.due {
+        match due {
             Due::Timer(timer) => self.fire(timer),
             Due::Unblock(proc) => self.unblock(proc),
             Due::Answer(conn) => self.answer(conn),
@@ -296,9 +313,16 @@ impl<S: Servers> Kernel<S> {
         Step::Went
     }
 
+    fn next(&mut self, until: Instant) -> Next {
+        if self.state.borrow().flight.is_some() {
+            return self.next_in_order(until);
+        }
+        self.next_in_time(until).map_or(Next::Idle, |entry| Next::Do(entry.due))
+    }
+
     /// The next entry that is due, asking for the order of lives where several are due at one
     /// instant.
-    fn next(&mut self, until: Instant) -> Option<Entry> {
+    fn next_in_time(&mut self, until: Instant) -> Option<Entry> {
         let state = &mut *self.state.borrow_mut();
         if !self.tied.is_empty() {
             self.tied.retain(|entry| live(state, entry));
@@ -502,29 +526,4 @@ impl<S: Servers> Kernel<S> {
         }
         true
     }
-}
-
-/// Whether an entry of the heap still means something: its timer was not cleared, its request was
-/// not lost in a kill, its reply still has a reader, and the servers want to be called then. What
-/// means nothing must not make a tie, which would be asked.
-fn live<S: Servers>(state: &State<S>, entry: &Entry) -> bool {
-    match entry.due {
-        Due::Timer(timer) => state.timers[timer as usize].seq == Some(entry.seq),
-        Due::Unblock(proc) => state.alive(proc),
-        Due::Servers => state.servers_at == Some(entry.at),
-        Due::Arrive(conn) => state.conns[conn.0 as usize].has_request(),
-        Due::Answer(conn) => state.conns[conn.0 as usize].has_reader(),
-        _ => true,
-    }
-}
-
-/// Takes the next entry that still means something and is due no later than `until`.
-fn pop_live<S: Servers>(state: &mut State<S>, until: Instant) -> Option<Entry> {
-    while state.heap.peek().is_some_and(|next| next.at <= until) {
-        let entry = state.heap.pop().expect("just seen");
-        if live(state, &entry) {
-            return Some(entry);
-        }
-    }
-    None
 }

@@ -8,6 +8,7 @@
 mod conn;
 mod ctx;
 mod exec;
+mod flight;
 mod race;
 mod state;
 #[cfg(test)]
@@ -16,10 +17,11 @@ mod tests;
 pub use conn::{Closed, Conn, ConnId, Reply};
 pub use ctx::{Block, Ctx, Sleep, Terminated};
 pub use exec::{Kernel, Step};
+pub use flight::Network;
 pub use race::{Either, race};
 pub use state::{Boot, End, Link, ProcId};
 
-use crate::choices::Label;
+use crate::choices::{Access, Label, Touch};
 use crate::clock::Instant;
 use crate::event::{Event, ServerId};
 
@@ -57,11 +59,27 @@ pub struct Out<R> {
     pub now: Instant,
     pub(crate) replies: Vec<(ConnId, R)>,
     pub(crate) events: Vec<Event>,
+    /// What was met, where somebody asks.
+    touched: Option<Vec<Touch>>,
 }
 
 impl<R> Out<R> {
     fn new() -> Self {
-        Out { now: Instant::default(), replies: Vec::new(), events: Vec::new() }
+        let now = Instant::default();
+        Out { now, replies: Vec::new(), events: Vec::new(), touched: None }
+    }
+
+    /// Whether [`Out::touch`] is listened to.
+    pub fn listens(&self) -> bool {
+        self.touched.is_some()
+    }
+
+    /// Says that the request has met a thing of this server. What no two requests can tell the order
+    /// of need not be said.
+    pub fn touch(&mut self, thing: u64, access: Access) {
+        if let Some(touched) = &mut self.touched {
+            touched.push(Touch { thing, access });
+        }
     }
 
     /// Sends a reply on a connection.

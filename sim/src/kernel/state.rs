@@ -3,6 +3,7 @@
 
 use super::Servers;
 use super::conn::{ConnId, ConnState, Slot};
+use super::flight::Flight;
 use crate::choices::{Choices, Label, LifeId, Odds, QUANTILES, Site};
 use crate::civil::Zone;
 use crate::clock::{Clock, Instant, Span};
@@ -78,6 +79,10 @@ pub(super) struct Process {
     pub(super) zone: Zone,
     pub(super) network: u16,
     pub(super) conns: Vec<ConnId>,
+    /// How many connections it has opened.
+    pub(super) opened: u16,
+    /// How many replies it has not got yet.
+    pub(super) awaiting: u32,
     /// The event loop is busy until then: no task is polled before.
     pub(super) blocked: Option<Instant>,
     /// Tasks woken while the event loop was busy, in order.
@@ -177,6 +182,8 @@ pub(super) struct State<S: Servers> {
     pub(super) procs: Vec<Process>,
     pub(super) conns: Vec<ConnState<S>>,
     pub(super) networks: Vec<Vec<Link>>,
+    /// What is in flight, where messages take no time.
+    pub(super) flight: Option<Flight>,
     /// Until when the processes on each network cannot reach each server.
     pub(super) cuts: Vec<Vec<Instant>>,
     pub(super) slots: Vec<Slot<S::Reply>>,
@@ -253,6 +260,12 @@ impl<S: Servers> State<S> {
         self.dying.push(proc);
     }
 
+    /// Passes a kill point that lies after a send or before a reply. Where messages take no time there
+    /// is none: it is told from the one before the next send by nobody.
+    pub(super) fn kill_point_between(&mut self, proc: ProcId) -> bool {
+        self.flight.is_some() && self.alive(proc) || self.kill_point(proc)
+    }
+
     /// Passes one kill point of a process; kills it if this is the one. Returns whether it lives.
     pub(super) fn kill_point(&mut self, proc: ProcId) -> bool {
         let process = self.proc(proc);
@@ -297,4 +310,29 @@ impl<S: Servers> State<S> {
         };
         self.procs[proc.0 as usize].life
     }
+}
+
+/// Whether an entry of the heap still means something: its timer was not cleared, its request was
+/// not lost in a kill, its reply still has a reader, and the servers want to be called then. What
+/// means nothing must not make a tie, which would be asked.
+pub(super) fn live<S: Servers>(state: &State<S>, entry: &Entry) -> bool {
+    match entry.due {
+        Due::Timer(timer) => state.timers[timer as usize].seq == Some(entry.seq),
+        Due::Unblock(proc) => state.alive(proc),
+        Due::Servers => state.servers_at == Some(entry.at),
+        Due::Arrive(conn) => state.conns[conn.0 as usize].has_request(),
+        Due::Answer(conn) => state.conns[conn.0 as usize].has_reader(),
+        _ => true,
+    }
+}
+
+/// Takes the next entry that still means something and is due no later than `until`.
+pub(super) fn pop_live<S: Servers>(state: &mut State<S>, until: Instant) -> Option<Entry> {
+    while state.heap.peek().is_some_and(|next| next.at <= until) {
+        let entry = state.heap.pop().expect("just seen");
+        if live(state, &entry) {
+            return Some(entry);
+        }
+    }
+    None
 }

@@ -1,9 +1,11 @@
 //! The ways to answer a question, one short file each. A policy sees the question's name and its
 //! bound, never the world.
 
+mod exhaustive;
 mod random;
 mod replay;
 
+pub use exhaustive::{Exhaustive, Progress};
 pub use random::Random;
 pub use replay::Replay;
 

@@ -1,6 +1,7 @@
 //! The tests of the kernel: a server that says back what it hears, and a world of processes around
 //! it. Time starts at the epoch, and the sixteen delays of a message are 0 to 15 ms.
 
+mod exhaustive;
 mod kill;
 mod order;
 mod tasks;

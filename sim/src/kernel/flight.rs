@@ -1,0 +1,167 @@
+//! The network without time: a message arrives when it is chosen to, and nothing else happens while
+//! one is in flight but what is due at that instant already. So a run is an order of arrivals.
+//!
+//! A reply is no question where nothing is under way on another connection of its process: whatever
+//! could happen before it happens to others, who cannot tell. Connections end as soon as what was sent has come.
+
+use super::Servers;
+use super::conn::ConnId;
+use super::exec::Kernel;
+use super::state::{Due, State, pop_live};
+use crate::choices::{Access, Move, Touch};
+use crate::clock::Instant;
+
+/// How messages travel.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub enum Network {
+    /// Each takes a time that is asked for.
+    #[default]
+    Timed,
+    /// They take none, and which is next is asked.
+    Order,
+}
+
+/// What is in flight.
+#[derive(Default)]
+pub(super) struct Flight {
+    /// What may happen next, by name.
+    moves: Vec<Move>,
+    /// The connection of each.
+    conns: Vec<ConnId>,
+    /// Connections that are shut and whose servers do not know it yet.
+    pub(super) closing: Vec<ConnId>,
+    /// A move was made, and nobody was told what it met.
+    untold: bool,
+}
+
+/// What the run loop is to do.
+pub(super) enum Next {
+    Do(Due),
+    Idle,
+    /// The policy has seen all that this run can come to.
+    Stop,
+}
+
+impl Flight {
+    fn add(&mut self, name: Move, conn: ConnId) {
+        if let Err(place) = self.moves.binary_search(&name) {
+            self.moves.insert(place, name);
+            self.conns.insert(place, conn);
+        }
+    }
+
+    fn remove(&mut self, place: usize) -> ConnId {
+        self.moves.remove(place);
+        self.conns.remove(place)
+    }
+
+    fn forget(&mut self, name: Move) {
+        if let Ok(place) = self.moves.binary_search(&name) {
+            self.remove(place);
+        }
+    }
+}
+
+impl<S: Servers> State<S> {
+    fn name(&self, conn: ConnId, reply: bool) -> Move {
+        let of = &self.conns[conn.0 as usize];
+        Move { life: self.procs[of.proc.0 as usize].life, conn: of.number, reply }
+    }
+
+    /// A connection has a message in flight: a request, or a reply.
+    pub(super) fn take_off(&mut self, conn: ConnId, reply: bool) {
+        let name = self.name(conn, reply);
+        self.flight.as_mut().expect("the network has no time").add(name, conn);
+    }
+
+    /// A connection has shut: its replies have no reader, and some of its requests may be lost.
+    pub(super) fn land(&mut self, conn: ConnId) {
+        let (request, reply) = (self.name(conn, false), self.name(conn, true));
+        let lost = !self.conns[conn.0 as usize].has_request();
+        let flight = self.flight.as_mut().expect("the network has no time");
+        flight.forget(reply);
+        if lost {
+            flight.forget(request);
+        }
+        flight.closing.push(conn);
+    }
+
+    /// A connection whose end its server is to learn now.
+    fn closing(&mut self) -> Option<Due> {
+        let flight = self.flight.as_mut()?;
+        let conns = &self.conns;
+        let done = |conn: &ConnId| !conns[conn.0 as usize].has_request();
+        let place = flight.closing.iter().position(done)?;
+        Some(Due::Close(flight.closing.remove(place)))
+    }
+
+    /// The place of a reply beside which nothing is under way on another connection of its process.
+    fn plain_reply(&self) -> Option<usize> {
+        let flight = self.flight.as_ref()?;
+        let alone = |conn: &ConnId| {
+            let of = &self.conns[conn.0 as usize];
+            self.procs[of.proc.0 as usize].awaiting as usize == of.awaited()
+        };
+        let mut each = flight.moves.iter().zip(&flight.conns);
+        each.position(|(name, conn)| name.reply && alone(conn))
+    }
+
+    /// Makes a move: what is due, and whether more of the same is in flight.
+    fn fly(&mut self, place: usize) -> Due {
+        let flight = self.flight.as_mut().expect("something is in flight");
+        let (name, conn) = (flight.moves[place], flight.conns[place]);
+        let of = &self.conns[conn.0 as usize];
+        let more = if name.reply { of.replies() } else { of.requests() } > 1;
+        if !more {
+            flight.remove(place);
+        }
+        if name.reply { Due::Answer(conn) } else { Due::Arrive(conn) }
+    }
+}
+
+impl<S: Servers> Kernel<S> {
+    /// Messages take no time from now on, and their order is asked. Nothing may be in flight.
+    pub fn without_time(&mut self) {
+        let mut state = self.state.borrow_mut();
+        state.flight = Some(Flight::default());
+        self.out.touched = state.choices.reduces().then(Vec::new);
+    }
+
+    /// What happens next: what is due at this instant, then what is in flight, then what is due
+    /// later.
+    pub(super) fn next_in_order(&mut self, until: Instant) -> Next {
+        let state = &mut *self.state.borrow_mut();
+        if let Some(close) = state.closing() {
+            return Next::Do(close);
+        }
+        let now = state.now;
+        if let Some(entry) = pop_live(state, now) {
+            return Next::Do(entry.due);
+        }
+        if let Some(place) = state.plain_reply() {
+            return Next::Do(state.fly(place));
+        }
+        let flight = state.flight.as_mut().expect("the network has no time");
+        if std::mem::take(&mut flight.untold)
+            && let Some(touched) = &mut self.out.touched
+        {
+            state.choices.moved(touched);
+            touched.clear();
+        }
+        if flight.moves.is_empty() {
+            let Some(entry) = pop_live(state, until) else { return Next::Idle };
+            state.now = entry.at;
+            return Next::Do(entry.due);
+        }
+        let Some(place) = state.choices.order(&flight.moves) else { return Next::Stop };
+        flight.untold = true;
+        if flight.moves[place].reply {
+            // Of two replies to one process the order matters to it.
+            let thing = u64::MAX - u64::from(flight.moves[place].life.0);
+            self.out.touch(thing, Access::Write);
+        }
+        Next::Do(state.fly(place))
+    }
+}
+
+const _: () = assert!(size_of::<Touch>() <= 16, "footprints are kept by the million");

@@ -1,0 +1,120 @@
+//! Every order of what processes send, counted: against closed forms, and with and without the
+//! reduction of orders that nobody could tell apart.
+
+use crate::choices::{Access, Choices, Label, LifeName, Odds, Site};
+use crate::civil::Zone;
+use crate::clock::{Clock, Instant, Span};
+use crate::event::{ReleaseId, Rolling, ServerId};
+use crate::kernel::{Boot, ConnId, Ctx, Kernel, Link, Out, Servers, Step};
+use crate::policy::{Exhaustive, Progress};
+use std::collections::BTreeSet;
+
+/// Two numbers, and who may change them: v = 3 v + p + 1, so that the last values tell the order.
+#[derive(Default)]
+struct Cells {
+    values: [u64; 2],
+    /// Whether it says which it touches; else every request conflicts with every other.
+    tells: bool,
+}
+
+impl Servers for Cells {
+    type Request = (usize, u64);
+    type Reply = ();
+
+    fn label(_: &Self::Request) -> Label {
+        Label(0)
+    }
+
+    fn request(&mut self, conn: ConnId, (cell, by): (usize, u64), out: &mut Out<()>) -> bool {
+        self.values[cell] = 3 * self.values[cell] + by;
+        out.touch(if self.tells { cell as u64 } else { 0 }, Access::Write);
+        out.reply(conn, ());
+        true
+    }
+
+    fn opened(&mut self, _: ConnId, _: ServerId) {}
+
+    fn closed(&mut self, _: ConnId, _: &mut Out<()>) {}
+
+    fn next_deadline(&self) -> Option<Instant> {
+        None
+    }
+
+    fn expire(&mut self, _: &mut Out<()>) {}
+}
+
+async fn counts(ctx: Ctx<Cells>, process: u64, steps: usize) {
+    let conn = ctx.connect(ServerId(0));
+    for step in 0..steps {
+        conn.call((step % 2, process + 1)).await.expect("nothing closes it");
+    }
+}
+
+/// Plays every order of processes that take so many steps each; the last values of all of them.
+fn search(processes: u64, steps: usize, kills: u32, tells: bool) -> (Progress, BTreeSet<[u64; 2]>) {
+    let search = Exhaustive::new(kills);
+    let mut ends = BTreeSet::new();
+    loop {
+        let mut cells = Cells { tells, ..Cells::default() };
+        let mut hash = Rolling::default();
+        let choices = Choices::new(search.policy(), vec!["set".into()]);
+        let link = Link::new(Span::ZERO, Span::ZERO);
+        let mut kernel = Kernel::new(Instant::default(), vec![vec![link]], choices);
+        kernel.without_time();
+        for process in 0..processes {
+            let name = LifeName { service: "p".into(), ordinal: process as u32 + 1, life: 1 };
+            let life = kernel.choices().enter(name);
+            let odds = Odds::Fault { of_2_32: 0 };
+            let bound = steps as u32 + 1;
+            let point = kernel.choices().ask(life, Site::Kill, Label(0), bound, odds);
+            let boot = Boot {
+                life,
+                release: ReleaseId(0),
+                clock: Clock::default(),
+                zone: Zone::utc(),
+                network: 0,
+                dies_at: (point > 0).then_some(point),
+            };
+            kernel.boot(boot, |ctx| counts(ctx, process, steps));
+        }
+        let stopped = loop {
+            match kernel.step(&mut cells, Instant::MAX) {
+                Step::Went | Step::Plan(_) => {}
+                Step::Idle => break false,
+                Step::Stopped => break true,
+            }
+        };
+        kernel.tell_lives();
+        kernel.drain(|stamp, event| hash.roll(stamp, event));
+        if !stopped {
+            ends.insert(cells.values);
+        }
+        if !search.next() {
+            return (search.progress(), ends);
+        }
+    }
+}
+
+#[test]
+fn orders_are_counted() {
+    let (whole, all) = search(2, 4, 0, false);
+    let (reduced, seen) = search(2, 4, 0, true);
+    assert_eq!((whole.orders, whole.abandoned), (70, 0));
+    assert_eq!(reduced.orders, 26);
+    assert_eq!(all, seen);
+    let (reduced, seen) = search(3, 4, 0, true);
+    let (whole, all) = search(3, 4, 0, false);
+    assert_eq!((whole.orders, whole.abandoned, reduced.orders), (34_650, 0, 3_606));
+    assert_eq!(all, seen);
+}
+
+#[test]
+fn the_larger_one_is_counted_with_and_without_a_kill() {
+    let start = std::time::Instant::now();
+    let (reduced, _) = search(3, 6, 0, true);
+    println!("{reduced:?} {:?}", start.elapsed());
+    assert_eq!(reduced.orders, 477_540);
+    let (reduced, _) = search(3, 6, 1, true);
+    println!("{reduced:?} {:?}", start.elapsed());
+    assert_eq!(reduced.orders, 1_273_374);
+}
