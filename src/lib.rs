@@ -137,6 +137,7 @@ pub mod load;
 pub mod pool;
 pub mod report;
 mod scenario;
+pub mod search;
 mod serve;
 mod tape;
 pub mod testing;

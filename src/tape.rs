@@ -19,7 +19,7 @@ const FORMAT: u32 = 1;
 const MOST_BYTES: u64 = 1 << 30;
 
 const SITES: [Site; Site::COUNT] =
-    [Site::Send, Site::Reply, Site::Tie, Site::Kill, Site::Loss, Site::Draw];
+    [Site::Send, Site::Reply, Site::Tie, Site::Kill, Site::Loss, Site::Draw, Site::Order];
 
 /// What stands in the file.
 #[derive(Serialize, Deserialize)]

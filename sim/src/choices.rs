@@ -125,12 +125,14 @@ pub struct Move {
 /// How a move met a thing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Access {
+    /// It looked whether it is there.
+    Peek,
     /// It looked at it.
     Read,
-    /// It may have changed it.
-    Write,
     /// It added to what only a reader could tell the order of.
     Append,
+    /// It may have changed it.
+    Write,
 }
 
 /// One thing that a move has met: the name is a number that the server gives it.
@@ -147,8 +149,12 @@ impl Touch {
     #[inline]
     #[must_use]
     pub fn conflicts(self, other: Touch) -> bool {
+        use Access::{Append, Read, Write};
         self.thing == other.thing
-            && (self.access != other.access || self.access == Access::Write)
+            && matches!(
+                (self.access, other.access),
+                (Write, _) | (_, Write) | (Read, Append) | (Append, Read)
+            )
     }
 }
 

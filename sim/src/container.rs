@@ -11,7 +11,7 @@ use crate::event::{Event, ReleaseId, ServiceId, Sink, Stamp};
 use crate::kernel::{Boot, Kernel, ProcId};
 use crate::property::{Finding, Kind, Property, Seen, Watch};
 use crate::scenario::{
-    Change, Faults, Happens, Kills, PlannedEvent, Quota, Range, Release, Restart, Rollout,
+    Change, Faults, Happens, Kills, Network, PlannedEvent, Quota, Range, Release, Restart, Rollout,
     Scenario, Service, Version,
 };
 use crate::servers::{Ctx, FIRST_DRAW, Servers};
@@ -240,6 +240,7 @@ impl Fleet {
             measure: (Span::ZERO, length),
             calm,
             round_trip: range(ROUND_TRIP),
+            network: Network::default(),
             schedules: Vec::new(),
             queues: Vec::new(),
             jobs: Vec::new(),

@@ -5,12 +5,12 @@
 
 use crate::bullmq::keys::Keys;
 use crate::bullmq::scripts::{self, Call, QueueCall, Returned};
-use crate::choices::Label;
+use crate::choices::{Access, Label};
 use crate::clock::Instant;
 use crate::database::{Database, Does, Done, Statement};
 use crate::event::{Event, QueueEvent, ServerId};
 use crate::kernel::{self, ConnId, Out};
-use crate::redis::{self, Bytes, ClientId, Command, Db, Redis};
+use crate::redis::{self, Bytes, ClientId, Command, Db, How, Redis};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
@@ -125,6 +125,31 @@ impl Servers {
         (held, events)
     }
 
+    /// From now on says what each request meets: see [`Out::touch`].
+    pub(crate) fn say_what_is_met(&mut self) {
+        self.redis.note_what_is_met();
+    }
+
+    /// Says what was met of Redis, and of what is the servers' own.
+    fn meet(&mut self, out: &mut Out<Reply>) {
+        if !out.listens() {
+            return;
+        }
+        for (thing, how) in self.redis.met() {
+            let access = match how {
+                How::Peeked => Access::Peek,
+                How::Read => Access::Read,
+                How::Added => Access::Append,
+                How::Written => Access::Write,
+            };
+            out.touch(thing, access);
+        }
+        if self.stalled.is_some() {
+            // What comes waits in the order of coming.
+            out.touch(u64::from(REDIS.0), Access::Write);
+        }
+    }
+
     fn execute(&mut self, conn: ConnId, request: Request, out: &mut Out<Reply>) -> bool {
         let client = ClientId(conn.0);
         let dirty = self.redis.db().dirty();
@@ -145,12 +170,14 @@ impl Servers {
                 out.reply(conn, Reply::Script(returned));
             }
             Request::Database(statement) => {
+                out.touch(u64::from(DATABASE.0), Access::Write);
                 let changes = !matches!(statement.does, Does::Query | Does::Find(_));
                 self.database.execute(conn, statement, out.now);
                 return changes;
             }
         }
         self.serve(out);
+        self.meet(out);
         self.redis.db().dirty() != dirty
     }
 
@@ -215,6 +242,7 @@ impl kernel::Servers for Servers {
     fn request(&mut self, conn: ConnId, request: Request, out: &mut Out<Reply>) -> bool {
         if self.stalled.is_some() && self.fronts[conn.0 as usize].server == REDIS {
             self.stalled_requests.push_back((conn, request));
+            self.meet(out);
             return false;
         }
         if self.redis.is_blocked(ClientId(conn.0)) {
@@ -230,10 +258,21 @@ impl kernel::Servers for Servers {
         if front.server == REDIS {
             self.stalled_requests.retain(|(of, _)| *of != conn);
             self.redis.disconnect(ClientId(conn.0));
+            self.meet(out);
         } else {
+            out.touch(u64::from(DATABASE.0), Access::Write);
             self.database.disconnect(conn);
             self.answer(out);
         }
+    }
+
+    fn told(event: &Event) -> Option<u64> {
+        // Which of two executions began first is seen by those who ask whether they overlap.
+        let told = matches!(
+            event,
+            Event::Queue(_, _, QueueEvent::Started { .. } | QueueEvent::Ended { .. })
+        );
+        told.then_some(u64::from(DATABASE.0) + 1)
     }
 
     fn next_deadline(&self) -> Option<Instant> {

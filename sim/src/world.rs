@@ -10,7 +10,7 @@ use crate::kernel::{Boot, Kernel, Link, Step};
 use crate::oracle::{Judge, Verdict};
 use crate::redis::{Bytes, Db};
 use crate::release::{self, Image, Place};
-use crate::scenario::{Loses, Mishap, Range, Scenario};
+use crate::scenario::{Loses, Mishap, Network, Range, Scenario};
 use crate::servers::{self, REDIS, Servers};
 use std::collections::BTreeMap;
 use std::hash::Hasher as _;
@@ -42,6 +42,8 @@ pub struct Outcome {
     pub diverged: Option<String>,
     /// Whether the run stopped at [`MAX_STEPS`] instead of its end: inconclusive.
     pub out_of_steps: bool,
+    /// Whether the policy stopped it, since all that it can come to has been seen.
+    pub stopped: bool,
 }
 
 /// Plays a scenario to its end. Every event goes to `sink` as it happens; answers are recorded on a
@@ -98,6 +100,7 @@ struct World {
     scenario: Arc<Scenario>,
     watch: Watch,
     end: Instant,
+    stopped: bool,
 }
 
 /// What reads the events.
@@ -113,15 +116,23 @@ impl World {
         let mut choices = Choices::new(policy, words.collect());
         choices.record(record);
         let mut kernel = Kernel::new(scenario.start, networks(scenario), choices);
+        let mut servers = Servers::default();
+        if scenario.network == Network::Order {
+            kernel.without_time();
+            if kernel.choices().reduces() {
+                servers.say_what_is_met();
+            }
+        }
         let fleet = Fleet::new(scenario.clone(), main, &mut kernel);
         World {
             kernel,
-            servers: Servers::default(),
+            servers,
             copies: BTreeMap::new(),
             scenario: scenario.clone(),
             fleet,
             watch: Watch { judge: Judge::new(scenario), hash: Rolling::default(), events: 0 },
             end: scenario.start + scenario.length,
+            stopped: false,
         }
     }
 
@@ -139,6 +150,10 @@ impl World {
             let ended = self.kernel.has_ended();
             if ended {
                 self.fleet.ended(&mut self.kernel);
+            }
+            if step == Step::Stopped {
+                self.stopped = true;
+                return true;
             }
             let idle = step == Step::Idle && !ended;
             if idle || self.kernel.events() >= BATCH {
@@ -212,6 +227,8 @@ impl World {
     }
 
     fn outcome(mut self, out_of_steps: bool) -> Outcome {
+        self.kernel.tell_lives();
+        let stopped = self.stopped;
         let mut choices = self.kernel.choices();
         let (tape, lives) = (choices.take_tape(), choices.names());
         let (asked, diverged) = (choices.asked(), choices.diverged());
@@ -225,6 +242,7 @@ impl World {
             lives,
             diverged,
             out_of_steps,
+            stopped,
         }
     }
 }

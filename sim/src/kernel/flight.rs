@@ -11,16 +11,6 @@ use super::state::{Due, State, pop_live};
 use crate::choices::{Access, Move, Touch};
 use crate::clock::Instant;
 
-/// How messages travel.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
-pub enum Network {
-    /// Each takes a time that is asked for.
-    #[default]
-    Timed,
-    /// They take none, and which is next is asked.
-    Order,
-}
-
 /// What is in flight.
 #[derive(Default)]
 pub(super) struct Flight {
@@ -32,6 +22,8 @@ pub(super) struct Flight {
     pub(super) closing: Vec<ConnId>,
     /// A move was made, and nobody was told what it met.
     untold: bool,
+    /// What it met beside what the servers say.
+    pub(super) met: Vec<Touch>,
 }
 
 /// What the run loop is to do.
@@ -145,6 +137,7 @@ impl<S: Servers> Kernel<S> {
         if std::mem::take(&mut flight.untold)
             && let Some(touched) = &mut self.out.touched
         {
+            touched.append(&mut flight.met);
             state.choices.moved(touched);
             touched.clear();
         }
@@ -153,12 +146,14 @@ impl<S: Servers> Kernel<S> {
             state.now = entry.at;
             return Next::Do(entry.due);
         }
+        // What was met since belongs to no move: it is due in any case.
+        flight.met.clear();
         let Some(place) = state.choices.order(&flight.moves) else { return Next::Stop };
         flight.untold = true;
         if flight.moves[place].reply {
             // Of two replies to one process the order matters to it.
             let thing = u64::MAX - u64::from(flight.moves[place].life.0);
-            self.out.touch(thing, Access::Write);
+            flight.met.push(Touch { thing, access: Access::Write });
         }
         Next::Do(state.fly(place))
     }

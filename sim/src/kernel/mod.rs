@@ -17,7 +17,6 @@ mod tests;
 pub use conn::{Closed, Conn, ConnId, Reply};
 pub use ctx::{Block, Ctx, Sleep, Terminated};
 pub use exec::{Kernel, Step};
-pub use flight::Network;
 pub use race::{Either, race};
 pub use state::{Boot, End, Link, ProcId};
 
@@ -45,6 +44,12 @@ pub trait Servers: 'static {
 
     /// A connection closed: what was blocked on it leaves, and nothing is owed to it any more.
     fn closed(&mut self, conn: ConnId, out: &mut Out<Self::Reply>);
+
+    /// The number of that by which those who read events can tell the order of this one, which a
+    /// process says, and another.
+    fn told(_: &Event) -> Option<u64> {
+        None
+    }
 
     /// When the servers want [`Servers::expire`] to be called, if nothing arrives before.
     fn next_deadline(&self) -> Option<Instant>;

@@ -4,7 +4,7 @@
 use super::Servers;
 use super::conn::{ConnId, ConnState, Slot};
 use super::flight::Flight;
-use crate::choices::{Choices, Label, LifeId, Odds, QUANTILES, Site};
+use crate::choices::{Access, Choices, Label, LifeId, Odds, QUANTILES, Site, Touch};
 use crate::civil::Zone;
 use crate::clock::{Clock, Instant, Span};
 use crate::event::{Event, ReleaseId, Stamp};
@@ -231,6 +231,11 @@ impl<S: Servers> State<S> {
     }
 
     pub(super) fn emit(&mut self, life: LifeId, event: Event) {
+        if let Some(flight) = &mut self.flight
+            && let Some(thing) = S::told(&event)
+        {
+            flight.met.push(Touch { thing, access: Access::Write });
+        }
         self.events.push((Stamp { at: self.now, life }, event));
     }
 

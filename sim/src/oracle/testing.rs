@@ -10,8 +10,9 @@ use crate::event::{
 };
 use crate::redis::Bytes;
 use crate::scenario::{
-    Declared, Expectation, Faults, JobOptions, Measure, Mode, Probe, Property, Queue, Range,
-    Recurrence, Relation, Release, Restart, Rollout, Scenario, Schedule, Service, Subject, Version,
+    Declared, Expectation, Faults, JobOptions, Measure, Mode, Network, Probe, Property, Queue,
+    Range, Recurrence, Relation, Release, Restart, Rollout, Scenario, Schedule, Service, Subject,
+    Version,
 };
 
 /// Always at most so many, or so long in nanoseconds, of the schedule.
@@ -51,6 +52,7 @@ pub(super) fn hourly() -> Scenario {
         measure: (Span::ZERO, hours(4)),
         calm: Span::ZERO,
         round_trip: Range { least: Span::ZERO, most: Span::ZERO, draw: 0 },
+        network: Network::default(),
         schedules: vec![Schedule {
             name: "usage".into(),
             recurrence: Recurrence::Every(hours(1)),

@@ -11,12 +11,17 @@
 
 use crate::choices::{LifeId, LifeName, Move, Odds, Policy, Question, Site, Touch};
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::rc::Rc;
 
-/// A search through all tapes. Each run takes a [`Exhaustive::policy`] of it.
-#[derive(Clone, Debug, Default)]
-pub struct Exhaustive(Rc<RefCell<Tree>>);
+/// A search through all tapes, or through all that begin alike.
+#[derive(Clone, Debug)]
+pub struct Exhaustive(Tree);
+
+/// A search under way: each run takes a [`Search::policy`] of it.
+#[derive(Clone, Debug)]
+pub struct Search(Rc<RefCell<Tree>>);
 
 /// How far a search has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -29,7 +34,7 @@ pub struct Progress {
     pub incomplete: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Tree {
     /// The questions of the run that is played, in order.
     nodes: Vec<Node>,
@@ -43,8 +48,17 @@ struct Tree {
     touches: Vec<Touch>,
     /// Whether the run was given up.
     given_up: bool,
-    /// How many lives may die in one run.
-    kills: u32,
+    /// Which lives die, and at which of their kill points.
+    kills: Vec<(LifeId, u32)>,
+    /// How many kill points each life passed, at most.
+    passed: BTreeMap<LifeId, u32>,
+    /// The questions that this search does not change: another does.
+    floor: usize,
+    /// At how many questions a run is left to another search.
+    ceiling: Option<usize>,
+    /// Those searches, and whether this run was left to one.
+    left: Vec<Exhaustive>,
+    leaves: bool,
     progress: Progress,
 }
 
@@ -56,7 +70,7 @@ struct Sleeper {
 }
 
 /// One question of a run.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Node {
     kind: Kind,
     /// The answer that is explored.
@@ -67,12 +81,10 @@ struct Node {
     touches: usize,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Kind {
     /// Answers below a bound.
     Value { bound: u32 },
-    /// At which of its kill points a life dies, and how many it passed where it was let live.
-    Kill { bound: u32, life: LifeId, passed: u32 },
     /// Moves.
     Order {
         /// Those that are not explored yet, as bits; that which is explored among them.
@@ -85,11 +97,26 @@ enum Kind {
 }
 
 impl Exhaustive {
-    /// A search in which at most so many lives die in one run.
-    pub fn new(kills: u32) -> Self {
-        Exhaustive(Rc::new(RefCell::new(Tree { kills, ..Tree::default() })))
+    /// A search in which these lives die, each at one of its kill points, and no others. A run in
+    /// which one of them does not come that far does not count.
+    pub fn new(kills: Vec<(LifeId, u32)>) -> Self {
+        Exhaustive(Tree { kills, ..Tree::default() })
     }
 
+    /// Begins it.
+    pub fn begin(self) -> Search {
+        Search(Rc::new(RefCell::new(self.0)))
+    }
+
+    /// Begins it, and leaves every run that asks more than so many questions to a search of its own:
+    /// see [`Search::left`].
+    pub fn begin_to(mut self, questions: usize) -> Search {
+        self.0.ceiling = Some(questions);
+        self.begin()
+    }
+}
+
+impl Search {
     /// The policy of the next run.
     pub fn policy(&self) -> Box<dyn Policy> {
         Box::new(self.clone())
@@ -98,27 +125,55 @@ impl Exhaustive {
     /// Takes the end of a run in. Returns whether there is another.
     pub fn next(&self) -> bool {
         let mut tree = self.0.borrow_mut();
-        if tree.given_up {
+        if std::mem::take(&mut tree.leaves) {
+            let mut left = Tree { ceiling: None, left: Vec::new(), ..tree.clone() };
+            left.floor = left.nodes.len();
+            left.progress = Progress::default();
+            left.restart();
+            tree.left.push(Exhaustive(left));
+        } else if tree.given_up {
             tree.progress.abandoned += 1;
         } else {
             tree.progress.orders += 1;
         }
-        tree.given_up = false;
         tree.next()
+    }
+
+    /// Whether the run that has just ended was played to its end and is one of those that count.
+    pub fn counts(&self) -> bool {
+        let tree = self.0.borrow();
+        !tree.given_up && !tree.leaves
     }
 
     /// How far the search has come.
     pub fn progress(&self) -> Progress {
         self.0.borrow().progress
     }
+
+    /// How many kill points each life passed, at most.
+    pub fn passed(&self) -> BTreeMap<LifeId, u32> {
+        self.0.borrow().passed.clone()
+    }
+
+    /// The searches that this one has left to others, in the order of their tapes.
+    pub fn left(&self) -> Vec<Exhaustive> {
+        std::mem::take(&mut self.0.borrow_mut().left)
+    }
 }
 
 impl Tree {
-    /// Makes the tape the next one; `false` if it was the last.
-    fn next(&mut self) -> bool {
+    fn restart(&mut self) {
         self.at = 0;
         self.asleep = 0..0;
-        while let Some(node) = self.nodes.last_mut() {
+        self.given_up = false;
+    }
+
+    /// Makes the tape the next one; `false` if it was the last.
+    fn next(&mut self) -> bool {
+        self.restart();
+        while self.nodes.len() > self.floor
+            && let Some(node) = self.nodes.last_mut()
+        {
             // What came after this question is not so any more.
             self.sleepers.truncate(node.asleep.end);
             if let Kind::Order { touched: Some(touched), .. } = &node.kind {
@@ -129,13 +184,6 @@ impl Tree {
                 Kind::Value { bound } => {
                     node.answer += 1;
                     if node.answer < *bound {
-                        return true;
-                    }
-                }
-                Kind::Kill { bound, passed, .. } => {
-                    node.answer += 1;
-                    // Nobody reaches the points behind those that were passed by who lived.
-                    if node.answer < (*bound).min(*passed + 1) {
                         return true;
                     }
                 }
@@ -182,31 +230,17 @@ impl Tree {
         }
     }
 
-    fn kill(&mut self, of: LifeId, bound: u32) -> u32 {
-        let killed = |node: &&Node| matches!(node.kind, Kind::Kill { .. }) && node.answer > 0;
-        if self.nodes[..self.at].iter().filter(killed).count() >= self.kills as usize {
-            return 0;
-        }
-        match self.known() {
-            Some(Node { kind: Kind::Kill { life, .. }, answer, .. }) if *life == of => *answer,
-            Some(_) => panic!("the same answers lead to the same questions"),
-            None => self.push(Kind::Kill { bound, life: of, passed: 0 }, 0),
-        }
+    /// At which point a life dies.
+    fn kill(&self, of: LifeId) -> u32 {
+        self.kills.iter().find(|(life, _)| *life == of).map_or(0, |(_, point)| *point)
     }
 
-    /// A life has passed so many kill points. One that was to die at a later one has not: that run
-    /// is one in which nobody was killed.
+    /// A life has passed so many kill points. One that was to die at a later one has not, and the run
+    /// is one of those without that kill.
     fn lived(&mut self, of: LifeId, points: u32) {
-        for node in &mut self.nodes {
-            if let Kind::Kill { life, passed, .. } = &mut node.kind
-                && *life == of
-            {
-                if node.answer == 0 {
-                    *passed = points.max(*passed);
-                }
-                self.given_up |= node.answer > points;
-            }
-        }
+        self.given_up |= self.kill(of) > points;
+        let passed = self.passed.entry(of).or_default();
+        *passed = points.max(*passed);
     }
 
     fn order(&mut self, moves: &[Move]) -> Option<u32> {
@@ -231,6 +265,10 @@ impl Tree {
         }
         if open == 0 {
             self.given_up = true;
+            return None;
+        }
+        if self.ceiling.is_some_and(|ceiling| self.at >= ceiling) {
+            self.leaves = true;
             return None;
         }
         let answer = open.trailing_zeros();
@@ -266,11 +304,11 @@ impl Tree {
     }
 }
 
-impl Policy for Exhaustive {
+impl Policy for Search {
     fn answer(&mut self, question: &Question, _: &LifeName, bound: u32, _: Odds) -> u32 {
         let tree = &mut *self.0.borrow_mut();
         match question.site {
-            Site::Kill => tree.kill(question.life, bound),
+            Site::Kill => tree.kill(question.life),
             _ => tree.value(bound),
         }
     }

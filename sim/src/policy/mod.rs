@@ -5,7 +5,7 @@ mod exhaustive;
 mod random;
 mod replay;
 
-pub use exhaustive::{Exhaustive, Progress};
+pub use exhaustive::{Exhaustive, Progress, Search};
 pub use random::Random;
 pub use replay::Replay;
 

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use super::ClientId;
 use super::bytes::Key;
 use super::db::Db;
+use super::met::How;
 use super::reply::Reply;
 use super::server::Server;
 use super::value::Value;
@@ -89,6 +90,8 @@ impl Blocked {
             if wait.keys[..at].contains(key) {
                 continue;
             }
+            // Who came first is served first.
+            db.met.key(key, How::Written);
             match db.waiting.get_mut(key) {
                 Some(clients) => clients.push_back(client),
                 None => {
@@ -141,6 +144,7 @@ impl Blocked {
             }
         }
         for key in waiter.wait.keys.iter() {
+            db.met.key(key, How::Written);
             let clients = db.waiting.get_mut(key).expect("a key waited for stays");
             // Mostly the first of them. A key named twice is there once.
             if clients.front() == Some(&client) {

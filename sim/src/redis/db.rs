@@ -10,6 +10,7 @@ use std::hash::BuildHasherDefault;
 use super::ClientId;
 use super::bytes::{FixedMap, FrozenHasher, Key};
 use super::error::Error;
+use super::met::{How, Met};
 use super::mutants::{Mutant, planted};
 use super::value::{Kind, Limits, Value};
 
@@ -113,6 +114,8 @@ pub struct Db {
     pub(super) limits: Limits,
     /// The state of the generator of random members.
     random: u64,
+    /// What was met, where somebody asks.
+    pub(super) met: Met,
 }
 
 impl Db {
@@ -248,6 +251,13 @@ impl Db {
     /// The entry of a key that is there now.
     #[inline]
     pub(super) fn entry(&self, key: &Key) -> Option<&Entry> {
+        self.met.key(key, How::Read);
+        self.unseen(key)
+    }
+
+    /// As [`Db::entry`], for a caller that says itself what it meets of it.
+    #[inline]
+    fn unseen(&self, key: &Key) -> Option<&Entry> {
         self.entries.get(key).filter(|entry| entry.live(self.now_ms))
     }
 
@@ -255,13 +265,21 @@ impl Db {
     /// and says so by [`Db::touch`]; a deadline is changed by [`Db::set_deadline`].
     #[inline]
     pub(super) fn entry_mut(&mut self, key: &Key) -> Option<&mut Entry> {
+        self.met.key(key, How::Written);
         self.entries.get_mut(key).filter(|entry| entry.live(self.now_ms))
     }
 
     /// What `key` holds, if it is there and of the type `K`.
     #[inline]
     pub(super) fn read<K: Kind>(&self, key: &Key) -> Result<Option<&K>, Error> {
-        match self.entry(key) {
+        self.met.key(key, How::Read);
+        self.read_unseen(key)
+    }
+
+    /// As [`Db::read`], for a caller that says itself what it meets of it.
+    #[inline]
+    pub(super) fn read_unseen<K: Kind>(&self, key: &Key) -> Result<Option<&K>, Error> {
+        match self.unseen(key) {
             None => Ok(None),
             Some(entry) => K::of(&entry.value).map(Some).ok_or(Error::WrongType),
         }
@@ -292,6 +310,19 @@ impl Db {
         key: &Key,
         change: impl FnOnce(&mut K, &mut u64) -> R,
     ) -> Result<Option<R>, Error> {
+        let before = self.dirty;
+        let result = self.modify_unseen(key, change);
+        self.met.key(key, if self.dirty == before { How::Read } else { How::Written });
+        result
+    }
+
+    /// As [`Db::modify`], for a caller that says itself what it meets of it.
+    #[inline]
+    pub(super) fn modify_unseen<K: Kind, R>(
+        &mut self,
+        key: &Key,
+        change: impl FnOnce(&mut K, &mut u64) -> R,
+    ) -> Result<Option<R>, Error> {
         let (now, before) = (self.now_ms, self.dirty);
         let Some(entry) = self.entries.get_mut(key).filter(|entry| entry.live(now)) else {
             return Ok(None);
@@ -315,6 +346,19 @@ impl Db {
         key: &Key,
         change: impl FnOnce(&mut K, &mut u64) -> R,
     ) -> Result<R, Error> {
+        let before = self.dirty;
+        let result = self.upsert_unseen(key, change);
+        self.met.key(key, if self.dirty == before { How::Read } else { How::Written });
+        result
+    }
+
+    /// As [`Db::upsert`], for a caller that says itself what it meets of it.
+    #[inline]
+    pub(super) fn upsert_unseen<K: Kind, R>(
+        &mut self,
+        key: &Key,
+        change: impl FnOnce(&mut K, &mut u64) -> R,
+    ) -> Result<R, Error> {
         let (now, before) = (self.now_ms, self.dirty);
         if let Some(entry) = self.entries.get_mut(key).filter(|entry| entry.live(now)) {
             if planted(Mutant::R14) && K::of(&entry.value).is_none() {
@@ -330,7 +374,7 @@ impl Db {
         let mut value = K::default();
         let result = change(&mut value, &mut self.dirty);
         if !value.vanishes() {
-            self.insert(key.clone(), Entry { value: value.wrap(), deadline: None });
+            self.insert_unseen(key.clone(), Entry { value: value.wrap(), deadline: None });
         }
         Ok(result)
     }
@@ -338,6 +382,11 @@ impl Db {
     /// Puts a key there that was not, or replaces it whole (Redis's `dbAdd`): clients that wait for
     /// such a key are signalled.
     pub(super) fn insert(&mut self, key: Key, entry: Entry) {
+        self.met.key(&key, How::Written);
+        self.insert_unseen(key, entry);
+    }
+
+    fn insert_unseen(&mut self, key: Key, entry: Entry) {
         if matches!(entry.value, Value::Zset(_) | Value::List(_) | Value::Stream(_)) {
             self.signal(&key);
         }
@@ -405,8 +454,10 @@ impl Db {
     pub(super) fn take(&mut self, key: &Key) -> Option<Entry> {
         // Looked at before it is taken out: most keys deleted are not there.
         if !self.entries.contains_key(key) {
+            self.met.key(key, How::Read);
             return None;
         }
+        self.met.key(key, How::Written);
         let entry = self.entries.swap_remove(key).filter(|entry| entry.live(self.now_ms));
         if let Some(entry) = &entry {
             self.touch(key);

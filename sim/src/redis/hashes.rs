@@ -207,15 +207,21 @@ impl Db {
         pairs: impl IntoIterator<Item = (Bytes, Bytes)>,
     ) -> Result<usize, Error> {
         let (small, before) = (self.limits.hash(), self.dirty);
-        let added = self.upsert(key, |hash: &mut Hash, dirty| {
+        let notes = self.met.notes();
+        let mut met = Vec::new();
+        let added = self.upsert_unseen(key, |hash: &mut Hash, dirty| {
             let mut added = 0;
             for (field, value) in pairs {
+                if notes {
+                    met.push(field.clone());
+                }
                 added += usize::from(hash.insert(field, value, small));
                 // A field set to the value it had counts as a change too.
                 *dirty += 1;
             }
             added
         })?;
+        met.iter().for_each(|field| self.met.field(key, field, true));
         if self.dirty != before {
             self.notify(Class::Hash, "hset", key);
         }
@@ -233,7 +239,8 @@ impl Db {
     /// HGET: the value of a field.
     #[inline]
     pub fn hget(&self, key: &Key, field: &[u8]) -> Result<Option<&Bytes>, Error> {
-        Ok(self.read::<Hash>(key)?.and_then(|hash| hash.get(field)))
+        self.met.field(key, field, false);
+        Ok(self.read_unseen::<Hash>(key)?.and_then(|hash| hash.get(field)))
     }
 
     /// HMGET: the values of `N` fields, without allocating.
@@ -243,7 +250,8 @@ impl Db {
         key: &Key,
         fields: [&[u8]; N],
     ) -> Result<[Option<&Bytes>; N], Error> {
-        Ok(match self.read::<Hash>(key)? {
+        fields.iter().for_each(|field| self.met.field(key, field, false));
+        Ok(match self.read_unseen::<Hash>(key)? {
             None => [None; N],
             Some(hash) => fields.map(|field| hash.get(field)),
         })
@@ -312,7 +320,8 @@ impl Db {
         change: impl FnOnce(Option<&Bytes>) -> Result<(Bytes, R), Error>,
     ) -> Result<R, Error> {
         let small = self.limits.hash();
-        let result = self.upsert(key, |hash: &mut Hash, dirty| {
+        self.met.field(key, field, true);
+        let result = self.upsert_unseen(key, |hash: &mut Hash, dirty| {
             let (value, result) = change(hash.get(field))?;
             hash.set(field, value, small);
             *dirty += 1;

@@ -37,6 +37,7 @@ mod longdouble;
 #[cfg(feature = "lua")]
 mod lua;
 mod memory;
+mod met;
 mod monitor;
 mod mutants;
 mod pause;
@@ -68,6 +69,7 @@ pub use db::{Db, Snapshot};
 pub use error::Error;
 #[cfg(feature = "lua")]
 pub use lua::ScriptLimits;
+pub use met::How;
 pub use mutants::Mutant;
 #[cfg(feature = "mutants")]
 pub use mutants::plant;
@@ -402,6 +404,17 @@ impl Redis {
     pub fn disconnect(&mut self, client: ClientId) {
         self.server.forget(client);
         self.server.outbox.retain(|(served, _)| *served != client);
+    }
+
+    /// From now on notes what commands and scripts meet of the first database.
+    pub fn note_what_is_met(&mut self) {
+        self.server.dbs[0].met.begin();
+    }
+
+    /// What was met since the last call: numbers of keys and of fields, and how. Nothing unless
+    /// [`Redis::note_what_is_met`] was called.
+    pub fn met(&mut self) -> Vec<(u64, How)> {
+        self.server.dbs[0].met.take()
     }
 
     /// Whether `client` waits.

@@ -10,6 +10,7 @@ use super::args;
 use super::bytes::{Bytes, Key, parse_int};
 use super::db::{Class, Db};
 use super::error::Error;
+use super::met::How;
 use super::reply::Reply;
 use super::server::{Answer, Call};
 use super::stream::{MaxLen, Stream, StreamEntry, StreamId, To, Trim};
@@ -365,7 +366,9 @@ impl Db {
     ) -> Result<StreamId, Error> {
         let now = u64::try_from(self.now_ms).unwrap_or(0);
         let limits = self.limits;
-        let (id, gone) = self.upsert(key, |stream: &mut Box<Stream>, dirty| {
+        // That ids follow from the order is seen by readers alone.
+        self.met.key(key, How::Added);
+        let (id, gone) = self.upsert_unseen(key, |stream: &mut Box<Stream>, dirty| {
             let id = chosen(stream, wanted, now)?;
             stream.append(id, pairs, &limits);
             // Trimming within XADD is not counted apart.

@@ -46,6 +46,8 @@ pub struct Scenario {
     pub calm: Span,
     /// How long a message and its reply take together, between any container and any server.
     pub round_trip: Range,
+    /// How messages travel.
+    pub network: Network,
     /// What the team intends, apart from what start-up code does.
     pub schedules: Vec<Schedule>,
     /// The queues.
@@ -64,6 +66,17 @@ pub struct Scenario {
     pub expectations: Vec<Expectation>,
     /// The words for the draws of ranges, indexed by [`Range::draw`].
     pub draws: Vec<Box<str>>,
+}
+
+/// How messages travel.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Network {
+    /// Each takes a time, within the round trip.
+    #[default]
+    Timed,
+    /// They take none: which of those in flight arrives next is open, and nothing that is due later
+    /// happens before all have arrived.
+    Order,
 }
 
 /// A range that is drawn for each use: one of sixteen quantiles, ends included.

@@ -28,7 +28,9 @@ use std::collections::BTreeMap;
 use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Diagnostic, Span as TextSpan, code};
-use super::{Action, Add, Change, Faults, Happens, JobStep, Mode, Release, Scenario, Step};
+use super::{
+    Action, Add, Change, Faults, Happens, JobStep, Mode, Network, Release, Scenario, Step,
+};
 use crate::event::QueueId;
 
 pub(super) use extends::merged;
@@ -237,6 +239,7 @@ fn read<'t>(cx: &mut Context<'t>, top: Option<Top>, items: Vec<Item<'t>>) -> Opt
         measure,
         calm,
         round_trip,
+        network: Network::default(),
         schedules,
         queues,
         jobs,
