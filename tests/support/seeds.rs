@@ -32,6 +32,7 @@ pub(crate) fn wrong(what: &str, found: &[Judgement], breaks: bool) -> Option<Str
     let (broken, all) = (found.iter().filter(|one| !one.held).count(), found.len());
     println!("{what}: broken in {broken} of {all} seeds");
     let (expected, word) = if breaks { (all, "every") } else { (0, "no") };
-    let wrong = || format!("{what}: broken in {broken} of {all} seeds, not in {word} seed");
+    let wrong =
+        || format!("{what}: broken in {broken} of {all} seeds; it should be in {word} seed");
     (broken != expected).then(wrong)
 }
