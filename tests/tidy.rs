@@ -101,8 +101,8 @@ const DEPENDENCIES: [&str; 12] = [
 /// Names of the scenarios that are words of the format, too.
 const WORDS_OF_THE_FORMAT: [&str; 1] = ["worker"];
 
-/// Names of the scenarios that are words of Redis: LINSERT BEFORE, MEMORY USAGE.
-const WORDS_OF_REDIS: [&str; 2] = ["before", "usage"];
+/// Names of the scenarios that are words of Redis: LINSERT BEFORE, LATENCY HISTORY, MEMORY USAGE.
+const WORDS_OF_REDIS: [&str; 3] = ["before", "history", "usage"];
 
 const LONGEST_FILE: usize = 600;
 
