@@ -14,7 +14,7 @@ const SEEDS: u64 = 20;
 
 /// On which of 5.34.10, 5.81.5 and 6.7.0 the first expectation of a story is broken, in every seed. As
 /// measured on the real library: the hazard's number is in the story.
-const HAZARDS: [(&str, [bool; 3]); 32] = [
+const HAZARDS: [(&str, [bool; 3]); 42] = [
     ("boot-by-a-clock-that-is-behind", [true, true, true]),
     ("boot-while-the-tick-waits", [false, true, true]),
     ("boot-while-the-worker-is-busy", [true, true, true]),
@@ -23,11 +23,21 @@ const HAZARDS: [(&str, [bool; 3]); 32] = [
     ("bootstrap-id-kept", [true, true, true]),
     ("bootstrap-without-id", [true, true, true]),
     ("clean-start-by-a-clock-that-is-behind", [true, true, true]),
+    ("cleaned-up-and-registered-by-every-boot", [true, true, true]),
+    ("deduplication-of-a-tick", [true, true, true]),
     ("drained-while-the-tick-waits", [true, true, true]),
     ("failover-loses-the-last-writes", [true, true, true]),
     ("fall-back", [true, true, true]),
+    ("keys-under-another-prefix", [true, true, true]),
     ("killed-before-the-next-iteration", [true, true, true]),
+    ("killed-between-clean-up-and-upsert", [true, true, true]),
+    ("killed-between-the-round-trips", [true, true, false]),
     ("limiter-of-some-workers", [true, true, true]),
+    ("obliterated-until-a-boot", [true, true, true]),
+    ("old-name-comes-back", [true, true, true]),
+    ("old-pattern-comes-back", [true, true, true]),
+    ("older-api-with-a-job-id", [true, true, false]),
+    ("older-period-due-at-once", [true, true, false]),
     ("orphan-after-removal", [true, false, false]),
     ("pattern-due-at-once", [true, true, true]),
     ("paused-and-registered-at-once", [true, false, true]),
