@@ -39,7 +39,7 @@ fn no_two_scenarios_have_one_name() {
 }
 
 /// The warnings that are a scenario's very story.
-const WARNED: [(&str, &[&str]); 10] = [
+const WARNED: &[(&str, &[&str])] = &[
     ("before-rolling", &["BR115"]),
     ("job-ids-slow-deploy", &["BR106"]),
     ("job-ids-upgrade", &["BR114", "BR115"]),
@@ -48,6 +48,8 @@ const WARNED: [(&str, &[&str]); 10] = [
     ("bootstrap-id-freed", &["BR106"]),
     ("paused-and-registered-at-once", &["BR103", "BR103"]),
     ("scheduler-beside-the-older-api", &["BR114"]),
+    ("spring-forward", &["BR104", "BR104"]),
+    ("tick-that-blocks-its-worker", &["BR105"]),
     ("bull-308-broken", &["BR105"]),
     ("langfuse-16183-broken", &["BR114"]),
 ];

@@ -33,21 +33,53 @@ pub(super) const EXAMPLES: &[Example] = &[
     example!("free-tier-usage", "scheduler"),
     example!("free-tier-usage", "upsert-across-tick"),
     example!("free-tier-usage", "window-id"),
+    example!("hazards", "boot-by-a-clock-that-is-behind"),
+    example!("hazards", "boot-while-the-tick-waits"),
+    example!("hazards", "boot-while-the-worker-is-busy"),
+    example!("hazards", "boots-through-a-backlog"),
     example!("hazards", "bootstrap-id-freed"),
     example!("hazards", "bootstrap-id-kept"),
     example!("hazards", "bootstrap-without-id"),
+    example!("hazards", "clean-start-by-a-clock-that-is-behind"),
+    example!("hazards", "cleaned-up-and-registered-by-every-boot"),
+    example!("hazards", "cleaned-with-the-tick-delayed"),
+    example!("hazards", "completed-tick-retried"),
+    example!("hazards", "deduplication-of-a-tick"),
+    example!("hazards", "drained-while-the-tick-waits"),
     example!("hazards", "failover-loses-the-last-writes"),
+    example!("hazards", "fall-back"),
+    example!("hazards", "keys-under-another-prefix"),
+    example!("hazards", "killed-before-the-next-iteration"),
+    example!("hazards", "killed-between-clean-up-and-upsert"),
+    example!("hazards", "limiter-of-some-workers"),
+    example!("hazards", "newer-versions-side-by-side"),
+    example!("hazards", "obliterated-until-a-boot"),
+    example!("hazards", "old-name-comes-back"),
+    example!("hazards", "old-pattern-comes-back"),
+    example!("hazards", "one-period-many-boots"),
+    example!("hazards", "orphan-after-removal"),
+    example!("hazards", "overdue-period-after-downtime"),
+    example!("hazards", "pattern-due-at-once"),
     example!("hazards", "paused-and-registered-at-once"),
+    example!("hazards", "paused-without-a-boot"),
     example!("hazards", "periods-that-disagree"),
+    example!("hazards", "promoted-then-cleaned-up"),
     example!("hazards", "promoted-then-registered"),
     example!("hazards", "redis-comes-back-empty"),
     example!("hazards", "registrations-are-evicted"),
     example!("hazards", "repeat-on-add-since-6"),
     example!("hazards", "reply-of-an-add-lost"),
     example!("hazards", "scheduler-beside-the-older-api"),
+    example!("hazards", "scheduler-id-of-many-parts"),
+    example!("hazards", "spring-forward"),
+    example!("hazards", "start-date-of-every-boot"),
     example!("hazards", "tick-lost-over-downtime"),
+    example!("hazards", "tick-that-blocks-its-worker"),
     example!("hazards", "tick-that-kills-its-process"),
+    example!("hazards", "upsert-sent-before-the-tick"),
     example!("hazards", "upserts-in-one-slot"),
+    example!("hazards", "winner-of-a-deduplication-lost"),
+    example!("hazards", "zones-that-disagree"),
 ];
 
 impl Example {
@@ -73,7 +105,10 @@ mod tests {
     fn files(folder: &Path) -> Vec<PathBuf> {
         let entries = fs::read_dir(folder).expect("the folder can be read");
         let paths = entries.map(|entry| entry.expect("it can be read").path());
-        paths.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+        paths
+            .flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] })
+            .filter(|path| path.extension().is_some_and(|of| of == "toml"))
+            .collect()
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::mem;
 use super::lives::Lives;
 use crate::choices::LifeId;
 use crate::clock::Instant;
-use crate::event::{Added, JobId, JobState, RegistrationKey};
+use crate::event::{Added, JobId, JobList, JobState, RegistrationKey};
 
 /// Where a distinct job stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,6 +23,8 @@ pub enum Place {
     Delayed,
     /// In `active`, taken by a worker of a life, which may be dead by now.
     Active(LifeId),
+    /// In no list or set since that instant, though its hash is still there: nobody will come to it.
+    Unlisted(Instant),
     /// It left its worker for good.
     Finished,
     /// Its hash was deleted after a life took it, which may yet start it.
@@ -50,10 +52,10 @@ pub struct Job {
 }
 
 impl Job {
-    /// Whether it is in the queue or in hand, neither finished nor removed.
+    /// Whether it is in the queue or in hand, neither finished nor removed nor out of every list.
     #[must_use]
     pub fn open(&self) -> bool {
-        !matches!(self.place, Place::Finished | Place::Gone)
+        !matches!(self.place, Place::Finished | Place::Gone | Place::Unlisted(_))
     }
 
     /// Whether a processor was ever called with it.
@@ -150,7 +152,7 @@ impl Jobs {
             Place::Waiting => Some(0),
             Place::Delayed => Some(1),
             Place::Active(_) => Some(2),
-            Place::Finished | Place::Gone => None,
+            Place::Finished | Place::Gone | Place::Unlisted(_) => None,
         };
         if let Some(job) = self.pick(id, rank) {
             job.place = Place::Active(life);
@@ -163,7 +165,7 @@ impl Jobs {
             _ if job.taker == Some(life) => Some(0),
             Place::Active(holder) => Some(if holder == life { 1 } else { 2 }),
             Place::Waiting | Place::Delayed => Some(3),
-            Place::Finished | Place::Gone => None,
+            Place::Finished | Place::Gone | Place::Unlisted(_) => None,
         };
         let job = self.pick(id, rank)?;
         job.taker = None;
@@ -209,9 +211,29 @@ impl Jobs {
         }
     }
 
-    /// The iteration that goes with the hash of an id, if there is one that nobody has started.
+    /// An entry is taken out of a list or set. Unless its hash goes, too, the job is left without one.
+    pub(super) fn unlist(&mut self, id: &JobId, from: JobList, at: Instant) {
+        let rank = |job: &Job| {
+            let here = match from {
+                JobList::Wait | JobList::Prioritized => job.place == Place::Waiting,
+                JobList::Delayed => job.place == Place::Delayed,
+                // Whoever has it in hand goes on with it.
+                JobList::Active | JobList::Completed | JobList::Failed => false,
+            };
+            here.then_some(0)
+        };
+        if let Some(job) = self.pick(id, rank) {
+            job.place = Place::Unlisted(at);
+        }
+        self.index(id);
+    }
+
+    /// The iteration that goes with the hash of an id, if there is one that nobody has started. Its
+    /// entry may have gone before.
     pub(super) fn unstarted_iteration(&self, id: &JobId) -> Option<&Job> {
-        let unstarted = |job: &&Job| open_iteration(job) && !job.started();
+        let unlisted = |place| matches!(place, Place::Unlisted(_));
+        let stands = |job: &Job| job.open() || unlisted(job.place);
+        let unstarted = |job: &&Job| job.registration.is_some() && stands(job) && !job.started();
         self.by_id.get(id)?.iter().find(unstarted)
     }
 
@@ -240,7 +262,8 @@ impl Jobs {
         let ids: Vec<JobId> = self.by_id.keys().cloned().collect();
         for id in ids {
             let in_hand = |place| matches!(place, Place::Active(life) if lives.lives(life));
-            let lost = |job: &&Job| job.open() && !in_hand(job.place);
+            let unlisted = |place| matches!(place, Place::Unlisted(_));
+            let lost = |job: &&Job| unlisted(job.place) || job.open() && !in_hand(job.place);
             let lost = self.by_id[&id].iter().filter(lost).count();
             self.retain(&id, |job| job.place != Place::Finished);
             self.remove(&id);
@@ -332,13 +355,13 @@ fn held(job: &Job, life: LifeId) -> Option<u8> {
         Place::Active(_) => Some(2),
         Place::Waiting => Some(3),
         Place::Delayed => Some(4),
-        Place::Finished | Place::Gone => None,
+        Place::Finished | Place::Gone | Place::Unlisted(_) => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::Story;
+    use super::super::testing::{Story, minute};
     use super::super::{Fact, Ledger};
     use super::*;
     use crate::event::{JobList, QueueId};
@@ -421,6 +444,20 @@ mod tests {
         assert_eq!((fold(&story).0.length(), places(&story)), (1, vec![]));
         story.drop_from(JobList::Active, "a");
         assert_eq!(fold(&story).0.length(), 0);
+    }
+
+    #[test]
+    fn a_job_whose_entry_goes_and_whose_hash_stays_is_in_no_list() {
+        let mut story = Story::hourly();
+        story.at(1).add("a", None).add_delayed("b", Some(9)).add("c", None).fetch("c");
+        story.at(2).drop_from(JobList::Wait, "a").drop_from(JobList::Delayed, "b");
+        story.drop_from(JobList::Active, "c");
+        let unlisted = Place::Unlisted(minute(2));
+        assert_eq!(places(&story), [unlisted, unlisted, Place::Active(LifeId(1))]);
+        story.fetch("a");
+        assert_eq!(places(&story)[0], unlisted, "an entry of that id is no job's");
+        story.remove("a").remove("b");
+        assert_eq!(places(&story), [Place::Active(LifeId(1))]);
     }
 
     #[test]

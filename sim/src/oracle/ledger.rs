@@ -286,7 +286,10 @@ impl Ledger {
                 self.jobs_of_mut(queue).reprocess(job);
             }
             QueueEvent::Stalled { job } => self.jobs_of_mut(queue).stall(job),
-            QueueEvent::Dropped { from, .. } => self.count(queue, -listed(*from)),
+            QueueEvent::Dropped { job, from } => {
+                self.count(queue, -listed(*from));
+                self.jobs_of_mut(queue).unlist(job, *from, stamp.at);
+            }
             _ => {}
         }
     }

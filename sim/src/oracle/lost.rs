@@ -2,7 +2,7 @@
 //!
 //! A job is lost if it vanished: Redis lost it, or its hash went with the end of an earlier job of
 //! its id (some scripts add under an id whose job is still open), before anybody had it in hand. It
-//! is also lost if at the end of the run nobody would come to it: no worker of the queue is up, and
+//! is lost if a drain or a pause took its entry and left its hash. It is also lost if at the end of the run nobody would come to it: no worker of the queue is up, and
 //! it is active in the hand of a process that is dead, or delayed to an instant that has passed.
 //! With a worker up, the next stalled check or fetch finds it. A job that finished, that somebody
 //! removed, that waits, or that a living process has in hand is not lost.
@@ -35,6 +35,9 @@ impl LostJobs {
 
     /// When a job was lost that nobody will come to, and to whom; none if somebody will.
     fn lost_since(&self, job: &Job, end: Instant, ledger: &Ledger) -> Option<(Instant, LifeId)> {
+        if let Place::Unlisted(at) = job.place {
+            return Some((at, LifeId::WORLD));
+        }
         if ledger.lives().worker_up(self.queue) {
             return None;
         }
@@ -94,6 +97,7 @@ impl Oracle for LostJobs {
 mod tests {
     use super::super::testing::{Story, minute};
     use super::*;
+    use crate::event::JobList;
     use crate::scenario::{Measure, Mode, Property, Relation, Subject};
 
     const NONE: Property = Property {
@@ -177,6 +181,18 @@ mod tests {
     fn what_a_dead_process_had_when_redis_lost_everything_is_lost() {
         let mut story = Story::hourly();
         story.at(1).boot().job("a", None).kill().at(2).flush();
+        lost(&story, 1);
+    }
+
+    #[test]
+    fn a_job_whose_entry_is_taken_and_whose_hash_is_left_is_lost() {
+        let mut story = Story::hourly();
+        story.at(1).boot().worker_up().add("a", None).add("b", None);
+        story.at(2).drop_from(JobList::Wait, "a").drop_from(JobList::Wait, "b").remove("b");
+        lost(&story, 1);
+        let broke = story.judge(NONE).broke.expect("it broke");
+        assert_eq!((broke.at, broke.job.as_deref()), (minute(2), Some("a")));
+        story.at(3).flush();
         lost(&story, 1);
     }
 

@@ -183,6 +183,7 @@ impl Oracle for LiveRegistrations {
 mod tests {
     use super::super::testing::{Story, minute};
     use super::*;
+    use crate::event::JobList;
     use crate::scenario::{Measure, Mode, Property, Relation, Subject};
 
     const ONE: Property = Property {
@@ -214,6 +215,13 @@ mod tests {
     /// The iteration that is due is fetched and makes the next one.
     fn carried_on(story: &mut Story) {
         story.at(60).promote("k:60").fetch("k:60").register("k", 120).iteration("k", 120);
+    }
+
+    #[test]
+    fn one_whose_iteration_lost_its_place_in_the_list_is_dead() {
+        let mut story = registered();
+        story.at(60).promote("k:60").at(61).drop_from(JobList::Wait, "k:60");
+        assert_eq!(broke(&story), (minute(61), [0, 1, 0]));
     }
 
     #[test]
