@@ -14,8 +14,9 @@ const SEEDS: u64 = 20;
 
 /// On which of 5.34.10, 5.81.5 and 6.7.0 the first expectation of a story is broken, in every seed. As
 /// measured on the real library: the hazard's number is in the story.
-const HAZARDS: [(&str, [bool; 3]); 43] = [
+const HAZARDS: [(&str, [bool; 3]); 44] = [
     ("boot-after-an-early-tick", [true, true, true]),
+    ("bootstrap-id-aged-out", [true, true, true]),
     ("bootstrap-id-counted-out", [true, true, true]),
     ("bootstrap-id-freed", [true, true, true]),
     ("bootstrap-id-kept", [true, true, true]),
@@ -62,10 +63,12 @@ const HAZARDS: [(&str, [bool; 3]); 43] = [
 
 /// Stories of two versions beside each other, which are played as they are written: whether the first
 /// expectation is broken, in every seed.
-const MIXED: [(&str, bool); 3] = [
+const MIXED: [(&str, bool); 5] = [
+    ("given-up-and-run-by-5-34", true),
     ("older-worker-on-a-newer-schedule", true),
     ("paused-by-two-versions", true),
     ("rolled-back-to-5-34", true),
+    ("stalls-that-are-counted-apart", true),
 ];
 
 const VERSIONS: [&str; 3] = ["5.34.10", "5.81.5", "6.7.0"];
