@@ -7,7 +7,7 @@ use bootrace::sim::scenario::Scenario;
 use std::sync::Arc;
 
 /// How many seeds a story is played with, from 1 on.
-const SEEDS: u64 = 20;
+const SEEDS: u64 = 8;
 
 pub(crate) const VERSIONS: [&str; 3] = ["5.34.10", "5.81.5", "6.7.0"];
 

@@ -338,9 +338,9 @@ pub const PROPERTIES: &[Described] = &[
         forms: &[(Mode::Eventually, Relation::AtMost)],
         about: About::Queue,
         unit: Unit::Number,
-        doc: "Jobs that were added and that nobody will do. A job is lost if Redis lost it, or \
+        doc: "Jobs that were added and that nobody will do. A job is lost if Redis lost it, \
               if its hash went with the end of an earlier job of its id, before a worker had it \
-              in hand; and if at the end of the run no worker of the queue is up and it is \
+              in hand, or if a drain or a pause took its entry and left its hash; and if at the end of the run no worker of the queue is up and it is \
               active in the hand of a dead process, or delayed to an instant that has passed. \
               A job that finished, that somebody removed, that waits, or that a living process \
               has in hand is not lost.",

@@ -8,10 +8,11 @@ use super::{Added, How, Lint, shown};
 /// What makes a registration the same one.
 #[derive(PartialEq, Eq)]
 enum Identity<'s> {
-    /// The parts of the older API's key: job id, zone, end and time, and a key of its own.
-    Older(Option<&'s str>, Option<&'s str>, String, Option<&'s str>),
-    /// A scheduler's id.
-    Scheduler(&'s str),
+    /// The parts of the older API's key: job id, zone, end and time.
+    Older(Option<&'s str>, Option<&'s str>, String),
+    /// A scheduler's id, or the key that a repeat of the older API is given: both are the registration's
+    /// own name.
+    Named(&'s str),
 }
 
 impl<'s> Lint<'s, '_> {
@@ -100,7 +101,7 @@ impl<'s> Lint<'s, '_> {
                         && Some(older(repeat, job_id.as_deref())) == other_identity
                 }
                 Action::RemoveJobScheduler { queue, id } => {
-                    *queue == other.queue && Some(Identity::Scheduler(id)) == other_identity
+                    *queue == other.queue && Some(Identity::Named(id)) == other_identity
                 }
                 Action::RemoveAllRepeatables(queue) | Action::Obliterate { queue, .. } => {
                     *queue == other.queue
@@ -126,19 +127,22 @@ fn identity<'s>(added: &Added<'s>) -> Option<Identity<'s>> {
             }
             Some(older(repeat, id.and_then(|id| id.pieces.first()).map(|piece| &**piece)))
         }
-        How::Scheduler(id, _) => Some(Identity::Scheduler(id)),
+        How::Scheduler(id, _) => Some(Identity::Named(id)),
         How::Boot(_) | How::Timer(..) | How::Job(_) => None,
     }
 }
 
 fn older<'s>(repeat: &'s Repeat, job_id: Option<&'s str>) -> Identity<'s> {
+    if let Some(key) = &repeat.key {
+        return Identity::Named(key);
+    }
     let when = match &repeat.when {
         RepeatWhen::Pattern(cron) => cron.pattern().to_owned(),
         RepeatWhen::Every(period) => period.ms().to_string(),
     };
     let zone = repeat.zone.as_ref().map(crate::civil::Zone::name);
     let end = repeat.end_date.map(|end| end.ms().to_string()).unwrap_or_default();
-    Identity::Older(job_id, zone, format!("{end}:{when}"), repeat.key.as_deref())
+    Identity::Older(job_id, zone, format!("{end}:{when}"))
 }
 
 /// The value of a step that makes its registration what it is.
@@ -147,5 +151,45 @@ fn key(added: &Added<'_>) -> &'static [&'static str] {
         How::Repeat(add, _) if add.options.job_id.is_some() => &["job_id"],
         How::Repeat(..) => &["repeat"],
         _ => &["upsert_job_scheduler"],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::parse;
+    use super::code;
+
+    /// Whether a deploy from one step that registers to another is warned of.
+    fn warned(older: &str, newer: &str) -> bool {
+        let text = format!(
+            "format = 1\nname = \"a deploy\"\nlength = \"2h\"\n[queue.mail]\n[job.digest]\n\
+             [release.older]\nlibrary = \"bullmq@5.81.5\"\n\
+             steps = [ {{ {older} }}, {{ worker = \"mail\" }} ]\n\
+             [release.newer]\nlibrary = \"bullmq@5.81.5\"\n\
+             steps = [ {{ {newer} }}, {{ worker = \"mail\" }} ]\n\
+             [service.web]\nrelease = \"older\"\n[[event]]\nat = \"1h\"\ndeploy = \"newer\"\n\
+             [[expect]]\nsometimes = \"a job fails\"\n"
+        );
+        let (_, warnings) = parse(&text).unwrap_or_else(|problems| panic!("{problems:#?}"));
+        warnings.iter().any(|warning| warning.code == code::LEFT_BEHIND)
+    }
+
+    fn add(repeat: &str) -> String {
+        format!("add = \"digest\", queue = \"mail\", repeat = {{ {repeat} }}")
+    }
+
+    #[test]
+    fn a_key_of_its_own_is_the_registration_whatever_else_changes() {
+        let (hourly, daily) = ("pattern = \"0 * * * *\"", "pattern = \"0 0 * * *\"");
+        let keyed = |when: &str, key: &str| add(&format!("{when}, key = \"{key}\""));
+        assert!(warned(&add(hourly), &add(daily)));
+        assert!(!warned(&keyed(hourly, "a"), &keyed(daily, "a")));
+        assert!(warned(&keyed(hourly, "a"), &keyed(hourly, "b")));
+        assert!(warned(&add(hourly), &keyed(hourly, "a")));
+        let upsert = format!(
+            "upsert_job_scheduler = \"a\", name = \"digest\", queue = \"mail\", repeat = {{ {daily} }}"
+        );
+        assert!(!warned(&keyed(hourly, "a"), &upsert), "a scheduler's id is its key");
+        assert!(warned(&add(hourly), &upsert));
     }
 }
