@@ -276,7 +276,13 @@ impl Fleet {
         }
         // A release without a step is one whose library no step uses.
         let (name, library) = (service.name.clone(), Version::V5_34_10);
-        scenario.releases.push(Release { name, library, steps: Vec::new().into(), by_hand: false });
+        scenario.releases.push(Release {
+            name,
+            library,
+            steps: Vec::new().into(),
+            jobs: Vec::new(),
+            by_hand: false,
+        });
         scenario.services.push(service);
         self.mains.push(main);
         self

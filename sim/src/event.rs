@@ -84,6 +84,13 @@ pub enum Event {
     StepBegan(StepId),
     /// A step is done: what it came to. One that fails is tried again, ignored, or ends the process.
     StepEnded(StepId, StepResult),
+    /// A step throws.
+    StepThrew {
+        /// The step.
+        step: StepId,
+        /// The error, as it shows itself.
+        error: Rc<str>,
+    },
     /// A process was asked to end (SIGTERM).
     Terminated,
     /// A process ended by itself.

@@ -64,6 +64,9 @@ impl<'a> Names<'a> {
                 };
                 format!("step {} {came}", self.place(*step))
             }
+            Event::StepThrew { step, error } => {
+                format!("step {} throws \"{error}\"", self.place(*step))
+            }
             Event::Terminated => "is asked to end".to_owned(),
             Event::Exited { code } => format!("exits with {code}"),
             Event::Killed => "is killed".to_owned(),

@@ -236,6 +236,7 @@ impl From<&Repeat> for RepeatOptions {
     fn from(repeat: &Repeat) -> Self {
         let (pattern, every) = match &repeat.when {
             RepeatWhen::Pattern(cron) => (Some(cron.pattern().to_owned()), None),
+            RepeatWhen::Refused(pattern) => (Some(pattern.to_string()), None),
             RepeatWhen::Every(period) => (None, Some(period.ms())),
         };
         RepeatOptions {

@@ -485,6 +485,11 @@ fn marker_score(reply: &redis::Reply) -> i64 {
 }
 
 impl Job {
+    /// How many attempts had begun before this one.
+    pub fn attempts_before(&self) -> u32 {
+        u32::try_from(self.attempts_started - 1).unwrap_or(0)
+    }
+
     fn new(fetched: Fetched, token: Bytes) -> Self {
         let field = |name| fetched.field(name).cloned();
         let number = |name| field(name).and_then(|value| value.to_int()).unwrap_or(0);

@@ -7,7 +7,7 @@ use crate::bullmq::worker::{Job, Processing};
 use crate::clock::Span;
 use crate::database::{Does, Write};
 use crate::event::{By, JobId, QueueId};
-use crate::scenario::{self, JobStep, Otherwise, Outcome};
+use crate::scenario::{Counted, JobStep, Otherwise, Outcome};
 use std::rc::Rc;
 
 /// What follows on a step of a job.
@@ -24,13 +24,15 @@ impl Process {
     pub(super) fn processing(self: Rc<Self>, queue: QueueId, job: Rc<Job>) -> Processing {
         Box::pin(async move {
             let scenario = self.image.scenario.clone();
-            let does = |does: &&scenario::Job| {
-                does.name.as_bytes() == job.name.as_bytes()
-                    && does.queue.is_none_or(|only| only == queue)
+            let release = &scenario.releases[usize::from(self.release.0)];
+            let mut jobs = release.jobs.iter().chain(&scenario.jobs);
+            let does = jobs.find(|does| does.is(queue, &job.name));
+            let Some(does) = does else { return true };
+            let before = match does.counted {
+                Counted::Made => job.attempts_made,
+                Counted::Started => job.attempts_before(),
             };
-            let Some(does) = scenario.jobs.iter().find(does) else { return true };
-            let attempt = (job.attempts_made as usize).min(does.outcomes.len() - 1);
-            let outcome = does.outcomes[attempt];
+            let outcome = does.outcomes[(before as usize).min(does.outcomes.len() - 1)];
             for (place, step) in does.steps.iter().enumerate() {
                 if let Some(ok) = self.ends(outcome, Some(place)).await {
                     return ok;

@@ -184,6 +184,7 @@ impl<'s> Printer<'s> {
         self.table(&["release", &release.name], true, |printer| {
             printer.say(&["library"], format!("\"{}\"", release.library));
             printer.steps("steps", &release.steps);
+            release.jobs.iter().for_each(|job| printer.job(job));
         });
     }
 

@@ -21,6 +21,25 @@ pub struct Job {
     pub steps: Vec<JobStep>,
     /// How the k-th attempt ends; the last goes on for ever. Never empty.
     pub outcomes: Vec<Outcome>,
+    /// What makes an attempt the k-th.
+    pub counted: Counted,
+}
+
+impl Job {
+    /// Whether it is about the jobs of a name in a queue.
+    #[must_use]
+    pub fn is(&self, queue: QueueId, name: &[u8]) -> bool {
+        self.name.as_bytes() == name && self.queue.is_none_or(|only| only == queue)
+    }
+}
+
+/// Which of BullMQ's numbers tells an attempt from the ones before it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Counted {
+    /// `attemptsMade`: those that ended. A job whose worker was killed is tried the same again.
+    Made,
+    /// `attemptsStarted`: each start of the processor is the next.
+    Started,
 }
 
 /// A step of a processor.
@@ -116,6 +135,9 @@ pub struct Release {
     pub library: Version,
     /// What the start-up code does, in order.
     pub steps: Arc<[Step]>,
+    /// What its processors do with jobs of some names, if it is other than what the scenario's jobs
+    /// say.
+    pub jobs: Vec<Job>,
     /// Whether it is what a person runs by hand: its process exits after its last step.
     pub by_hand: bool,
 }
@@ -396,6 +418,8 @@ pub struct Repeat {
 pub enum RepeatWhen {
     /// A cron pattern.
     Pattern(Cron),
+    /// A pattern that the release's cron-parser refuses: the step is prepared for what it throws.
+    Refused(Box<str>),
     /// A period.
     Every(Span),
 }

@@ -11,7 +11,7 @@ use super::super::repeat::md5_hex;
 use super::super::scripts::{
     Call, CleanJobsInSet, MoveJobsToWait, Obliterate, RemoveRepeatable, ReprocessJob, Returned,
 };
-use super::{NewJob, Queue, add_call};
+use super::{NewJob, Queue, add_call, validate_options};
 use crate::event::{Finish, JobList};
 use crate::redis::{Bytes, Command, Key, Reply};
 
@@ -29,10 +29,17 @@ impl Queue {
     /// one that fails does not keep the later ones. A job's `repeat` makes no registration here.
     ///
     /// # Errors
-    /// The first error of Redis, when all have replied.
+    /// The first id that is refused, before anything is sent; the first error of Redis, when all
+    /// have replied.
     pub async fn add_bulk(&self, jobs: Vec<NewJob>) -> Result<(), QueueError> {
+        let version = self.client.version();
+        // 5.x makes the jobs when the connection is ready, 6.x at once.
+        if version < Version::V6_7_0 {
+            self.client.ready().await?;
+        }
+        let timestamp = self.client.ctx().now_ms();
+        jobs.iter().try_for_each(|job| validate_options(job, version))?;
         self.client.ready().await?;
-        let (timestamp, version) = (self.client.ctx().now_ms(), self.client.version());
         let calls = jobs.into_iter().map(|job| add_call(job, timestamp, None, version));
         let replies: Vec<_> = calls.map(|call| self.client.script(call)).collect();
         let mut all = Ok(());

@@ -244,6 +244,7 @@ impl<'s> Lint<'s, '_> {
         match added.how {
             How::Repeat(_, repeat) | How::Scheduler(_, repeat) => match &repeat.when {
                 RepeatWhen::Every(period) => Some(Ticks::every(period.ms(), 0)),
+                RepeatWhen::Refused(_) => None,
                 RepeatWhen::Pattern(pattern) => {
                     let zone = repeat.zone.as_ref().or_else(own)?;
                     Some(Ticks::pattern(pattern, zone.clone()))

@@ -231,6 +231,7 @@ static KEYS: &[Key] = &[
     // Jobs.
     key_of(JOB, "queue", Kind::Name, "The queue, if jobs of that name in other queues are others."),
     key_of(JOB, "steps", Kind::Each("job_step", &Kind::Either(&shape::JOB_STEPS)), "What the processor does, in order."),
+    key_of(JOB, "count_by", Kind::Words(&["made", "started"]), "What makes an attempt the next of `outcome`: the attempts that ended, or those that began."),
     key_of(JOB, "outcome", Kind::Any(&[ENDING, Kind::List(&ENDING)]), "How its attempts end: one for all, or a list with one for each attempt."),
     key_of(OUTCOME, "fail", Kind::Number(1, MANY), "Throws before this step, counted from 1."),
     key_of(OUTCOME, "exit", Kind::Number(1, MANY), "The process exits before this step, counted from 1."),
@@ -254,6 +255,7 @@ static KEYS: &[Key] = &[
     anywhere("takes", Kind::Range, "How long the statement takes."),
     // Releases and their steps.
     anywhere("library", Kind::Words(&["bullmq@5.34.10", "bullmq@5.81.5", "bullmq@6.7.0"]), "The library and its exact version."),
+    key_of(&["a release"], "job", Kind::Named(&shape::JOB), "What its processors do with the jobs of a name, in place of the file's `[job.NAME]`."),
     key_of(&["a release"], "steps", STEPS, "What a container does when it starts, in order."),
     key_of(&["a `timer` step"], "steps", STEPS, "What is done at each tick, in order."),
     anywhere("worker", Kind::Name, "`new Worker`: the queue whose jobs it takes."),

@@ -261,7 +261,7 @@ fn by_hand<'t>(cx: &mut Context<'t>, steps: Arc<[Step]>, number: usize) -> Optio
     let release = cx.names.count(Kind::Release) + cx.by_hand.len();
     let library = super::super::Version::V5_34_10;
     let name = format!("event {number}").into();
-    cx.by_hand.push(Release { name, library, steps, by_hand: true });
+    cx.by_hand.push(Release { name, library, steps, jobs: Vec::new(), by_hand: true });
     u16::try_from(release).ok().map(ReleaseId)
 }
 

@@ -106,8 +106,12 @@ pub(super) static SCHEDULER_REPEAT: Shape = Shape {
     later: &[],
 };
 
-pub(super) static JOB: Shape =
-    Shape { noun: "a job", required: &[], optional: &[&["queue", "steps", "outcome"]], later: &[] };
+pub(super) static JOB: Shape = Shape {
+    noun: "a job",
+    required: &[],
+    optional: &[&["queue", "steps", "outcome", "count_by"]],
+    later: &[],
+};
 
 pub(super) static JOB_STEPS: [Shape; 6] = [
     Shape { noun: "a `query` step", required: &["query"], optional: &[], later: &[] },
@@ -190,7 +194,7 @@ pub(super) static WRITE: Shape = Shape {
 pub(super) static RELEASE: Shape = Shape {
     noun: "a release",
     required: &["library", "steps"],
-    optional: &[],
+    optional: &[&["job"]],
     later: &["exec", "extends"],
 };
 

@@ -1,9 +1,9 @@
 //! The lines of steps, of jobs and of the options that they give.
 
 use super::super::{
-    Action, Add, Backoff, ByHand, Condition, DatabaseAction, DatabaseStep, Job, JobOptions,
-    JobStep, Keep, LockKind, OnError, Otherwise, Outcome, Repeat, RepeatWhen, Step, Template,
-    Worker,
+    Action, Add, Backoff, ByHand, Condition, Counted, DatabaseAction, DatabaseStep, Job,
+    JobOptions, JobStep, Keep, LockKind, OnError, Otherwise, Outcome, Repeat, RepeatWhen, Step,
+    Template, Worker,
 };
 use super::{Printer, Whose, instant, length, quoted, range, span};
 use crate::event::{Finish, JobList, StepResult};
@@ -20,6 +20,11 @@ impl<'s> Printer<'s> {
                 all => format!("[{}]", all.join(", ")),
             };
             printer.say_or(Whose::Bootrace, &["outcome"], outcomes);
+            let counted = match job.counted {
+                Counted::Made => "\"made\"",
+                Counted::Started => "\"started\"",
+            };
+            printer.say_or(Whose::Bootrace, &["count_by"], counted);
             if job.steps.is_empty() {
                 printer.say_or(Whose::Bootrace, &["steps"], "[]");
             }
@@ -236,6 +241,7 @@ impl<'s> Printer<'s> {
     fn repeat(&mut self, repeat: &Repeat) {
         match &repeat.when {
             RepeatWhen::Pattern(cron) => self.say(&["repeat", "pattern"], quoted(cron.pattern())),
+            RepeatWhen::Refused(pattern) => self.say(&["repeat", "pattern"], quoted(pattern)),
             RepeatWhen::Every(period) => self.say(&["repeat", "every"], span(*period)),
         }
         if let Some(zone) = &repeat.zone {
