@@ -74,6 +74,8 @@ impl Container {
             replicas: 1,
             boot: range((Span::from_secs(1), Span::from_secs(5))),
             restart: Restart::Always,
+            restart_delay: None,
+            max_restarts: None,
             grace: Span::from_secs(30),
             rollout: Rollout::Rolling { max_surge: QUARTER, max_unavailable: QUARTER },
             zone: Zone::utc(),

@@ -249,6 +249,20 @@ impl Process {
                 let (max, duration) = (i64::from(limiter.max), limiter.duration.ms());
                 self.queue(*queue, by).set_global_rate_limit(max, duration).await?;
             }
+            Action::RemoveRepeatableByKey { queue, key } => {
+                let queue = self.queue(*queue, by);
+                return queue.remove_repeatable_by_key(key).await.map(found);
+            }
+            Action::GetRepeatableJobs(queue) => {
+                self.queue(*queue, by).get_repeatable_jobs().await?;
+            }
+            Action::GetJobSchedulers(queue) => self.queue(*queue, by).get_job_schedulers().await?,
+            Action::RemoveGlobalConcurrency(queue) => {
+                self.queue(*queue, by).remove_global_concurrency().await?;
+            }
+            Action::RemoveGlobalRateLimit(queue) => {
+                self.queue(*queue, by).remove_global_rate_limit().await?;
+            }
             Action::Job { queue, name, does } => {
                 return by_hand(&self.queue(*queue, by), name, *does).await.map(found);
             }

@@ -63,8 +63,19 @@ pub struct Job {
     token: Bytes,
 }
 
-/// What a processor returns: whether the attempt succeeded.
-pub type Processing = Pin<Box<dyn Future<Output = bool>>>;
+/// How a processor ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ending {
+    /// It returns.
+    Returned,
+    /// It throws.
+    Threw,
+    /// It throws a `RateLimitError`: the job is not tried, and waits for the limiter.
+    RateLimited,
+}
+
+/// What a processor returns.
+pub type Processing = Pin<Box<dyn Future<Output = Ending>>>;
 
 /// A processor: the user's function.
 pub type Processor = Rc<dyn Fn(Rc<Job>) -> Processing>;
@@ -116,7 +127,7 @@ struct Settings {
 }
 
 impl Worker {
-    /// `new Worker`: connects and runs, as `autorun` does.
+    /// `new Worker`: connects and, with `autorun`, runs.
     pub fn open(
         ctx: &Ctx,
         keys: Rc<Keys>,
@@ -143,7 +154,10 @@ impl Worker {
                 max_started_attempts: options.max_started_attempts.map(i64::from),
                 drain_delay_ms: options.drain_delay.ms(),
                 // lockRenewTime is half the lock's duration; its timer ticks twice in it.
-                renew_tick: Span::from_ms(options.lock_duration.ms() / 4),
+                renew_tick: Span::from_ms(match options.lock_renew_time {
+                    Some(time) => (time.ms() / 2).max(1),
+                    None => options.lock_duration.ms() / 4,
+                }),
             },
             fetch: Rc::new(FetchOptions { lock_duration: options.lock_duration.ms(), limiter }),
             processor,
@@ -163,9 +177,15 @@ impl Worker {
         }));
         // In the order in which the constructor comes to them: who waits first goes on first.
         worker.connect();
-        ctx.spawn(worker.clone().check_stalled());
-        ctx.spawn(worker.clone().renew_locks());
-        ctx.spawn(worker.clone().run());
+        if options.autorun {
+            if !options.skip_stalled_check {
+                ctx.spawn(worker.clone().check_stalled());
+            }
+            if !options.skip_lock_renewal {
+                ctx.spawn(worker.clone().renew_locks());
+            }
+            ctx.spawn(worker.clone().run());
+        }
         worker
     }
 
@@ -427,9 +447,18 @@ impl Worker {
             Some(reason) => Some(self.failed(&job, reason, Retry::Never).await),
             None => {
                 self.emit(QueueEvent::Started { job: JobId(job.id.clone()) });
-                let ok = (self.0.processor)(job.clone()).await;
+                let ending = (self.0.processor)(job.clone()).await;
+                let ok = ending == Ending::Returned;
                 self.emit(QueueEvent::Ended { job: JobId(job.id.clone()), ok });
-                if ok { Some(self.completed(&job).await) } else { None }
+                match ending {
+                    Ending::Returned => Some(self.completed(&job).await),
+                    Ending::Threw => None,
+                    // An error of it is emitted and nothing else.
+                    Ending::RateLimited => {
+                        drop(self.limited(&job).await);
+                        return None;
+                    }
+                }
             }
         };
         let next = match ended {

@@ -98,6 +98,8 @@ impl Story {
             replicas: 1,
             boot: nothing,
             restart: Restart::Always,
+            restart_delay: None,
+            max_restarts: None,
             grace: Span::ZERO,
             rollout: Rollout::Recreate,
             zone: Zone::utc(),

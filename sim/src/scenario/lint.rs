@@ -274,7 +274,7 @@ fn takes(job: &super::Job) -> (Span, Span) {
             JobStep::Query(range) | JobStep::Sleep(range) | JobStep::Block(range) => range,
             JobStep::Write { takes, .. } => takes,
             JobStep::Database(step, _) => &step.takes,
-            JobStep::Add(_) => continue,
+            JobStep::Add(_) | JobStep::RateLimit(_) => continue,
         };
         takes = (takes.0 + range.least, takes.1 + range.most);
     }

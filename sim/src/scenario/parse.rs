@@ -435,7 +435,7 @@ violated = ">=60%"
         let defaults = &scenario.queues[0].defaults;
         assert_eq!(defaults.remove_on_complete, Some(Keep::None));
         assert_eq!(defaults.remove_on_fail, Some(Keep::Count(100)));
-        assert_eq!(defaults.backoff, Some(Backoff::Exponential(secs(5))));
+        assert_eq!(defaults.backoff, Some(Backoff::exponential(secs(5))));
         let takes = Range { least: secs(20), most: secs(120), draw: 2 };
         assert_eq!(scenario.jobs[0].steps[1], JobStep::Write { rows: 43_149, batches: 44, takes });
         assert_eq!(scenario.jobs[0].outcomes, [Outcome::Ok]);

@@ -62,6 +62,9 @@ pub enum JobStep {
     Block(Range),
     /// Adds a job.
     Add(Box<Add>),
+    /// Holds back the queue's jobs for so long, this one too: `queue.rateLimit`, and a
+    /// `RateLimitError`.
+    RateLimit(Range),
     /// Works on locks and rows of the database.
     Database(DatabaseStep, Otherwise),
 }
@@ -166,6 +169,13 @@ impl fmt::Display for Action {
             Action::UpsertJobScheduler { id, .. } => write!(f, "upsert_job_scheduler {id}"),
             Action::RemoveRepeatable { name, .. } => write!(f, "remove_repeatable {name}"),
             Action::RemoveJobScheduler { id, .. } => write!(f, "remove_job_scheduler {id}"),
+            Action::RemoveRepeatableByKey { key, .. } => {
+                write!(f, "remove_repeatable_by_key {key}")
+            }
+            Action::GetRepeatableJobs(_) => f.write_str("get_repeatable_jobs"),
+            Action::GetJobSchedulers(_) => f.write_str("get_job_schedulers"),
+            Action::RemoveGlobalConcurrency(_) => f.write_str("remove_global_concurrency"),
+            Action::RemoveGlobalRateLimit(_) => f.write_str("remove_global_rate_limit"),
             Action::Worker(_) => f.write_str("worker"),
             Action::Timer { .. } => f.write_str("timer"),
             Action::Sleep(_) => f.write_str("sleep"),
@@ -277,6 +287,17 @@ pub enum Action {
         /// The job id that it was made with.
         job_id: Option<Box<str>>,
     },
+    /// `queue.removeRepeatableByKey`.
+    RemoveRepeatableByKey {
+        /// The queue.
+        queue: QueueId,
+        /// The registration's key, of whichever API.
+        key: Box<str>,
+    },
+    /// `queue.getRepeatableJobs`: reads and changes nothing.
+    GetRepeatableJobs(QueueId),
+    /// `queue.getJobSchedulers`: reads and changes nothing.
+    GetJobSchedulers(QueueId),
     /// `queue.removeJobScheduler`.
     RemoveJobScheduler {
         /// The queue.
@@ -355,6 +376,10 @@ pub enum Action {
         /// At most so many starts in so long.
         limiter: Limiter,
     },
+    /// `queue.removeGlobalConcurrency` (5.81 and later).
+    RemoveGlobalConcurrency(QueueId),
+    /// `queue.removeGlobalRateLimit` (5.81 and later).
+    RemoveGlobalRateLimit(QueueId),
     /// Works on locks and rows of the database.
     Database(DatabaseStep),
     /// Begins all of these and waits for those that are awaited.
@@ -411,6 +436,8 @@ pub struct Repeat {
     pub limit: Option<u32>,
     /// The `key` option of the older API.
     pub key: Option<Box<str>>,
+    /// The `offset` option: how long after its slot an iteration is due.
+    pub offset: Option<Span>,
 }
 
 /// The two kinds of repetition.
@@ -447,6 +474,14 @@ pub struct Worker {
     pub remove_on_fail: Option<Keep>,
     /// How often a job may be started before it is failed unprocessed; 5.34 does not know it.
     pub max_started_attempts: Option<u32>,
+    /// How often locks are renewed; half of how long they live if it is not said.
+    pub lock_renew_time: Option<Span>,
+    /// Whether it takes no part in looking for stalled jobs.
+    pub skip_stalled_check: bool,
+    /// Whether it renews no locks.
+    pub skip_lock_renewal: bool,
+    /// Whether it runs at once; if not, nobody lets it run.
+    pub autorun: bool,
 }
 
 /// The rate limiter of a worker.

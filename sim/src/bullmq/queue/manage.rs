@@ -13,7 +13,7 @@ use super::super::scripts::{
 };
 use super::{NewJob, Queue, add_call, validate_options};
 use crate::event::{Finish, JobList};
-use crate::redis::{Bytes, Command, Key, Reply};
+use crate::redis::{Bytes, Command, Key, Reply, SetOptions};
 
 /// How many jobs and registrations one script of an obliteration removes at most.
 const OBLITERATE_AT_ONCE: i64 = 1000;
@@ -174,6 +174,85 @@ impl Queue {
         let pairs = pairs.iter().map(|(field, value)| ((*field).into(), Bytes::from_int(*value)));
         let (key, pairs) = (self.client.keys().meta.clone(), pairs.collect());
         redis(self.client.command(Command::HSet { key, pairs }).await?).map(drop)
+    }
+
+    /// `queue.removeGlobalConcurrency`.
+    ///
+    /// # Errors
+    /// 5.34 has no such method; an error of Redis.
+    pub async fn remove_global_concurrency(&self) -> Result<(), QueueError> {
+        if self.client.version() < Version::V5_81_5 {
+            return Err(QueueError::Refused("queue.removeGlobalConcurrency is not a function"));
+        }
+        self.del_meta(&["concurrency"]).await
+    }
+
+    /// `queue.removeGlobalRateLimit`.
+    ///
+    /// # Errors
+    /// 5.34 has no such method; an error of Redis.
+    pub async fn remove_global_rate_limit(&self) -> Result<(), QueueError> {
+        if self.client.version() < Version::V5_81_5 {
+            return Err(QueueError::Refused("queue.removeGlobalRateLimit is not a function"));
+        }
+        self.del_meta(&["max", "duration"]).await
+    }
+
+    async fn del_meta(&self, fields: &[&str]) -> Result<(), QueueError> {
+        self.client.ready().await?;
+        let fields = fields.iter().map(|field| (*field).into()).collect();
+        let command = Command::HDel { key: self.client.keys().meta.clone(), fields };
+        redis(self.client.command(command).await?).map(drop)
+    }
+
+    /// `queue.rateLimit`: the limiter is full for so long, for workers that have one.
+    ///
+    /// # Errors
+    /// An error of Redis.
+    pub async fn rate_limit(&self, milliseconds: i64) -> Result<(), QueueError> {
+        /// `Number.MAX_SAFE_INTEGER`.
+        const FULL: i64 = 9_007_199_254_740_991;
+        self.client.ready().await?;
+        let key = self.client.keys().limiter.clone();
+        let (value, options) = (Bytes::from_int(FULL), SetOptions::px(milliseconds));
+        redis(self.client.command(Command::Set { key, value, options }).await?).map(drop)
+    }
+
+    /// `queue.removeRepeatableByKey`: whether there was one.
+    ///
+    /// # Errors
+    /// 6.x has no such method; an error of Redis.
+    pub async fn remove_repeatable_by_key(&self, key: &str) -> Result<bool, QueueError> {
+        if self.client.version() >= Version::V6_7_0 {
+            return Err(QueueError::Refused("queue.removeRepeatableByKey is not a function"));
+        }
+        self.client.ready().await?;
+        self.info_once(&self.repeat).await?;
+        let removed = self.client.script(remove_by_key(key.into())).await?;
+        Ok(matches!(removed, Returned::Code(0)))
+    }
+
+    /// `queue.getRepeatableJobs`.
+    ///
+    /// # Errors
+    /// 6.x has no such method; an error of Redis.
+    pub async fn get_repeatable_jobs(&self) -> Result<(), QueueError> {
+        if self.client.version() >= Version::V6_7_0 {
+            return Err(QueueError::Refused("queue.getRepeatableJobs is not a function"));
+        }
+        self.client.ready().await?;
+        self.info_once(&self.repeat).await?;
+        self.repeatable_keys().await.map(drop)
+    }
+
+    /// `queue.getJobSchedulers`: the same, through the object of the newer API.
+    ///
+    /// # Errors
+    /// An error of Redis.
+    pub async fn get_job_schedulers(&self) -> Result<(), QueueError> {
+        self.client.ready().await?;
+        self.info_once(&self.scheduler).await?;
+        self.repeatable_keys().await.map(drop)
     }
 
     /// Start-up code that begins afresh: `queue.getRepeatableJobs()`, then

@@ -25,7 +25,7 @@ pub use add::AddJob;
 pub use bulk::{CleanJobsInSet, MoveJobsToWait};
 pub use evict::evict;
 pub use fetch::{FetchOptions, Fetched, MoveToActive};
-pub use finish::{MoveToDelayed, MoveToFinished, Outcome, RetryJob};
+pub use finish::{MoveJobFromActiveToWait, MoveToDelayed, MoveToFinished, Outcome, RetryJob};
 pub use repeat::{
     AddRepeatableJob, RegistrationOptions, RemoveRepeatable, UpdateRepeatableJobMillis,
 };
@@ -89,6 +89,8 @@ pub enum Call {
     MoveJobsToWait(MoveJobsToWait),
     /// `cleanJobsInSet-3`.
     CleanJobsInSet(CleanJobsInSet),
+    /// `moveJobFromActiveToWait-9`.
+    MoveJobFromActiveToWait(MoveJobFromActiveToWait),
 }
 
 /// What a script returned.
@@ -160,13 +162,14 @@ pub fn run(
         Call::UpdateRepeatableJobMillis(args) => script.update_repeatable_job_millis(args),
         Call::MoveJobsToWait(args) => script.move_jobs_to_wait(args),
         Call::CleanJobsInSet(args) => script.clean_jobs_in_set(args),
+        Call::MoveJobFromActiveToWait(args) => script.move_job_from_active_to_wait(args),
     };
     returned.unwrap_or_else(Returned::Failed)
 }
 
 impl Call {
     /// The names of all scripts, in the order of [`Call::index`].
-    pub const NAMES: [&'static str; 23] = [
+    pub const NAMES: [&'static str; 24] = [
         "addStandardJob",
         "addDelayedJob",
         "addPrioritizedJob",
@@ -190,6 +193,7 @@ impl Call {
         "updateRepeatableJobMillis",
         "moveJobsToWait",
         "cleanJobsInSet",
+        "moveJobFromActiveToWait",
     ];
 
     /// Which script this is: an index into [`Call::NAMES`].
@@ -218,6 +222,7 @@ impl Call {
             Call::UpdateRepeatableJobMillis(_) => 20,
             Call::MoveJobsToWait(_) => 21,
             Call::CleanJobsInSet(_) => 22,
+            Call::MoveJobFromActiveToWait(_) => 23,
         }
     }
 }

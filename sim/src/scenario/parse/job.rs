@@ -19,7 +19,7 @@ const ROWS_MAX: i64 = 1_000_000_000_000;
 /// The most commits of one write; each is an event of the run.
 const BATCHES_MAX: u32 = 100_000;
 
-const ACTIONS: [&str; 6] = ["query", "write", "sleep", "block", "add", "database"];
+const ACTIONS: [&str; 7] = ["query", "write", "sleep", "block", "add", "database", "rate_limit"];
 
 /// How an attempt ends that ends after its last step.
 const OUTCOMES: [(&str, Outcome); 3] =
@@ -108,6 +108,7 @@ fn step<'t>(cx: &mut Context<'t>, node: Node<'t>, word: &str) -> Option<JobStep>
         "query" => cx.range(action.node, word).map(JobStep::Query),
         "sleep" => cx.range(action.node, word).map(JobStep::Sleep),
         "block" => cx.range(action.node, word).map(JobStep::Block),
+        "rate_limit" => cx.range(action.node, word).map(JobStep::RateLimit),
         "write" => write(cx, action.node, word),
         "database" => {
             let otherwise = maybe(cx, &table, "else", |cx, node| cx.word(node, &OTHERWISE));

@@ -139,7 +139,7 @@ fn backoff<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Backoff> {
     if !matches!(node.value, DeValue::Table(_)) {
         let help = "as in \"5s\", which is fixed, or `{ type = \"exponential\", delay = \"5s\" }`";
         return match node.value {
-            DeValue::String(_) => cx.span(node, Grain::Millis).map(Backoff::Fixed),
+            DeValue::String(_) => cx.span(node, Grain::Millis).map(Backoff::fixed),
             DeValue::Integer(_) => {
                 let problem = Diagnostic::error(code::NO_UNIT, node.span, "`backoff` has no unit");
                 cx.fail(problem.label("a number alone").help(BARE_HELP))
@@ -151,10 +151,13 @@ fn backoff<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Backoff> {
     let kinds = [("fixed", false), ("exponential", true)];
     let exponential = table.get("type").and_then(|node| cx.word(node, &kinds));
     let delay = table.get("delay").and_then(|node| cx.span(node, Grain::Millis));
-    match (exponential?, delay?) {
-        (true, delay) => Some(Backoff::Exponential(delay)),
-        (false, delay) => Some(Backoff::Fixed(delay)),
+    let jitter = maybe(cx, &table, "jitter", |cx, node| cx.percent(node));
+    let (exponential, delay, jitter) = (exponential?, delay?, jitter?);
+    if let (Some(node), Some(1_000_001..)) = (table.get("jitter"), jitter) {
+        let message = "a jitter is at most 100%";
+        return cx.fail(Diagnostic::error(code::PERCENT, node.span, message));
     }
+    Some(Backoff { exponential, delay, jitter: jitter.unwrap_or(0) })
 }
 
 /// `remove_on_complete` and `remove_on_fail`.
@@ -305,6 +308,7 @@ pub(super) fn repeat<'t>(
     let immediately = maybe(cx, &table, "immediately", |cx, node| cx.boolean(node));
     let limit = maybe(cx, &table, "limit", |cx, node| cx.count(node, 1..=u32::MAX));
     let key = maybe(cx, &table, "key", |cx, node| cx.name(node, true));
+    let offset = maybe(cx, &table, "offset", |cx, node| cx.span(node, Grain::Millis));
     Some(Repeat {
         when: when?,
         zone: zone?,
@@ -313,6 +317,7 @@ pub(super) fn repeat<'t>(
         immediately: immediately?.unwrap_or(false),
         limit: limit?,
         key: key?.map(Box::from),
+        offset: offset?,
     })
 }
 

@@ -21,7 +21,7 @@ use std::sync::Arc;
 /// The most steps of one release, those within others too.
 const STEPS_MAX: u16 = 10_000;
 
-const ACTIONS: [&str; 23] = [
+const ACTIONS: [&str; 28] = [
     "add",
     "upsert_job_scheduler",
     "remove_repeatable",
@@ -42,6 +42,11 @@ const ACTIONS: [&str; 23] = [
     "retry_jobs",
     "set_global_concurrency",
     "set_global_rate_limit",
+    "remove_repeatable_by_key",
+    "get_repeatable_jobs",
+    "get_job_schedulers",
+    "remove_global_concurrency",
+    "remove_global_rate_limit",
     "remove_job",
     "promote_job",
     "retry_job",
@@ -229,6 +234,11 @@ impl<'t> Steps<'t, '_> {
                 let queue = queue_of(cx, table);
                 Some(Action::RemoveJobScheduler { queue: queue?, id: id?.into() })
             }
+            "remove_repeatable_by_key" => {
+                let key = cx.string(action.node);
+                let queue = queue_of(cx, table);
+                Some(Action::RemoveRepeatableByKey { queue: queue?, key: key?.into() })
+            }
             "queue" => queue_of(cx, table).map(Action::Open),
             "worker" => worker(cx, table, action.node).map(Action::Worker),
             "timer" => {
@@ -321,6 +331,10 @@ fn whole_queue<'t>(cx: &mut Context<'t>, table: &Table<'t>, action: Known<'t>) -
     }
     Some(match action.key {
         "remove_all_repeatables" => Action::RemoveAllRepeatables(queue),
+        "get_repeatable_jobs" => Action::GetRepeatableJobs(queue),
+        "get_job_schedulers" => Action::GetJobSchedulers(queue),
+        "remove_global_concurrency" => Action::RemoveGlobalConcurrency(queue),
+        "remove_global_rate_limit" => Action::RemoveGlobalRateLimit(queue),
         "pause" => Action::Pause(queue),
         "resume" => Action::Resume(queue),
         "set_global_concurrency" => {

@@ -33,6 +33,11 @@ pub(super) fn worker<'t>(
     // BullMQ takes nothing but a table here: with `true` or a number its script fails.
     let remove_on_complete = maybe(cx, table, "remove_on_complete", keep_table);
     let remove_on_fail = maybe(cx, table, "remove_on_fail", keep_table);
+    let lock_renew_time =
+        maybe(cx, table, "lock_renew_time", |cx, node| cx.span(node, Grain::PositiveMillis));
+    let [skip_stalled_check, skip_lock_renewal, autorun] =
+        ["skip_stalled_check", "skip_lock_renewal", "autorun"]
+            .map(|key| maybe(cx, table, key, |cx, node| cx.boolean(node)));
     Some(Worker {
         queue: QueueId(u16::try_from(queue?).ok()?),
         concurrency: concurrency?.unwrap_or(1),
@@ -44,6 +49,10 @@ pub(super) fn worker<'t>(
         remove_on_complete: remove_on_complete?,
         remove_on_fail: remove_on_fail?,
         max_started_attempts: max_started_attempts?,
+        lock_renew_time: lock_renew_time?,
+        skip_stalled_check: skip_stalled_check?.unwrap_or(false),
+        skip_lock_renewal: skip_lock_renewal?.unwrap_or(false),
+        autorun: autorun?.unwrap_or(true),
     })
 }
 
