@@ -10,7 +10,7 @@ use insta::{assert_snapshot, with_settings};
 use std::fs;
 
 /// The files that are only odd: they run, with warnings.
-const RUN: [&str; 1] = ["only-warnings"];
+const RUN: [&str; 2] = ["only-warnings", "prepared-for-refusal"];
 
 /// All files, by name.
 fn files() -> Vec<String> {

@@ -188,6 +188,7 @@ pub(super) fn queued(event: &QueueEvent) -> String {
         QueueEvent::Retried { job, state: now } => {
             format!("{} is tried again{}", job.0, state(*now))
         }
+        QueueEvent::Rescheduled { job, due } => format!("{} is due at {} now", job.0, clock(*due)),
         QueueEvent::Stalled { job } => format!("{} had stalled and waits again", job.0),
         QueueEvent::Removed { job } => format!("{} is removed", job.0),
         QueueEvent::Registered(registered) => format!(
@@ -217,7 +218,7 @@ pub(super) fn state(state: JobState) -> String {
 
 fn list(list: JobList) -> &'static str {
     match list {
-        JobList::Wait => "the waiting list",
+        JobList::Wait | JobList::Paused => "the waiting list",
         JobList::Prioritized => "those with a priority",
         JobList::Active => "the active list",
         JobList::Delayed => "the delayed set",

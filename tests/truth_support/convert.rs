@@ -102,7 +102,7 @@ pub(crate) fn convert(case: &Case) -> Result<Played, String> {
 }
 
 fn service(life: &Life) -> String {
-    format!("{}-{}", life.container, life.number)
+    format!("{}-life{}", life.container, life.number)
 }
 
 /// The release of a process: its variant, its version, whether its round trips are counted.

@@ -74,6 +74,9 @@ impl Queue {
                 take_last(&mut self.active, job);
                 self.put(job, *state, kind);
             }
+            QueueEvent::Rescheduled { job, due } => {
+                self.put(job, JobState::Delayed(*due), kind);
+            }
             QueueEvent::Stalled { job } => {
                 take_last(&mut self.active, job);
                 self.wait.push(job.clone());
@@ -120,7 +123,9 @@ impl Queue {
             JobList::Prioritized if self.prioritized.contains(job) => {
                 take_last(&mut self.prioritized, job);
             }
-            JobList::Wait | JobList::Prioritized => take_last(&mut self.wait, job),
+            JobList::Wait | JobList::Paused | JobList::Prioritized => {
+                take_last(&mut self.wait, job);
+            }
             JobList::Active => take_last(&mut self.active, job),
             JobList::Delayed => self.delayed.retain(|(_, other)| other != job),
             JobList::Completed => take_last(&mut self.completed, job),

@@ -254,7 +254,7 @@ pub(crate) fn counted(played: &Played, run: &Run) -> Counted {
                 let word = &*run.words[usize::from(label.0)];
                 if counts(word) {
                     let trips = counted.trips.entry(life.container.clone()).or_default();
-                    trips.push(word.to_owned());
+                    trips.push(recorded(word));
                 }
             }
             Event::StepThrew { step, error } => {
@@ -280,6 +280,12 @@ pub(crate) fn counted(played: &Played, run: &Run) -> Counted {
         }
     }
     counted
+}
+
+/// A word as the recorder has it: ioredis writes commands in small letters.
+fn recorded(word: &str) -> String {
+    let is_command = !word.bytes().any(|letter| letter.is_ascii_lowercase());
+    if is_command { word.to_lowercase() } else { word.to_owned() }
 }
 
 /// The recorder's own way: a later life's list is that of the first, if there is one, and else only

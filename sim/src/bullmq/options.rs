@@ -43,6 +43,9 @@ pub struct Options {
     /// The millisecond that an iteration stands for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prev_millis: Option<i64>,
+    /// The registration that an iteration is of, as job schedulers store it beside the hash's `rjk`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repeat_job_key: Option<String>,
     /// How the job repeats.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub repeat: Option<RepeatOptions>,

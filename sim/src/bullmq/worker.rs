@@ -124,6 +124,7 @@ struct Settings {
     max_started_attempts: Option<i64>,
     drain_delay_ms: i64,
     renew_tick: Span,
+    force_close: bool,
 }
 
 impl Worker {
@@ -158,6 +159,7 @@ impl Worker {
                     Some(time) => (time.ms() / 2).max(1),
                     None => options.lock_duration.ms() / 4,
                 }),
+                force_close: options.force_close,
             },
             fetch: Rc::new(FetchOptions { lock_duration: options.lock_duration.ms(), limiter }),
             processor,
@@ -483,6 +485,13 @@ impl Worker {
             return Ok(());
         }
         self.0.closed.notify_waiters();
+        if self.0.settings.force_close {
+            // `close(true)`: nothing is waited for, and nobody says QUIT. What is under way cannot say
+            // how it ended.
+            self.0.blocking.disconnect();
+            self.0.main.disconnect();
+            return Ok(());
+        }
         let disconnects = if self.is_newer() { self.0.running.get() } else { self.0.waiting.get() };
         if disconnects {
             self.0.blocking.disconnect();

@@ -8,6 +8,7 @@ mod adds;
 mod fleet;
 mod times;
 mod upgrade;
+mod versions;
 
 use std::collections::BTreeSet;
 
@@ -40,6 +41,7 @@ pub(super) fn lint(scenario: &Scenario, tree: &DeTable<'_>) -> Vec<Diagnostic> {
     lint.adds(&mut found);
     lint.upgrades(&mut found);
     lint.fleet(&mut found);
+    lint.versions(&mut found);
     found
 }
 

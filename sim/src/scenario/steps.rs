@@ -482,6 +482,8 @@ pub struct Worker {
     pub skip_lock_renewal: bool,
     /// Whether it runs at once; if not, nobody lets it run.
     pub autorun: bool,
+    /// Whether it is closed without waiting for its jobs.
+    pub force_close: bool,
 }
 
 /// The rate limiter of a worker.

@@ -59,13 +59,19 @@ impl Queue {
         self.client.script(Call::Pause(true)).await.map(drop)
     }
 
-    /// `queue.resume`.
+    /// `queue.resume`. 6.x goes on until nothing is left of what an older version had put aside.
     ///
     /// # Errors
     /// An error of Redis.
     pub async fn resume(&self) -> Result<(), QueueError> {
         self.client.ready().await?;
-        self.client.script(Call::Pause(false)).await.map(drop)
+        let mut call = Call::Pause(false);
+        while matches!(self.client.script(call).await?, Returned::Code(1..))
+            && self.client.version() >= Version::V6_7_0
+        {
+            call = Call::ResumeRest;
+        }
+        Ok(())
     }
 
     /// `queue.drain`: removes what waits, and with `delayed` what is not due yet, but for the
@@ -368,6 +374,7 @@ impl Queue {
         let pushed = |key: &Key| Command::LRange { key: key.clone(), start, stop };
         let (command, newest_first) = match list {
             JobList::Wait => (pushed(&keys.wait), true),
+            JobList::Paused => (pushed(&keys.paused), true),
             JobList::Active => (pushed(&keys.active), true),
             JobList::Prioritized => (set(&keys.prioritized), false),
             JobList::Delayed => (set(&keys.delayed), false),

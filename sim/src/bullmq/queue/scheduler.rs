@@ -94,7 +94,8 @@ impl Iteration {
     fn options_of(&self, registration: &Bytes) -> Bytes {
         let id = self.millis.map(|millis| iteration_id(registration, millis));
         let job_id = id.map(|id| String::from_utf8_lossy(&id).into_owned());
-        Options { job_id, ..self.options.clone() }.to_json().into()
+        let repeat_job_key = Some(String::from_utf8_lossy(registration).into_owned());
+        Options { job_id, repeat_job_key, ..self.options.clone() }.to_json().into()
     }
 
     fn deduplication(&self) -> Option<Bytes> {

@@ -73,6 +73,8 @@ pub enum Call {
     ExtendLocks(Box<ExtendLocks>),
     /// `pause-7`: whether to pause the queue, or to resume it.
     Pause(bool),
+    /// `pause-7` of 6.x once more, without an event: a resume that had left jobs behind.
+    ResumeRest,
     /// `drain-5`: whether delayed jobs go, too.
     Drain(bool),
     /// `obliterate-2`.
@@ -153,7 +155,8 @@ pub fn run(
         Call::RetryJob(args) => script.retry_job(args),
         Call::MoveStalledJobsToWait(args) => script.move_stalled_jobs_to_wait(args),
         Call::ExtendLocks(args) => script.extend_locks(args),
-        Call::Pause(pause) => script.pause(*pause),
+        Call::Pause(pause) => script.pause(*pause, true),
+        Call::ResumeRest => script.pause(false, false),
         Call::Drain(delayed) => script.drain(*delayed),
         Call::Obliterate(args) => script.obliterate(args),
         Call::RemoveJob(id) => script.remove_job(id),
@@ -213,7 +216,7 @@ impl Call {
             Call::RetryJob(_) => 11,
             Call::MoveStalledJobsToWait(_) => 12,
             Call::ExtendLocks(_) => 13,
-            Call::Pause(_) => 14,
+            Call::Pause(_) | Call::ResumeRest => 14,
             Call::Drain(_) => 15,
             Call::Obliterate(_) => 16,
             Call::RemoveJob(_) => 17,

@@ -331,7 +331,7 @@ fn time(ms: i64, zone: &Zone) -> String {
     format!("{:02}:{:02}", local / HOUR_MS, local % HOUR_MS / MINUTE_MS)
 }
 
-fn day_and_time(ms: i64, zone: &Zone) -> String {
+pub(super) fn day_and_time(ms: i64, zone: &Zone) -> String {
     format!("{} at {}", day(ms, zone), time(ms, zone))
 }
 

@@ -99,7 +99,7 @@ pub(super) static DEDUPLICATION: Shape = Shape {
 pub(super) static REPEAT: Shape = Shape {
     noun: "the `repeat` of an `add` step",
     required: &[],
-    optional: &[&["pattern", "every", "tz"], BOUNDS, &["immediately", "limit", "key"]],
+    optional: &[&["pattern", "every", "tz"], BOUNDS, &["immediately", "limit", "offset", "key"]],
     later: &[],
 };
 
@@ -253,6 +253,7 @@ pub(super) static STEPS: [Shape; 29] = [
             &["concurrency", "limiter", "lock_duration", "stalled_interval", "max_stalled_count"],
             &["max_started_attempts", "drain_delay", "remove_on_complete", "remove_on_fail"],
             &["lock_renew_time", "skip_stalled_check", "skip_lock_renewal", "autorun"],
+            &["force_close"],
             LASTING,
         ],
         later: &[],

@@ -60,10 +60,11 @@ const BY_HAND: [(&str, ByHand); 3] = [
 ];
 
 /// The words of `queue.clean`.
-const STATES: [(&str, JobList); 6] = [
+const STATES: [(&str, JobList); 7] = [
     ("completed", JobList::Completed),
     ("failed", JobList::Failed),
     ("wait", JobList::Wait),
+    ("paused", JobList::Paused),
     ("active", JobList::Active),
     ("delayed", JobList::Delayed),
     ("prioritized", JobList::Prioritized),

@@ -35,8 +35,8 @@ pub(super) fn worker<'t>(
     let remove_on_fail = maybe(cx, table, "remove_on_fail", keep_table);
     let lock_renew_time =
         maybe(cx, table, "lock_renew_time", |cx, node| cx.span(node, Grain::PositiveMillis));
-    let [skip_stalled_check, skip_lock_renewal, autorun] =
-        ["skip_stalled_check", "skip_lock_renewal", "autorun"]
+    let [skip_stalled_check, skip_lock_renewal, autorun, force_close] =
+        ["skip_stalled_check", "skip_lock_renewal", "autorun", "force_close"]
             .map(|key| maybe(cx, table, key, |cx, node| cx.boolean(node)));
     Some(Worker {
         queue: QueueId(u16::try_from(queue?).ok()?),
@@ -53,6 +53,7 @@ pub(super) fn worker<'t>(
         skip_stalled_check: skip_stalled_check?.unwrap_or(false),
         skip_lock_renewal: skip_lock_renewal?.unwrap_or(false),
         autorun: autorun?.unwrap_or(true),
+        force_close: force_close?.unwrap_or(false),
     })
 }
 

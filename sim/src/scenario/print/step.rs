@@ -157,6 +157,7 @@ impl<'s> Printer<'s> {
                     JobList::Completed => "\"completed\"",
                     JobList::Failed => "\"failed\"",
                     JobList::Wait => "\"wait\"",
+                    JobList::Paused => "\"paused\"",
                     JobList::Active => "\"active\"",
                     JobList::Delayed => "\"delayed\"",
                     JobList::Prioritized => "\"prioritized\"",
@@ -302,6 +303,7 @@ impl<'s> Printer<'s> {
             ("skip_stalled_check", worker.skip_stalled_check),
             ("skip_lock_renewal", worker.skip_lock_renewal),
             ("autorun", worker.autorun),
+            ("force_close", worker.force_close),
         ] {
             self.say_or(Whose::BullMq, &[key], is.to_string());
         }
