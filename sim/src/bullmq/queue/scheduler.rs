@@ -52,7 +52,8 @@ impl Queue {
             timestamp: ctx.now_ms(),
             delay,
         };
-        self.client.script(Call::AddJobScheduler(Box::new(call))).await.map(drop)
+        let added = self.client.script(Call::AddJobScheduler(Box::new(call))).await;
+        added.map(drop).map_err(told)
     }
 
     /// `queue.removeJobScheduler`: whether there was one.
@@ -65,6 +66,20 @@ impl Queue {
         let removed = self.client.script(Call::RemoveJobScheduler(id.into())).await?;
         Ok(matches!(removed, Returned::Code(0)))
     }
+}
+
+/// What `finishedErrors` makes of a refusal.
+fn told(error: QueueError) -> QueueError {
+    QueueError::Refused(match error {
+        QueueError::Code(-10) => {
+            "Cannot create job scheduler iteration - job ID already exists. addJobScheduler"
+        }
+        QueueError::Code(-11) => {
+            "Cannot create job scheduler iteration - current and next time slots already have jobs. \
+             addJobScheduler"
+        }
+        error => return error,
+    })
 }
 
 /// `JobScheduler.isJobScheduler`: whether a registration's hash counts iterations.
