@@ -39,7 +39,7 @@ fn no_two_scenarios_have_one_name() {
 }
 
 /// The warnings that are a scenario's very story.
-const WARNED: [(&str, &[&str]); 8] = [
+const WARNED: [(&str, &[&str]); 9] = [
     ("before-rolling", &["BR115"]),
     ("job-ids-slow-deploy", &["BR106"]),
     ("job-ids-upgrade", &["BR114", "BR115"]),
@@ -47,6 +47,7 @@ const WARNED: [(&str, &[&str]); 8] = [
     ("window-id", &["BR115"]),
     ("bootstrap-id-freed", &["BR106"]),
     ("paused-and-registered-at-once", &["BR103", "BR103"]),
+    ("repeat-on-add-since-6", &["BR119"]),
     ("scheduler-beside-the-older-api", &["BR114"]),
 ];
 
