@@ -457,8 +457,9 @@ fn upsert<'t>(cx: &mut Context<'t>, table: &Table<'t>, node: Node<'t>) -> Option
     let id = cx.name(node, true);
     let queue = queue_of(cx, table);
     let repeat = table.get("repeat").and_then(|node| repeat(cx, node, &shape::SCHEDULER_REPEAT));
+    // It may be the id, which may have colons.
     let name = match table.get("name") {
-        Some(node) => cx.name(node, false),
+        Some(node) => cx.name(node, true),
         None => id,
     };
     let options = options(cx, table, Ticked::Nobody, Made::Elsewhere);
