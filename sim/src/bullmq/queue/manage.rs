@@ -448,6 +448,7 @@ fn remove_by_key(key: Bytes) -> Call {
 #[cfg(test)]
 mod tests {
     use super::super::super::Version;
+    use super::super::super::ids::refused_by_job;
     use super::super::super::keys::Keys;
     use super::super::super::options::RepeatOptions;
     use super::*;
@@ -569,7 +570,11 @@ mod tests {
             let found = sent_by(version, async move |queue| {
                 let with_id = |id: &str| Options { job_id: Some(id.into()), ..Options::default() };
                 let refused = queue.add(job("a", with_id("12"))).await;
-                assert_eq!(refused, Err(QueueError::Refused("Custom Ids cannot be integers")));
+                let said = refused_by_job("12", version).expect("it is refused");
+                assert_eq!(refused, Err(QueueError::Refused(said)));
+                let bulk = ["13", "a"].map(|id| job("a", with_id(id)));
+                let refused = queue.add_bulk(bulk.into()).await;
+                assert_eq!(refused, Err(QueueError::Refused(said)), "all of it");
                 assert_eq!(queue.add(job("a", with_id("a:b"))).await.is_err(), newer);
                 queue.add(job("a", with_id("a:b:c"))).await.expect("three parts are taken");
                 let past = RepeatOptions {

@@ -146,3 +146,46 @@ fn end_of(cron: &Cron, zone: &Zone, from: i64, until: i64) -> Option<i64> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::parse;
+
+    fn codes(library: &str, step: &str) -> Vec<&'static str> {
+        let text = format!(
+            "format = 1\nname = 'versions'\nstart = 2026-04-03T00:00:00Z\nlength = '4d'\n[queue.q]\n\
+             [schedule.s]\nevery = '1h'\nqueue = 'q'\njob = 's'\n[job.j]\n[release.r]\n\
+             library = '{library}'\nsteps = [ {step}, {{ worker = 'q' }} ]\n[service.w]\nrelease = 'r'\n\
+             [[expect]]\nsometimes = 'a job fails'\n"
+        );
+        let (_, warnings) = parse(&text).unwrap_or_else(|problems| panic!("{problems:#?}"));
+        warnings.iter().map(|warning| warning.code).collect()
+    }
+
+    #[test]
+    fn an_option_is_ignored_by_the_versions_that_do_not_know_it() {
+        let versions = ["bullmq@5.34.10", "bullmq@5.81.5", "bullmq@6.7.0"];
+        let ignored = |step: &str| versions.map(|version| codes(version, step).contains(&"BR119"));
+        let add = |options: &str| ignored(&format!("{{ add = 'j', queue = 'q', {options} }}"));
+        let held = |word: &str| add(&format!("deduplication = {{ id = 'd', {word} = true }}"));
+        assert_eq!(held("replace"), [true, false, false]);
+        assert_eq!(held("reschedule"), [true, true, false]);
+        let jitter = "backoff = { type = 'fixed', delay = '1s', jitter = '1%' }";
+        assert_eq!(add(jitter), [true, false, false]);
+        assert_eq!(add("repeat = { every = '1h' }"), [false, false, true]);
+        assert_eq!(add("attempts = 3"), [false; 3]);
+    }
+
+    #[test]
+    fn a_schedule_ends_where_cron_parser_5_meets_a_put_back_of_half_an_hour() {
+        let ends = |library: &str, zone: &str| {
+            let repeat = format!("repeat = {{ pattern = '0 2 * * *', tz = '{zone}' }}");
+            let step =
+                format!("{{ upsert_job_scheduler = 's', queue = 'q', name = 'j', {repeat} }}");
+            codes(library, &step).contains(&"BR120")
+        };
+        assert!(ends("bullmq@6.7.0", "Australia/Lord_Howe"));
+        assert!(!ends("bullmq@5.81.5", "Australia/Lord_Howe"));
+        assert!(!ends("bullmq@6.7.0", "Australia/Sydney"));
+    }
+}
