@@ -72,7 +72,7 @@ pub(crate) fn observe(case: &Case, played: &Played, run: &Run) -> Value {
     let mut outcome = json!({
         "executions": executions(case, &starts, &times),
         "results": tally(starts.iter().map(|start| start.result.to_owned())),
-        "stalledEvents": stalled(played, run),
+        "stalledEvents": stalled(&run.events),
         "repeatEntries": schedules.len(),
         "schedulesAlive": alive,
         "schedulesLost": schedules.len() - alive,
@@ -252,27 +252,18 @@ impl Most {
     }
 }
 
-/// Stalled jobs, counted once a millisecond, as the worker that found them tells them when the reply
-/// is there. One that is killed from outside at the same moment is not heard.
-fn stalled(played: &Played, run: &Run) -> usize {
-    let heard = |place: usize, stamp: &Stamp| {
-        let who = &run.lives[stamp.life.0 as usize];
-        let mine = run.events[place..].iter().filter(|(other, _)| other.life == stamp.life);
-        let killed = mine.clone().find(|(_, event)| matches!(event, Event::Killed));
-        let answered = |event: &Event| {
-            matches!(event, Event::Answered { label }
-                if &*run.words[usize::from(label.0)] == "moveStalledJobsToWait")
-        };
-        match killed {
-            None => true,
-            Some(_) if !played.causes(&who.service, who.life).is_empty() => {
-                mine.clone().any(|(_, event)| answered(event))
-            }
-            Some((other, _)) => ms(other.at) >= ms(stamp.at) + UNHEARD_MS,
-        }
+/// Stalled jobs, counted once a millisecond, as the worker that found them tells them. One that is
+/// killed at the same moment is not heard.
+fn stalled(events: &[(Stamp, Event)]) -> usize {
+    let died = |life, at: i64| {
+        events.iter().any(|(stamp, event)| {
+            matches!(event, Event::Killed)
+                && stamp.life == life
+                && (at..at + UNHEARD_MS).contains(&ms(stamp.at))
+        })
     };
-    let found = run.events.iter().enumerate().filter_map(|(place, (stamp, event))| match event {
-        Event::Queue(_, _, QueueEvent::Stalled { job }) if heard(place, stamp) => {
+    let found = events.iter().filter_map(|(stamp, event)| match event {
+        Event::Queue(_, _, QueueEvent::Stalled { job }) if !died(stamp.life, ms(stamp.at)) => {
             Some((id(job), ms(stamp.at)))
         }
         _ => None,
