@@ -47,6 +47,7 @@ const WARNED: &[(&str, &[&str])] = &[
     ("window-id", &["BR115"]),
     ("bootstrap-id-freed", &["BR106"]),
     ("paused-and-registered-at-once", &["BR103", "BR103"]),
+    ("repeat-on-add-since-6", &["BR119"]),
     ("scheduler-beside-the-older-api", &["BR114"]),
     ("id-added-to-a-repeat", &["BR114"]),
     ("loop-blocked-beyond-the-lock", &["BR105"]),

@@ -32,7 +32,10 @@ const KNOWS: [(&str, &[&str]); 28] = [
     ),
     ("bullmq/repeat.rs", &["civil"]),
     ("bullmq", &["clock", "event", "kernel", "redis", "scenario", "servers"]),
-    ("scenario", &["bullmq::Version", "bullmq::cron", "civil", "clock", "event", "ticks"]),
+    (
+        "scenario",
+        &["bullmq::Version", "bullmq::cron", "bullmq::ids", "civil", "clock", "event", "ticks"],
+    ),
     // A life is who an event is about.
     ("oracle", &["choices", "clock", "event", "scenario", "ticks"]),
     (

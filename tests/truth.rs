@@ -13,8 +13,12 @@ mod convert;
 mod fold;
 #[path = "truth_support/kill.rs"]
 mod kill;
+#[path = "truth_support/kinds.rs"]
+mod kinds;
 #[path = "truth_support/observe.rs"]
 mod observe;
+#[path = "truth_support/words.rs"]
+mod words;
 
 use case::Case;
 use compare::Comparison;
@@ -56,27 +60,17 @@ fn default_directory() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/truth/cases")
 }
 
-/// The test of a case. One that cannot be played is listed with the reason and ignored.
+/// The test of a case. One that cannot be played fails.
 fn trial(case: Case, tally: &Tally) -> Trial {
-    let name = case.name.clone();
-    match convert::convert(&case) {
-        Err(reason) => {
-            let failed = reason.clone();
-            Trial::test(name, move || Err(Failed::from(failed)))
-                .with_kind(reason)
-                .with_ignored_flag(true)
-        }
-        Ok(played) => {
-            let tally = tally.clone();
-            Trial::test(name, move || {
-                let compared = compare(&case, &played);
-                let mut tally = tally.lock().expect("no test panics while it counts");
-                tally.insert(case.name.clone(), compared.leaves());
-                drop(tally);
-                compared.verdict(SEEDS).map_err(Failed::from)
-            })
-        }
-    }
+    let tally = tally.clone();
+    Trial::test(case.name.clone(), move || {
+        let played = convert::convert(&case).map_err(Failed::from)?;
+        let compared = compare(&case, &played);
+        let mut tally = tally.lock().expect("no test panics while it counts");
+        tally.insert(case.name.clone(), compared.leaves());
+        drop(tally);
+        compared.verdict(SEEDS).map_err(Failed::from)
+    })
 }
 
 fn compare(case: &Case, played: &Played) -> Comparison {

@@ -74,6 +74,8 @@ impl Container {
             replicas: 1,
             boot: range((Span::from_secs(1), Span::from_secs(5))),
             restart: Restart::Always,
+            restart_delay: None,
+            max_restarts: None,
             grace: Span::from_secs(30),
             rollout: Rollout::Rolling { max_surge: QUARTER, max_unavailable: QUARTER },
             zone: Zone::utc(),
@@ -277,7 +279,13 @@ impl Fleet {
         }
         // A release without a step is one whose library no step uses.
         let (name, library) = (service.name.clone(), Version::V5_34_10);
-        scenario.releases.push(Release { name, library, steps: Vec::new().into(), by_hand: false });
+        scenario.releases.push(Release {
+            name,
+            library,
+            steps: Vec::new().into(),
+            jobs: Vec::new(),
+            by_hand: false,
+        });
         scenario.services.push(service);
         self.mains.push(main);
         self

@@ -84,6 +84,13 @@ pub enum Event {
     StepBegan(StepId),
     /// A step is done: what it came to. One that fails is tried again, ignored, or ends the process.
     StepEnded(StepId, StepResult),
+    /// A step throws.
+    StepThrew {
+        /// The step.
+        step: StepId,
+        /// The error, as it shows itself.
+        error: Rc<str>,
+    },
     /// A process was asked to end (SIGTERM).
     Terminated,
     /// A process ended by itself.
@@ -240,6 +247,8 @@ pub enum JobState {
 pub enum JobList {
     /// `wait`, or `paused` while the queue is paused.
     Wait,
+    /// `paused` alone. What an event says to be there is said to be in `wait`.
+    Paused,
     /// Jobs with a priority.
     Prioritized,
     /// Jobs that workers have.
@@ -380,6 +389,13 @@ pub enum QueueEvent {
         /// The deduplication id.
         id: Bytes,
     },
+    /// A delayed job is due at another instant.
+    Rescheduled {
+        /// The job.
+        job: JobId,
+        /// When, by the clock of whoever moved it.
+        due: Instant,
+    },
     /// A finished job was put back by hand to be processed again. Up to 5.x it waits, whatever its
     /// priority.
     Reprocessed {
@@ -401,6 +417,7 @@ impl QueueEvent {
             | QueueEvent::Ended { job, .. }
             | QueueEvent::Finished { job, .. }
             | QueueEvent::Retried { job, .. }
+            | QueueEvent::Rescheduled { job, .. }
             | QueueEvent::Stalled { job }
             | QueueEvent::Removed { job }
             | QueueEvent::Dropped { job, .. }

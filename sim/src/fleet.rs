@@ -56,6 +56,7 @@ struct Container {
     release: ReleaseId,
     lives: u32,
     crashes: u32,
+    restarts: u32,
     /// Who asks the questions of the life that comes next, or that runs.
     life: LifeId,
     stage: Stage,
@@ -87,6 +88,8 @@ enum Todo {
     Start(usize),
     /// The grace period of a container is over.
     Kill(usize),
+    /// That of a process which was asked to end in its container.
+    KillProcess(usize, ProcId),
     Calm,
 }
 
@@ -152,6 +155,12 @@ impl Fleet {
                     kernel.kill(proc);
                 }
             }
+            Todo::KillProcess(container, asked) => match self.containers[container].stage {
+                Stage::Running { proc, .. } | Stage::Ending { proc } if proc == asked => {
+                    kernel.kill(proc);
+                }
+                _ => {}
+            },
             Todo::Calm => {
                 self.calm = true;
                 kernel.spare_all();
@@ -212,6 +221,7 @@ impl Fleet {
                 let running = self.running(service).take(count as usize);
                 running.for_each(|(proc, _)| kernel.kill(proc));
             }
+            Change::Terminate(count) => self.terminate(kernel, service, count as usize),
             Change::Pause(span) => {
                 for (proc, life) in self.running(service) {
                     let span = draw(kernel, life, &span);
@@ -229,6 +239,23 @@ impl Fleet {
                 kernel.emit(LifeId::WORLD, Event::Plan(Plan::Clock { service, ms }));
                 self.running(service).for_each(|(proc, _)| kernel.step_clock(proc, ms * 1_000_000));
             }
+        }
+    }
+
+    /// Asks the first so many containers that run to end, and kills them after the grace period.
+    /// They stay in their places.
+    fn terminate(&mut self, kernel: &mut Kernel<Servers>, service: ServiceId, count: usize) {
+        let place = usize::from(service.0);
+        let at = kernel.now() + self.scenario.services[place].grace;
+        let runs = |(number, container): (usize, &Container)| match container.stage {
+            Stage::Running { proc, .. } if container.service == place => Some((number, proc)),
+            _ => None,
+        };
+        let running: Vec<_> =
+            self.containers.iter().enumerate().filter_map(runs).take(count).collect();
+        for (container, proc) in running {
+            kernel.terminate(proc);
+            self.plan(kernel, at, Todo::KillProcess(container, proc));
         }
     }
 
@@ -382,6 +409,7 @@ impl Fleet {
             release: state.release,
             lives: 0,
             crashes: 0,
+            restarts: 0,
             life: LifeId::WORLD,
             stage: Stage::Pending,
         });
@@ -467,7 +495,8 @@ impl Fleet {
             Restart::OnFailure => end != End::Exited(0),
             Restart::Never => false,
         };
-        if !again {
+        let most = self.scenario.services[service].max_restarts;
+        if !again || most.is_some_and(|most| container.restarts >= most) {
             container.stage = Stage::Dead;
             self.reconcile(kernel, service);
             return;
@@ -475,8 +504,10 @@ impl Fleet {
         if kernel.now().since(since) >= FORGIVEN_AFTER {
             container.crashes = 0;
         }
-        let delay = back_off(container.crashes);
+        let delay = self.scenario.services[service].restart_delay;
+        let delay = delay.unwrap_or_else(|| back_off(container.crashes));
         container.crashes += 1;
+        container.restarts += 1;
         container.stage = Stage::Pending;
         self.enter(kernel, place);
         let at = kernel.now() + delay + self.scenario.services[service].boot.least;

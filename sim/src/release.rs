@@ -86,6 +86,7 @@ struct Process {
     ctx: Ctx,
     image: Rc<Image>,
     place: Place,
+    release: ReleaseId,
     /// That of BullMQ.
     version: Version,
     queues: RefCell<Vec<Option<Queue>>>,
@@ -107,6 +108,7 @@ pub(crate) async fn main(ctx: Ctx, image: Rc<Image>, release: ReleaseId, place: 
         ctx: ctx.clone(),
         image,
         place,
+        release,
     });
     ctx.spawn(process.clone().shut_down());
     let release_of = &process.image.scenario.releases[usize::from(release.0)];
@@ -151,8 +153,11 @@ impl Process {
             let mut tries = 0;
             loop {
                 process.ctx.emit(Event::StepBegan(at.id()));
-                let result = process.act(&at, window).await;
-                let result = result.unwrap_or(StepResult::Failed);
+                let result = process.act(&at, window).await.unwrap_or_else(|error| {
+                    let error = error.to_string().into();
+                    process.ctx.emit(Event::StepThrew { step: at.id(), error });
+                    StepResult::Failed
+                });
                 process.ctx.emit(Event::StepEnded(at.id(), result));
                 process.came.borrow_mut().insert(number, Some(result));
                 if result != StepResult::Failed {
@@ -243,6 +248,20 @@ impl Process {
             Action::SetGlobalRateLimit { queue, limiter } => {
                 let (max, duration) = (i64::from(limiter.max), limiter.duration.ms());
                 self.queue(*queue, by).set_global_rate_limit(max, duration).await?;
+            }
+            Action::RemoveRepeatableByKey { queue, key } => {
+                let queue = self.queue(*queue, by);
+                return queue.remove_repeatable_by_key(key).await.map(found);
+            }
+            Action::GetRepeatableJobs(queue) => {
+                self.queue(*queue, by).get_repeatable_jobs().await?;
+            }
+            Action::GetJobSchedulers(queue) => self.queue(*queue, by).get_job_schedulers().await?,
+            Action::RemoveGlobalConcurrency(queue) => {
+                self.queue(*queue, by).remove_global_concurrency().await?;
+            }
+            Action::RemoveGlobalRateLimit(queue) => {
+                self.queue(*queue, by).remove_global_rate_limit().await?;
             }
             Action::Job { queue, name, does } => {
                 return by_hand(&self.queue(*queue, by), name, *does).await.map(found);

@@ -49,11 +49,14 @@ pub enum Reply {
 }
 
 /// The words that are not a command's, before those that are.
-const OWN_LABELS: [&str; 8] =
-    ["connection", "query", "write", "lock", "unlock", "insert", "delete", "find"];
+const OWN_LABELS: [&str; 9] =
+    ["connection", "query", "write", "lock", "unlock", "insert", "delete", "find", "jitter"];
 
 /// The label of what is no request: a connection's close, a tie.
 pub const CONNECTION: Label = Label(0);
+
+/// The label of how long a failed job waits, where that is left to chance.
+pub const JITTER: Label = Label(8);
 
 const FIRST_COMMAND: u16 = OWN_LABELS.len() as u16;
 const FIRST_SCRIPT: u16 = FIRST_COMMAND + Command::NAMES.len() as u16;

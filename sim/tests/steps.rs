@@ -184,3 +184,110 @@ fn a_clock_that_steps_moves_what_is_computed_from_it() {
     let back = format!("{ONE}[[event]]\nat = '5m'\nclock = '-1h'");
     assert_eq!(added(&play(steps, &back))[0].1, "j-1767567600000");
 }
+
+/// What a step throws, in its own words.
+fn thrown(seen: &[(Stamp, Event)], step: u16) -> Vec<String> {
+    let each = seen.iter().filter_map(|(_, event)| match event {
+        Event::StepThrew { step: at, error } if at.step == step => Some(error.to_string()),
+        _ => None,
+    });
+    each.collect()
+}
+
+#[test]
+fn what_the_library_refuses_is_thrown_by_a_step_that_says_what_follows() {
+    let steps = "{ add = 'j', queue = 'q', repeat = { pattern = '61 * * * *' }, on_error = 'ignore' }, \
+                 { add = 'j', queue = 'q', job_id = '7', on_error = 'ignore' }, \
+                 { add = 'j', queue = 'q', job_id = '0', on_error = 'ignore' }, \
+                 { add_bulk = [ { add = 'j' }, { add = 'j', job_id = '7' } ], queue = 'q', on_error = 'ignore' }, \
+                 { add = 'j', queue = 'q', job_id = '8', on_error = 'exit' }";
+    let never = ONE.replace("boot", "restart = 'never'\nboot");
+    let seen = play(steps, &never);
+    assert_eq!(thrown(&seen, 0), ["Constraint error, got value 61 expected range 0-59"]);
+    assert_eq!(thrown(&seen, 1), ["Custom Ids cannot be integers"]);
+    assert_eq!(thrown(&seen, 2), ["JobId cannot be '0' or start with 0:"]);
+    assert_eq!(thrown(&seen, 3), ["Custom Ids cannot be integers"]);
+    assert_eq!(added(&seen), [], "one id that is refused keeps a whole bulk back");
+    assert!(seen.iter().any(|(_, event)| *event == Event::Exited { code: 1 }));
+}
+
+#[test]
+fn a_release_may_have_a_processor_of_its_own() {
+    let tables = |own: &str| {
+        format!("[release.r.job.j]\n{own}\n{ONE}[job.j]\nsteps = [ {{ sleep = '1h' }} ]")
+    };
+    let ends = |own: &str| {
+        let seen = play("{ add = 'j', queue = 'q' }, { worker = 'q' }", &tables(own));
+        let failed = |ok: bool| {
+            count(&seen, |event| matches!(event, QueueEvent::Ended { ok: is, .. } if *is == ok))
+        };
+        (failed(true), failed(false))
+    };
+    assert_eq!(ends("steps = [ { sleep = '1s' } ]"), (1, 0));
+    assert_eq!(ends("outcome = 'fail'"), (0, 1));
+    assert_eq!(ends("steps = [ { sleep = '3h' } ]"), (0, 0));
+}
+
+#[test]
+fn an_outcome_may_go_by_the_starts() {
+    // The first start takes the process with it, and no attempt has ended by then.
+    let ends = |count: &str| {
+        let job = format!("[job.j]\noutcome = ['exit', 'ok']\ncount_by = '{count}'");
+        let again = ONE.replace("boot", "restart_delay = '1s'\nboot");
+        let add = "{ add = 'j', queue = 'q', job_id = 'j' }, { worker = 'q' }";
+        let seen = play(add, &format!("{again}{job}"));
+        count_of(&seen, true)
+    };
+    assert_eq!([ends("made"), ends("started")], [0, 1]);
+}
+
+fn count_of(seen: &[(Stamp, Event)], ok: bool) -> usize {
+    count(seen, |event| matches!(event, QueueEvent::Ended { ok: is, .. } if *is == ok))
+}
+
+/// When processes booted, in seconds after the first.
+fn boots(seen: &[(Stamp, Event)]) -> Vec<i64> {
+    let booted = |event: &Event| matches!(event, Event::Booted { .. });
+    let at: Vec<i64> =
+        seen.iter().filter(|(_, event)| booted(event)).map(|(stamp, _)| stamp.at.ms()).collect();
+    at.iter().map(|ms| (ms - at[0]) / 1000).collect()
+}
+
+#[test]
+fn a_container_is_started_again_after_the_same_time_and_so_often() {
+    let crash = "{ sleep = '1s' }, { add = 'j', queue = 'q', job_id = '7', on_error = 'exit' }";
+    let again = ONE.replace("boot", "restart_delay = '2s'\nmax_restarts = 3\nboot");
+    assert_eq!(boots(&play(crash, &again)), [0, 3, 6, 9]);
+}
+
+#[test]
+fn a_container_that_is_asked_to_end_in_its_place_comes_back() {
+    let ask = "[[event]]\nat = '1m'\nterminate = 1\n";
+    let job = "[job.j]\nsteps = [ { sleep = '1m30s' } ]\n";
+    let again = ONE.replace("boot", "restart_delay = '1s'\ntermination_grace_period = '45s'\nboot");
+    // It waits for its job, and is killed when that takes too long.
+    let add = "{ add = 'j', queue = 'q', job_id = 'j' }, { worker = 'q' }";
+    let long = job.replace("1m30s", "1h");
+    assert_eq!(boots(&play(add, &format!("{again}{ask}{job}"))), [0, 91]);
+    assert_eq!(boots(&play(add, &format!("{again}{ask}{long}"))), [0, 106]);
+    let seen = play("{ sleep = '1s' }", &format!("{again}{ask}"));
+    assert_eq!(boots(&seen), [0, 61]);
+    assert!(seen.iter().any(|(_, event)| *event == Event::Exited { code: 0 }));
+}
+
+#[test]
+fn a_job_that_limits_the_rate_is_taken_again_when_that_is_over() {
+    // A worker without a limiter of its own is not held back by that of the queue.
+    let job = "[job.j]\nsteps = [ { rate_limit = '10s' } ]\n";
+    let add =
+        "{ add = 'j', queue = 'q' }, { worker = 'q', limiter = { max = 5, duration = '1s' } }";
+    let seen = play(add, &format!("{ONE}{job}"));
+    let starts: Vec<i64> = seen
+        .iter()
+        .filter(|(_, event)| matches!(event, Event::Queue(_, _, QueueEvent::Started { .. })))
+        .map(|(stamp, _)| stamp.at.ms())
+        .collect();
+    assert!(starts.len() > 100, "{}", starts.len());
+    assert!(starts.windows(2).all(|pair| (9_990..10_100).contains(&(pair[1] - pair[0]))));
+    assert_eq!(count(&seen, |event| matches!(event, QueueEvent::Finished { .. })), 0);
+}

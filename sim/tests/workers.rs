@@ -126,3 +126,40 @@ fn who_leaves_a_job_behind_that_comes_while_it_closes() {
         assert_eq!(got - run, usize::from(version == V5_34_10), "{version}");
     }
 }
+
+#[test]
+fn a_worker_that_does_not_run_takes_nothing_and_one_that_is_forced_waits_for_nothing() {
+    let tables = "[job.j]\nsteps = [ { sleep = '1h' } ]\n[[event]]\nat = '5m'\nscale = 0\n";
+    for version in Version::ALL {
+        let play = |worker: &str| {
+            let add = "{ add = 'j', queue = 'q' }";
+            play(version, &format!("{add}, {{ worker = 'q', {worker} }}"), tables)
+        };
+        assert_eq!(when(&play("autorun = false"), fetched), [0; 0], "{version}");
+        let exits = |seen: &[(Stamp, Event)]| {
+            let exited = |event: &Event| *event == Event::Exited { code: 0 };
+            let found = seen.iter().find(|(_, event)| exited(event));
+            found.map(|(stamp, _)| stamp.at.ms() - START_MS - 300_000)
+        };
+        // The grace period of half a minute is over before the job is.
+        assert_eq!(exits(&play("autorun = true")), None, "{version}");
+        let forced = exits(&play("force_close = true")).expect("it exits");
+        assert!((0..100).contains(&forced), "{version}: {forced}");
+    }
+}
+
+#[test]
+fn a_wait_with_jitter_is_a_part_of_the_wait_from_5_81_on() {
+    let tables = "[job.j]\noutcome = 'fail'";
+    for version in Version::ALL {
+        let add = "{ add = 'j', queue = 'q', attempts = 40, \
+                   backoff = { type = 'fixed', delay = '10s', jitter = '50%' } }";
+        let seen = play(version, &format!("{add}, {{ worker = 'q' }}"), tables);
+        let starts = when(&seen, started);
+        assert_eq!(starts.len(), 40, "{version}");
+        let waits: Vec<i64> = starts.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        let all_of_it = waits.iter().all(|wait| *wait >= 10_000);
+        assert_eq!(all_of_it, version < V5_81_5, "{version}: {waits:?}");
+        assert!(waits.iter().all(|wait| (5000..10_100).contains(wait)), "{version}: {waits:?}");
+    }
+}

@@ -64,6 +64,9 @@ impl<'a> Names<'a> {
                 };
                 format!("step {} {came}", self.place(*step))
             }
+            Event::StepThrew { step, error } => {
+                format!("step {} throws \"{error}\"", self.place(*step))
+            }
             Event::Terminated => "is asked to end".to_owned(),
             Event::Exited { code } => format!("exits with {code}"),
             Event::Killed => "is killed".to_owned(),
@@ -185,6 +188,7 @@ pub(super) fn queued(event: &QueueEvent) -> String {
         QueueEvent::Retried { job, state: now } => {
             format!("{} is tried again{}", job.0, state(*now))
         }
+        QueueEvent::Rescheduled { job, due } => format!("{} is due at {} now", job.0, clock(*due)),
         QueueEvent::Stalled { job } => format!("{} had stalled and waits again", job.0),
         QueueEvent::Removed { job } => format!("{} is removed", job.0),
         QueueEvent::Registered(registered) => format!(
@@ -214,7 +218,7 @@ pub(super) fn state(state: JobState) -> String {
 
 fn list(list: JobList) -> &'static str {
     match list {
-        JobList::Wait => "the waiting list",
+        JobList::Wait | JobList::Paused => "the waiting list",
         JobList::Prioritized => "those with a priority",
         JobList::Active => "the active list",
         JobList::Delayed => "the delayed set",

@@ -11,9 +11,9 @@ use std::rc::Rc;
 use bootrace_sim::bullmq::Version;
 use bootrace_sim::bullmq::keys::Keys;
 use bootrace_sim::bullmq::scripts::{
-    Call, CleanJobsInSet, ExtendLocks, FetchOptions, MoveJobsToWait, MoveStalledJobsToWait,
-    MoveToActive, MoveToDelayed, Obliterate, RemoveRepeatable, ReprocessJob, RetryJob,
-    UpdateRepeatableJobMillis,
+    Call, CleanJobsInSet, ExtendLocks, FetchOptions, MoveJobFromActiveToWait, MoveJobsToWait,
+    MoveStalledJobsToWait, MoveToActive, MoveToDelayed, Obliterate, RemoveRepeatable, ReprocessJob,
+    RetryJob, UpdateRepeatableJobMillis,
 };
 use bootrace_sim::event::{Finish, JobList};
 use bootrace_sim::redis::{Bytes, Db, Key};
@@ -55,10 +55,12 @@ enum Kind {
     RepeatableNext,
     MoveAll,
     Clean,
+    /// A job goes back because of a limit.
+    Limited,
 }
 
 /// How often each kind is drawn, before a sequence changes that.
-const KINDS: [(Kind, usize); 22] = [
+const KINDS: [(Kind, usize); 23] = [
     (Kind::Add, 18),
     (Kind::Iteration, 3),
     (Kind::Repeatable, 3),
@@ -81,6 +83,7 @@ const KINDS: [(Kind, usize); 22] = [
     (Kind::RepeatableNext, 1),
     (Kind::MoveAll, 1),
     (Kind::Clean, 2),
+    (Kind::Limited, 3),
 ];
 
 /// Draws steps.
@@ -313,7 +316,7 @@ impl Generator {
         let lost = !in_hand && !self.once_in(8);
         let older = self.version < Version::V6_7_0;
         match self.kind() {
-            Kind::Finish | Kind::Delay | Kind::Retry if lost => self.fetch(view),
+            Kind::Finish | Kind::Delay | Kind::Retry | Kind::Limited if lost => self.fetch(view),
             Kind::Add => self.add(view),
             Kind::Iteration => self.iteration(view),
             Kind::Repeatable if older => Call::AddRepeatableJob(self.add_repeatable(view).into()),
@@ -372,7 +375,12 @@ impl Generator {
                 let duration = self.worker.lock_duration;
                 Call::ExtendLocks(Box::new(ExtendLocks { jobs, duration }))
             }
+            Kind::Limited => {
+                let (id, token) = self.held(view);
+                Call::MoveJobFromActiveToWait(MoveJobFromActiveToWait { id, token })
+            }
             // A queue is paused seldom, and not for long.
+            Kind::Pause if !older && self.once_in(5) => Call::ResumeRest,
             Kind::Pause => Call::Pause(self.once_in(4)),
             Kind::Drain => Call::Drain(self.once_in(2)),
             Kind::Obliterate if !paused && !self.once_in(6) => Call::Pause(true),
@@ -400,6 +408,7 @@ impl Generator {
             Kind::Clean => Call::CleanJobsInSet(CleanJobsInSet {
                 set: self.pick([
                     JobList::Wait,
+                    JobList::Paused,
                     JobList::Active,
                     JobList::Prioritized,
                     JobList::Delayed,

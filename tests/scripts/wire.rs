@@ -77,6 +77,14 @@ pub(crate) fn sent(call: &Call, version: Version, keys: &Keys) -> Sent {
             ],
         },
         Call::ExtendLocks(args) => wire.extend_locks(args),
+        Call::ResumeRest => {
+            let keys = wire.keys("paused wait meta prioritized events delayed marker");
+            Sent { keys, args: vec!["resumed".into(), "0".into()] }
+        }
+        Call::MoveJobFromActiveToWait(args) => Sent {
+            keys: wire.keys("active wait stalled paused meta limiter prioritized marker events"),
+            args: vec![args.id.clone(), args.token.clone(), wire.job(&args.id)],
+        },
         Call::Pause(pause) => {
             let (lists, word) =
                 if *pause { ("wait paused", "paused") } else { ("paused wait", "resumed") };
@@ -165,6 +173,7 @@ fn flag(flag: bool) -> Bytes {
 fn list(list: JobList) -> &'static str {
     match list {
         JobList::Wait => "wait",
+        JobList::Paused => "paused",
         JobList::Active => "active",
         JobList::Prioritized => "prioritized",
         JobList::Delayed => "delayed",

@@ -30,18 +30,36 @@ pub(crate) struct Life {
     pub(crate) at: i64,
     /// When which signal comes.
     pub(crate) stops: Vec<(i64, String)>,
-    pub(crate) death: Option<Death>,
+    /// Where the first process of it kills itself, and where those that are started after it do.
+    pub(crate) deaths: [Vec<Cause>; 2],
+    pub(crate) restart: Option<Restart>,
     /// It waits a moment before its start-up code, so that the Queue's own write is over.
     pub(crate) counted: bool,
 }
 
-/// Where a process kills itself.
+/// Where a process kills itself; of several causes the first does it.
 #[derive(Clone)]
-pub(crate) enum Death {
+pub(crate) enum Cause {
     /// After the k-th round trip of its start-up code; before the first if 0.
     After(usize),
+    /// Before the n-th time that it sends a script.
+    Send { script: String, nth: usize },
     /// At the n-th reply to a script; only those that hand out a job, if `got_job`.
     Reply { script: String, nth: usize, got_job: bool },
+}
+
+/// How a process that has ended is started again.
+#[derive(Clone)]
+pub(crate) struct Restart {
+    pub(crate) delay: i64,
+    pub(crate) most: Option<u64>,
+}
+
+impl Life {
+    /// Where the n-th process of this life kills itself, counted from 1.
+    pub(crate) fn causes(&self, process: u32) -> &[Cause] {
+        &self.deaths[usize::from(process > 1)]
+    }
 }
 
 impl Case {
@@ -154,6 +172,13 @@ impl Case {
         let variant = get("variant").as_str().unwrap_or_default().to_owned();
         let of_variant = self.scenario["variants"][&variant]["version"].as_str();
         let version = get("version").as_str().or(of_variant).unwrap_or(&self.version).to_owned();
+        let restart = get("restart");
+        if let Some(key) = strange(restart, &["delay", "max", "keepKill"]) {
+            return Err(format!("a restart with `{key}`"));
+        }
+        let (after, on) = (after(get("dieAfter")), on(get("killOn"))?);
+        let kept = if restart["keepKill"] == true { on.clone() } else { Vec::new() };
+        let both = |on: Vec<Cause>| after.iter().cloned().chain(on).collect();
         Ok(Life {
             container: container["id"].as_str().unwrap_or_default().to_owned(),
             number,
@@ -161,14 +186,18 @@ impl Case {
             version,
             at: get("at").as_i64().unwrap_or(0),
             stops: stops(get("stop")),
-            death: death(get("dieAfter"), get("killOn"))?,
+            deaths: [both(on), both(kept)],
+            restart: restart.is_object().then(|| Restart {
+                delay: restart["delay"].as_i64().unwrap_or(0),
+                most: restart["max"].as_u64(),
+            }),
             counted: !get("dieAfter").is_null() || !get("traceCommands").is_null(),
         })
     }
 }
 
-const KNOWN: [&str; 9] =
-    ["id", "at", "variant", "version", "stop", "lives", "loop", "dieAfter", "killOn"];
+const KNOWN: [&str; 10] =
+    ["id", "at", "variant", "version", "stop", "lives", "loop", "dieAfter", "killOn", "restart"];
 
 /// The first key of a table that is not known. `traceCommands` changes nothing but the recording.
 pub(crate) fn strange<'v>(table: &'v Value, known: &[&str]) -> Option<&'v str> {
@@ -183,20 +212,25 @@ fn stops(stop: &Value) -> Vec<(i64, String)> {
     all.iter().filter_map(signal).collect()
 }
 
-fn death(after: &Value, on: &Value) -> Result<Option<Death>, String> {
-    if let Some(after) = after.as_u64() {
-        return Ok(Some(Death::After(usize::try_from(after).unwrap_or(usize::MAX))));
-    }
-    let Some(rules) = on.as_array() else { return Ok(None) };
-    let [rule] = rules.as_slice() else {
-        return Err("a container that dies at one of several scripts".to_owned());
+fn after(after: &Value) -> Option<Cause> {
+    after.as_u64().map(|after| Cause::After(usize::try_from(after).unwrap_or(usize::MAX)))
+}
+
+fn on(on: &Value) -> Result<Vec<Cause>, String> {
+    let rule = |rule: &Value| {
+        if let Some(key) = strange(rule, &["script", "when", "nth", "gotJob"]) {
+            return Err(format!("a rule of `killOn` with `{key}`"));
+        }
+        let script = rule["script"].as_str().unwrap_or_default().to_owned();
+        let nth = rule["nth"].as_u64().and_then(|nth| usize::try_from(nth).ok()).unwrap_or(1);
+        match rule["when"].as_str() {
+            Some("send") => Ok(Cause::Send { script, nth }),
+            None | Some("reply") => {
+                let got_job = rule["gotJob"].as_bool().unwrap_or(false);
+                Ok(Cause::Reply { script, nth, got_job })
+            }
+            Some(other) => Err(format!("a death when `{other}`")),
+        }
     };
-    if rule["when"].as_str().is_some_and(|when| when != "reply") {
-        return Err("a container that dies before a send of a script".to_owned());
-    }
-    Ok(Some(Death::Reply {
-        script: rule["script"].as_str().unwrap_or_default().to_owned(),
-        nth: rule["nth"].as_u64().and_then(|nth| usize::try_from(nth).ok()).unwrap_or(1),
-        got_job: rule["gotJob"].as_bool().unwrap_or(false),
-    }))
+    on.as_array().into_iter().flatten().map(rule).collect()
 }

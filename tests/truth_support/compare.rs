@@ -228,7 +228,8 @@ fn plain(mut outcome: Value) -> Value {
         }
     }
     if let Some(errors) = outcome["errors"].as_object_mut() {
-        errors.retain(|error, _| error.starts_with("workerError: "));
+        errors
+            .retain(|error, _| error.starts_with("workerError: ") || error.starts_with("startup "));
     }
     outcome
 }

@@ -1,13 +1,15 @@
 //! From a case to a scenario: the text of a scenario file, and that through the parser.
 //!
-//! It is mechanical: one service for each process, one release for each variant. What the parser
-//! says that it does not model, it says; nothing here knows a case by its name.
+//! It is mechanical: one service for each process, one release for each variant. What a case says
+//! that no scenario can say is an error; nothing here knows a case by its name.
 
-use super::case::{Case, Death, Life, strange};
-use bootrace_sim::scenario::{Diagnostic, Scenario, parse, print};
+use super::case::{Case, Cause, Life, strange};
+use super::words::{bare, options, quoted, step, worker};
+use bootrace_sim::scenario::{Scenario, parse, print};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 /// The base of all recorded times, as an instant that every alignment of the cases divides.
@@ -24,79 +26,118 @@ const WORKER_MS: (i64, i64) = (8, 24);
 /// What a process waits whose round trips are counted, as the recorder's does.
 const COUNTED_WAIT_MS: i64 = 150;
 
-/// What the parser says where the model is behind the cases: not yet, a job id that BullMQ refuses,
-/// a cron pattern that it refuses, a version.
-const BEHIND: [&str; 4] = ["BR008", "BR022", "BR028", "BR030"];
-
 /// A case that can be played.
 pub(crate) struct Played {
     pub(crate) scenario: Arc<Scenario>,
     /// Which process each service stands for.
     pub(crate) lives: BTreeMap<String, Life>,
+    /// The start-up code of each release.
+    pub(crate) startups: BTreeMap<String, Startup>,
+}
+
+/// The actions of start-up code, and where they stand among the steps of their release.
+#[derive(Clone, Default)]
+pub(crate) struct Startup {
+    pub(crate) first: u16,
+    /// What the recorder calls them, step by step.
+    pub(crate) actions: Vec<String>,
+}
+
+impl Startup {
+    /// The numbers of the steps, if there are any.
+    pub(crate) fn steps(&self) -> Option<RangeInclusive<u16>> {
+        let count = u16::try_from(self.actions.len()).expect("a release has fewer steps");
+        (count > 0).then(|| self.first..=self.first + count - 1)
+    }
+
+    /// What the recorder calls a step.
+    pub(crate) fn action(&self, step: u16) -> Option<&str> {
+        let place = usize::from(step.checked_sub(self.first)?);
+        self.actions.get(place).map(String::as_str)
+    }
+}
+
+impl Played {
+    /// The start-up code of a service's processes.
+    pub(crate) fn startup(&self, service: &str) -> Option<&Startup> {
+        self.startups.get(&release(self.lives.get(service)?))
+    }
 }
 
 /// The scenario of a case, or why there is none.
 pub(crate) fn convert(case: &Case) -> Result<Played, String> {
-    let lives = case.lives()?;
-    let text = text(case, &lives)?;
-    match parse(&text) {
-        Ok((scenario, _)) => {
-            // A printed scenario is the same one, but for where its expectations stand.
-            let printed = print(&scenario);
-            let again = parse(&printed).expect("what is printed is a scenario").0;
-            assert_eq!(print(&again), printed);
-            let lives = lives.into_iter().map(|life| (service(&life), life)).collect();
-            Ok(Played { scenario: Arc::new(scenario), lives })
-        }
-        Err(problems) => Err(behind(&problems, &text)),
+    const KNOWN: [&str; 9] = [
+        "variants",
+        "containers",
+        "observeMs",
+        "align",
+        "windowMs",
+        "snapMs",
+        "killK",
+        "queue",
+        "redisActions",
+    ];
+    if let Some(key) = strange(&case.scenario, &KNOWN) {
+        return Err(format!("a scenario with `{key}`"));
     }
+    let lives = case.lives()?;
+    let (text, startups) = text(case, &lives)?;
+    let scenario = match parse(&text) {
+        Ok((scenario, _)) => scenario,
+        Err(problems) => {
+            let said = problems.iter().map(|problem| {
+                let span = problem.at();
+                let there = text.get(span.start..span.end).unwrap_or_default();
+                format!("{}: {} (`{there}`)\n", problem.code, problem.message)
+            });
+            return Err(format!("the parser refuses it:\n{}\n{text}", said.collect::<String>()));
+        }
+    };
+    // A printed scenario is the same one, but for where its expectations stand.
+    let printed = print(&scenario);
+    let again = parse(&printed).expect("what is printed is a scenario").0;
+    assert_eq!(print(&again), printed);
+    let lives = lives.into_iter().map(|life| (service(&life), life)).collect();
+    Ok(Played { scenario: Arc::new(scenario), lives, startups })
 }
 
-/// The first reason, if all that is wrong is that the model is behind.
-///
-/// # Panics
-/// If there is anything else: the conversion is wrong.
-fn behind(problems: &[Diagnostic], text: &str) -> String {
-    let other = problems.iter().find(|problem| !BEHIND.contains(&problem.code));
-    assert!(other.is_none(), "the conversion is wrong: {problems:#?}\n{text}");
-    problems.first().map(|problem| problem.message.clone()).unwrap_or_default()
-}
-
-/// The name of the service that a process is.
 fn service(life: &Life) -> String {
     format!("{}-life{}", life.container, life.number)
 }
 
+/// The release of a process: its variant, its version, whether its round trips are counted.
 fn release(life: &Life) -> String {
     let counted = if life.counted { "-counted" } else { "" };
     format!("{}-{}{counted}", life.variant, life.version)
 }
 
-fn text(case: &Case, lives: &[Life]) -> Result<String, String> {
-    if case.scenario["redisActions"].as_array().is_some_and(|actions| !actions.is_empty()) {
-        return Err("something happens to Redis itself".to_owned());
+fn text(case: &Case, lives: &[Life]) -> Result<(String, BTreeMap<String, Startup>), String> {
+    let of_queue = &case.scenario["queue"];
+    if let Some(key) = strange(of_queue, &["name", "defaultJobOptions"]) {
+        return Err(format!("a queue with `{key}`"));
     }
-    let queue = case.scenario["queue"]["name"].as_str().unwrap_or("q");
+    let queue = of_queue["name"].as_str().unwrap_or("q");
     let length = case.phase() + case.observed();
     let mut text = format!(
         "format = 1\nname = {}\nstart = {START}\nlength = \"{length}ms\"\n\n\
-         [network]\nround_trip = \"0.2ms..1ms\"\n\n[queue.{queue}]\n",
+         [network]\nround_trip = \"0.2ms..1ms\"\n\n[queue.{}]\n",
         quoted(&case.name),
+        quoted(queue),
     );
-    let defaults = options(&case.scenario["queue"]["defaultJobOptions"])?;
+    let defaults = options(&of_queue["defaultJobOptions"], &case.version)?;
     line(&mut text, &format!("default_job_options = {{ {} }}", defaults.join(", ")));
     // A file must judge something; what is compared here is more than any expectation says.
+    let queue_said = quoted(queue);
     line(
         &mut text,
         &format!(
-            "\n[schedule.any]\nevery = \"1h\"\nqueue = \"{queue}\"\njob = \"any\"\n\n[[expect]]\n\
+            "\n[schedule.any]\nevery = \"1h\"\nqueue = {queue_said}\njob = \"any\"\n\n[[expect]]\n\
              always = \"firings per window\"\nat_most = 1000000\n"
         ),
     );
-    jobs(&mut text, case)?;
-    releases(&mut text, case, lives, queue)?;
+    let startups = releases(&mut text, case, lives, queue)?;
     services(&mut text, case, lives);
-    Ok(text)
+    Ok((text, startups))
 }
 
 fn line(text: &mut String, line: &str) {
@@ -104,64 +145,51 @@ fn line(text: &mut String, line: &str) {
     text.push('\n');
 }
 
-fn quoted(text: &str) -> String {
-    Value::from(text).to_string()
-}
-
 /// The names of all jobs that anything in the case adds.
-fn job_names(case: &Case) -> Vec<String> {
+fn job_names(case: &Case) -> BTreeSet<&str> {
     let variants = case.scenario["variants"].as_object().into_iter().flatten();
     let actions =
         variants.flat_map(|(_, variant)| variant["startup"].as_array().into_iter().flatten());
-    let adds = actions.filter(|action| {
-        matches!(action["do"].as_str(), Some("add" | "addMany" | "upsertJobScheduler"))
-    });
-    let mut names: Vec<String> =
-        adds.filter_map(|action| action["name"].as_str()).map(str::to_owned).collect();
-    names.sort();
-    names.dedup();
-    names
+    let name = |action: &'_ Value| match action["do"].as_str() {
+        Some("add" | "addMany") => Some("name"),
+        Some("upsertJobScheduler") if bare(action) || action["name"].is_null() => Some("id"),
+        Some("upsertJobScheduler") => Some("name"),
+        _ => None,
+    };
+    actions.filter_map(|action| action[name(action)?].as_str()).collect()
 }
 
-/// What the workers of all variants do with a job, if they agree.
-fn jobs(text: &mut String, case: &Case) -> Result<(), String> {
-    for name in job_names(case) {
-        let variants = case.scenario["variants"].as_object().into_iter().flatten();
-        let working = variants.filter(|(_, variant)| !variant["worker"].is_null());
-        let mut handlers: Vec<Value> =
-            working.map(|(_, variant)| handler(variant, &name)).collect();
-        handlers.dedup();
-        let handler = match handlers.as_slice() {
-            [] => continue,
-            [one] => one,
-            _ => {
-                return Err(format!(
-                    "the processors of two releases do other things with the job {name}"
-                ));
-            }
-        };
-        if let Some(key) = strange(handler, &["ms", "block", "outcomes"]) {
-            return Err(format!("a processor with `{key}`"));
-        }
-        let word = if handler["block"].as_bool().unwrap_or(false) { "block" } else { "sleep" };
-        let ms = handler["ms"].as_i64().unwrap_or(0);
-        line(text, &format!("\n[job.{}]\nsteps = [ {{ {word} = \"{ms}ms\" }} ]", quoted(&name)));
-        if let Some(outcomes) = handler["outcomes"].as_array() {
-            line(text, &format!("outcome = {}", Value::from(outcomes.as_slice())));
-        }
+/// What a variant's worker does with the jobs of a name: the recorder's own rule.
+fn job(text: &mut String, release: &str, variant: &Value, name: &str) -> Result<(), String> {
+    let handlers = &variant["handlers"];
+    let named = [&handlers[name], &handlers["*"]].into_iter().find(|handler| !handler.is_null());
+    let handler = named.cloned().unwrap_or_else(|| serde_json::json!({ "ms": 100 }));
+    if let Some(key) = strange(&handler, &["ms", "block", "outcomes", "countBy"]) {
+        return Err(format!("a processor with `{key}`"));
+    }
+    let word = if handler["block"].as_bool().unwrap_or(false) { "block" } else { "sleep" };
+    let ms = handler["ms"].as_i64().unwrap_or(0);
+    line(text, &format!("\n[release.{}.job.{}]", quoted(release), quoted(name)));
+    line(text, &format!("steps = [ {{ {word} = \"{ms}ms\" }} ]"));
+    if let Some(outcomes) = handler["outcomes"].as_array().filter(|all| !all.is_empty()) {
+        line(text, &format!("outcome = {}", Value::from(outcomes.as_slice())));
+    }
+    match handler["countBy"].as_str() {
+        Some("started") => line(text, "count_by = \"started\""),
+        None | Some("made") => {}
+        Some(other) => return Err(format!("outcomes that are counted by `{other}`")),
     }
     Ok(())
 }
 
-/// What a variant's worker does with a job: the recorder's own rule.
-fn handler(variant: &Value, name: &str) -> Value {
-    let handlers = &variant["handlers"];
-    let named = [&handlers[name], &handlers["*"]].into_iter().find(|handler| !handler.is_null());
-    named.cloned().unwrap_or_else(|| serde_json::json!({ "ms": 100 }))
-}
-
-fn releases(text: &mut String, case: &Case, lives: &[Life], queue: &str) -> Result<(), String> {
+fn releases(
+    text: &mut String,
+    case: &Case,
+    lives: &[Life],
+    queue: &str,
+) -> Result<BTreeMap<String, Startup>, String> {
     let by_name: BTreeMap<String, &Life> = lives.iter().map(|life| (release(life), life)).collect();
+    let mut startups = BTreeMap::new();
     for (name, life) in by_name {
         let variant = &case.scenario["variants"][&life.variant];
         if let Some(key) = strange(
@@ -170,208 +198,136 @@ fn releases(text: &mut String, case: &Case, lives: &[Life], queue: &str) -> Resu
         ) {
             return Err(format!("a release with `{key}`"));
         }
-        let mut steps = Vec::new();
+        let (mut before, mut after) = (Vec::new(), Vec::new());
         if life.counted {
-            steps.push(format!("{{ sleep = \"{COUNTED_WAIT_MS}ms\" }}"));
+            before.push(format!("{{ sleep = \"{COUNTED_WAIT_MS}ms\" }}"));
         }
         let worker = worker(&variant["worker"], queue)?;
-        let startup = startup(variant, queue)?;
         if variant["order"] == "worker-first" {
-            steps.extend(worker);
+            before.extend(worker);
             let gap = variant["gapMs"].as_i64().unwrap_or(0);
-            steps.push(format!("{{ sleep = \"{gap}ms\" }}"));
-            steps.extend(startup);
-        } else {
-            steps.extend(startup);
-            if worker.is_some() {
-                let (least, most) = WORKER_MS;
-                steps.push(format!("{{ sleep = \"{least}ms..{most}ms\" }}"));
-            }
-            steps.extend(worker);
+            before.push(format!("{{ sleep = \"{gap}ms\" }}"));
+        } else if let Some(worker) = worker {
+            let (least, most) = WORKER_MS;
+            after = vec![format!("{{ sleep = \"{least}ms..{most}ms\" }}"), worker];
         }
-        line(
-            text,
-            &format!("\n[release.{}]\nlibrary = \"bullmq@{}\"", quoted(&name), life.version),
-        );
+        let first = u16::try_from(before.len()).expect("these are few");
+        let (actions, steps): (Vec<_>, Vec<_>) =
+            actions(variant, queue, &life.version)?.into_iter().unzip();
+        let steps = [before, steps, after].concat();
+        let library = &life.version;
+        line(text, &format!("\n[release.{}]\nlibrary = \"bullmq@{library}\"", quoted(&name)));
         line(text, &format!("steps = [\n  {},\n]", steps.join(",\n  ")));
+        if !variant["worker"].is_null() {
+            for of in job_names(case) {
+                job(text, &name, variant, of)?;
+            }
+        }
+        startups.insert(name, Startup { first, actions });
     }
-    Ok(())
+    Ok(startups)
 }
 
-fn startup(variant: &Value, queue: &str) -> Result<Vec<String>, String> {
+/// The steps of start-up code, each with what the recorder calls it.
+fn actions(variant: &Value, queue: &str, version: &str) -> Result<Vec<(String, String)>, String> {
     let on_error = match variant["onStartupError"].as_str() {
         Some("crash") => "exit",
         _ => "ignore",
     };
     let mut steps = Vec::new();
     for action in variant["startup"].as_array().into_iter().flatten() {
-        let times = match action["do"].as_str() {
-            Some("addMany") => action["count"].as_u64().unwrap_or(0),
-            _ => 1,
-        };
-        let mut keys = step(action, queue)?;
+        let name = action["do"].as_str().unwrap_or_default();
+        let mut keys = step(action, queue, version)?;
         keys.push(format!("on_error = \"{on_error}\""));
-        let step = format!("{{ {} }}", keys.join(", "));
-        steps.extend((0..times).map(|_| step.clone()));
+        if name != "addMany" {
+            steps.push((name.to_owned(), format!("{{ {} }}", keys.join(", "))));
+            continue;
+        }
+        // One after the other, and none after one that failed.
+        for turn in 0..action["count"].as_u64().unwrap_or(0) {
+            let place = steps.len();
+            let mut keys = keys.clone();
+            keys.push(format!("as = \"step{place}\""));
+            if turn > 0 {
+                keys.push(format!("when = {{ step = \"step{}\" }}", place - 1));
+            }
+            steps.push((name.to_owned(), format!("{{ {} }}", keys.join(", "))));
+        }
     }
     Ok(steps)
-}
-
-/// The keys of one step of start-up code.
-fn step(action: &Value, queue: &str) -> Result<Vec<String>, String> {
-    let name = action["name"].as_str().unwrap_or_default();
-    let place = format!("queue = \"{queue}\"");
-    let mut keys = match action["do"].as_str().unwrap_or_default() {
-        "add" | "addMany" => vec![format!("add = {}", quoted(name)), place],
-        "upsertJobScheduler" => {
-            if action["template"].is_null() && action.get("template").is_some() {
-                return Err("an upsert without a template".to_owned());
-            }
-            let id = action["id"].as_str().unwrap_or_default();
-            vec![
-                format!("upsert_job_scheduler = {}", quoted(id)),
-                place,
-                format!("name = {}", quoted(name)),
-                repeat(&action["repeat"])?,
-            ]
-        }
-        "removeRepeatable" => {
-            let mut keys = vec![
-                format!("remove_repeatable = {}", quoted(name)),
-                place,
-                repeat(&action["repeat"])?,
-            ];
-            keys.extend(action["jobId"].as_str().map(|id| format!("job_id = {}", quoted(id))));
-            keys
-        }
-        "removeJobScheduler" => {
-            let id = action["id"].as_str().unwrap_or_default();
-            vec![format!("remove_job_scheduler = {}", quoted(id)), place]
-        }
-        "sleep" => vec![format!("sleep = \"{}ms\"", action["ms"].as_i64().unwrap_or(0))],
-        "removeAllRepeatables" => vec![format!("remove_all_repeatables = \"{queue}\"")],
-        "drain" => {
-            let delayed = action["delayed"].as_bool().unwrap_or(false);
-            vec![format!("drain = \"{queue}\""), format!("delayed = {delayed}")]
-        }
-        word @ ("pause" | "resume" | "obliterate") => vec![format!("{word} = \"{queue}\"")],
-        other => return Err(format!("a start-up action `{other}`")),
-    };
-    keys.extend(options(&action["opts"])?);
-    Ok(keys)
-}
-
-/// The options of a job, under the names of the scenario format.
-fn options(options: &Value) -> Result<Vec<String>, String> {
-    let mut keys = Vec::new();
-    for (key, value) in options.as_object().into_iter().flatten() {
-        let ms = || format!("\"{}ms\"", value.as_i64().unwrap_or(0));
-        let text = match key.as_str() {
-            "jobId" => format!("job_id = {value}"),
-            "delay" => format!("delay = {}", ms()),
-            "priority" | "attempts" | "lifo" => format!("{key} = {value}"),
-            "backoff" if value.is_object() => {
-                let delay = value["delay"].as_i64().unwrap_or(0);
-                format!("backoff = {{ type = {}, delay = \"{delay}ms\" }}", value["type"])
-            }
-            "backoff" => format!("backoff = {}", ms()),
-            "removeOnComplete" if !value.is_object() => format!("remove_on_complete = {value}"),
-            "removeOnFail" if !value.is_object() => format!("remove_on_fail = {value}"),
-            "repeat" => repeat(value)?,
-            "deduplication" => {
-                let ttl = value["ttl"].as_i64().map(|ms| format!(", ttl = \"{ms}ms\""));
-                let more = [
-                    ("extend", "extend"),
-                    ("replace", "replace"),
-                    ("keepLastIfActive", "keep_last_if_active"),
-                    ("reschedule", "reschedule"),
-                ]
-                .into_iter()
-                .filter(|(key, _)| value[key] == true)
-                .map(|(_, key)| format!(", {key} = true"));
-                let rest = ttl.into_iter().chain(more).collect::<String>();
-                format!("deduplication = {{ id = {}{rest} }}", value["id"])
-            }
-            other => return Err(format!("a job option `{other}`")),
-        };
-        keys.push(text);
-    }
-    Ok(keys)
-}
-
-fn repeat(repeat: &Value) -> Result<String, String> {
-    let mut keys = Vec::new();
-    for (key, value) in repeat.as_object().into_iter().flatten() {
-        let text = match key.as_str() {
-            "every" => format!("every = \"{}ms\"", value.as_i64().unwrap_or(0)),
-            "pattern" | "tz" | "immediately" | "limit" | "key" => format!("{key} = {value}"),
-            other => return Err(format!("a repeat option `{other}`")),
-        };
-        keys.push(text);
-    }
-    Ok(format!("repeat = {{ {} }}", keys.join(", ")))
-}
-
-/// The step that starts the worker, if the variant has one.
-fn worker(options: &Value, queue: &str) -> Result<Option<String>, String> {
-    let Some(options) = options.as_object() else { return Ok(None) };
-    let mut keys = vec![format!("worker = \"{queue}\"")];
-    for (key, value) in options {
-        let ms = value.as_i64().unwrap_or(0);
-        let text = match key.as_str() {
-            "concurrency" => format!("concurrency = {value}"),
-            "lockDuration" => format!("lock_duration = \"{ms}ms\""),
-            "stalledInterval" => format!("stalled_interval = \"{ms}ms\""),
-            "maxStalledCount" => format!("max_stalled_count = {value}"),
-            "drainDelay" => format!("drain_delay = \"{value}s\""),
-            "limiter" => {
-                let duration = value["duration"].as_i64().unwrap_or(0);
-                format!("limiter = {{ max = {}, duration = \"{duration}ms\" }}", value["max"])
-            }
-            other => return Err(format!("a worker option `{other}`")),
-        };
-        keys.push(text);
-    }
-    Ok(Some(format!("{{ {} }}", keys.join(", "))))
 }
 
 /// A service for each process, which starts once and stops when it is told to.
 fn services(text: &mut String, case: &Case, lives: &[Life]) {
     let end = case.phase() + case.observed();
-    let (mut events, mut kills) = (String::new(), Vec::new());
+    let (mut events, mut kills) = (Vec::new(), Vec::new());
+    let mut event = |at: i64, what: &str| {
+        if at < end {
+            events.push(format!("\n[[event]]\nat = \"{at}ms\"\n{what}\n"));
+        }
+    };
     for life in lives {
-        let name = service(life);
+        let name = quoted(&service(life));
         let at = case.phase() + life.at;
-        let (least, most) = (at + LAG_MS.0, at + LAG_MS.1);
         let release = quoted(&release(life));
-        line(text, &format!("\n[service.{}]\nrelease = {release}\nreplicas = 1", quoted(&name)));
-        line(text, &format!("boot = \"{least}ms..{most}ms\"\nrestart = \"never\""));
+        line(text, &format!("\n[service.{name}]\nrelease = {release}"));
         line(text, "termination_grace_period = \"1h\"");
-        for (at, signal) in &life.stops {
-            let at = case.phase() + at;
-            let change = if signal == "SIGTERM" { "scale = 0" } else { "kill = 1" };
-            if at < end {
-                let name = quoted(&name);
-                write!(events, "\n[[event]]\nat = \"{at}ms\"\nservice = {name}\n{change}\n")
-                    .expect("a String takes everything");
+        let change = |what: &str| format!("service = {name}\n{what}");
+        // One that is started again takes as long for it each time, so it is not there before.
+        let (least, most) = match life.restart {
+            Some(_) => LAG_MS,
+            None => (at + LAG_MS.0, at + LAG_MS.1),
+        };
+        line(text, &format!("boot = \"{least}ms..{most}ms\""));
+        match &life.restart {
+            None => line(text, "replicas = 1\nrestart = \"never\""),
+            Some(restart) => {
+                let delay = restart.delay;
+                let again = format!("restart = \"always\"\nrestart_delay = \"{delay}ms\"");
+                line(text, &format!("replicas = 0\n{again}"));
+                if let Some(most) = restart.most {
+                    line(text, &format!("max_restarts = {most}"));
+                }
+                event(at, &change("scale = 1"));
             }
         }
-        if life.death.is_some() {
-            kills
-                .push(format!("{{ service = {}, odds = \"100%\", points = 4096 }}", quoted(&name)));
+        for (number, (at, signal)) in life.stops.iter().enumerate() {
+            let at = case.phase() + at;
+            match signal.as_str() {
+                "SIGTERM" if life.restart.is_some() => event(at, &change("terminate = 1")),
+                "SIGTERM" => event(at, &change("scale = 0")),
+                "SIGSTOP" => {
+                    let mut later = life.stops[number + 1..].iter();
+                    let goes_on = later.find(|(_, signal)| signal == "SIGCONT");
+                    let until = goes_on.map_or(end, |(until, _)| case.phase() + until);
+                    event(at, &change(&format!("pause = \"{}ms\"", until - at)));
+                }
+                "SIGCONT" => {}
+                // Node has no handler of others, and dies of them.
+                _ => event(at, &change("kill = 1")),
+            }
+        }
+        if life.deaths.iter().any(|causes| !causes.is_empty()) {
+            kills.push(format!("{{ service = {name}, odds = \"100%\", points = 4096 }}"));
         }
     }
-    text.push_str(&events);
+    for action in case.scenario["redisActions"].as_array().into_iter().flatten() {
+        // The recorder does nothing else.
+        if action["do"] == "wipe" {
+            let at = case.phase() + action["at"].as_i64().unwrap_or(0);
+            event(at, "redis = \"flush\"");
+        }
+    }
+    events.iter().for_each(|event| text.push_str(event));
     if !kills.is_empty() {
-        line(text, &format!("\n[faults]\nkill = [ {} ]", kills.join(", ")));
+        write!(text, "\n[faults]\nkill = [ {} ]\n", kills.join(", "))
+            .expect("a String takes everything");
     }
 }
 
 impl Played {
-    /// The services whose process kills itself, and where.
-    pub(crate) fn deaths(&self) -> impl Iterator<Item = (&str, &Death)> {
-        self.lives
-            .iter()
-            .filter_map(|(service, life)| Some((service.as_str(), life.death.as_ref()?)))
+    /// The services whose processes kill themselves, and why the n-th of each does.
+    pub(crate) fn causes(&self, service: &str, process: u32) -> &[Cause] {
+        self.lives.get(service).map_or(&[], |life| life.causes(process))
     }
 }

@@ -27,6 +27,13 @@ pub(crate) struct Queue {
     taken: Option<JobId>,
 }
 
+/// What the options of a job say about where it goes, which events do not say.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Kind {
+    pub(crate) lifo: bool,
+    pub(crate) has_priority: bool,
+}
+
 /// A registration, as it was last written.
 pub(crate) struct Registration {
     pub(crate) name: String,
@@ -34,14 +41,18 @@ pub(crate) struct Registration {
 }
 
 impl Queue {
-    /// Takes in one event.
-    pub(crate) fn see(&mut self, event: &QueueEvent) {
+    /// Takes in one event, about a job of a kind.
+    pub(crate) fn see(&mut self, event: &QueueEvent, kind: Kind) {
         let taken = self.taken.take();
         match event {
-            QueueEvent::Added(added) => self.put(&added.job, added.state),
+            QueueEvent::Added(added) => self.put(&added.job, added.state, kind),
             QueueEvent::Promoted { job } => {
                 self.delayed.retain(|(_, other)| other != job);
-                self.wait.insert(0, job.clone());
+                if kind.has_priority {
+                    self.prioritized.push(job.clone());
+                } else {
+                    self.wait.insert(0, job.clone());
+                }
             }
             QueueEvent::Fetched { job } => {
                 take_last(&mut self.wait, job);
@@ -61,7 +72,10 @@ impl Queue {
             }
             QueueEvent::Retried { job, state } => {
                 take_last(&mut self.active, job);
-                self.put(job, *state);
+                self.put(job, *state, kind);
+            }
+            QueueEvent::Rescheduled { job, due } => {
+                self.put(job, JobState::Delayed(*due), kind);
             }
             QueueEvent::Stalled { job } => {
                 take_last(&mut self.active, job);
@@ -91,8 +105,9 @@ impl Queue {
         }
     }
 
-    fn put(&mut self, job: &JobId, state: JobState) {
+    fn put(&mut self, job: &JobId, state: JobState, kind: Kind) {
         match state {
+            JobState::Wait if kind.lifo => self.wait.push(job.clone()),
             JobState::Wait => self.wait.insert(0, job.clone()),
             JobState::Prioritized => self.prioritized.push(job.clone()),
             JobState::Delayed(due) => {
@@ -105,11 +120,12 @@ impl Queue {
 
     fn take_out(&mut self, job: &JobId, from: JobList) {
         match from {
-            // A promoted job may have a priority, which its event does not say.
             JobList::Prioritized if self.prioritized.contains(job) => {
                 take_last(&mut self.prioritized, job);
             }
-            JobList::Wait | JobList::Prioritized => take_last(&mut self.wait, job),
+            JobList::Wait | JobList::Paused | JobList::Prioritized => {
+                take_last(&mut self.wait, job);
+            }
             JobList::Active => take_last(&mut self.active, job),
             JobList::Delayed => self.delayed.retain(|(_, other)| other != job),
             JobList::Completed => take_last(&mut self.completed, job),

@@ -5,9 +5,10 @@ use super::case::Case;
 use super::convert::Played;
 use super::fold::{Queue, id};
 use super::kill::{Counted, counted};
+use super::kinds::Kinds;
 use bootrace_sim::choices::LifeName;
 use bootrace_sim::clock::Instant;
-use bootrace_sim::event::{Event, JobId, QueueEvent, Stamp};
+use bootrace_sim::event::{Event, JobId, Plan, QueueEvent, Stamp};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -17,6 +18,8 @@ pub(crate) struct Run {
     pub(crate) events: Vec<(Stamp, Event)>,
     pub(crate) lives: Vec<LifeName>,
     pub(crate) words: Vec<Rc<str>>,
+    /// What the recorder writes about processes that kill themselves.
+    pub(crate) deaths: Vec<String>,
 }
 
 /// How a case tells instants and ids that have one in them.
@@ -49,9 +52,15 @@ pub(crate) fn observe(case: &Case, played: &Played, run: &Run) -> Value {
     };
     let starts = starts(&run.events);
     let mut queue = Queue::default();
+    let mut kinds = Kinds::new(played);
     for (_, event) in &run.events {
-        if let Event::Queue(_, _, event) = event {
-            queue.see(event);
+        match event {
+            Event::Queue(_, by, event) => {
+                let kind = kinds.see(*by, event);
+                queue.see(event, kind);
+            }
+            Event::Plan(Plan::RedisFlushed) => queue = Queue::default(),
+            _ => {}
         }
     }
     let schedules = schedules(&queue, &times);
@@ -71,16 +80,16 @@ pub(crate) fn observe(case: &Case, played: &Played, run: &Run) -> Value {
         "orphanDelayedIterations": orphans(&queue, &times),
         "finalCounts": counts(&queue),
         "finalIds": ids(&queue, &times),
-        "errors": errors(played, run),
         "verdict": verdict(case, &starts, &times),
     });
     outcome["executions"]["byContainer"] =
         tally(starts.iter().map(|start| container(start.life).to_owned()));
     concurrency(&starts, &mut outcome);
-    let Counted { trips, returns, deaths } = counted(played, run);
+    let Counted { trips, returns, errors: thrown } = counted(played, run);
+    outcome["errors"] = tally(errors(played, run).into_iter().chain(thrown).map(undated));
     outcome["roundTrips"] = json!(trips);
     outcome["startupReturns"] = json!(returns);
-    outcome["selfKills"] = json!(deaths);
+    outcome["selfKills"] = json!(run.deaths);
     outcome
 }
 
@@ -329,7 +338,7 @@ fn ids(queue: &Queue, times: &Times<'_>) -> Value {
 
 /// The errors that scripts' refusals become, in BullMQ's words. 5.34 does not tell the refusal of a
 /// completion: it takes it for a failure of the job, and only the refusal of that is told.
-fn errors(played: &Played, run: &Run) -> Value {
+fn errors(played: &Played, run: &Run) -> Vec<String> {
     let tells_all = |life: u32| {
         let service = &*run.lives[life as usize].service;
         played.lives.get(service).is_some_and(|life| life.version != "5.34.10")
@@ -361,7 +370,27 @@ fn errors(played: &Played, run: &Run) -> Value {
             _ => {}
         }
     }
-    tally(found.into_iter())
+    found
+}
+
+/// An error's text as the recorder writes it: without instants, and not too long.
+fn undated(text: String) -> String {
+    let mut undated = String::new();
+    let mut rest = text.as_str();
+    while let Some(digit) = rest.find(|letter: char| letter.is_ascii_digit()) {
+        undated.push_str(&rest[..digit]);
+        rest = &rest[digit..];
+        let digits = rest.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(rest.len());
+        let dates = if digits >= 13 { digits / 13 * 13 } else { 0 };
+        undated.push_str(&"<ms>".repeat(dates / 13));
+        undated.push_str(&rest[dates..digits]);
+        rest = &rest[digits..];
+    }
+    undated.push_str(rest);
+    match undated.split_once(": ") {
+        Some((who, what)) => format!("{who}: {}", what.chars().take(300).collect::<String>()),
+        None => undated,
+    }
 }
 
 /// What the death of one container did to each schedule, in the cases that are about that.

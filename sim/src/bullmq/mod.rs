@@ -8,6 +8,7 @@
 
 pub mod client;
 pub mod cron;
+pub mod ids;
 pub mod keys;
 pub mod options;
 pub mod queue;

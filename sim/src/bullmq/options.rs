@@ -3,6 +3,7 @@
 //! Only what the queue itself reads is kept apart; key order within the JSON is ours, since BullMQ's
 //! own comes out of `cjson` and is arbitrary.
 
+use super::Version;
 use crate::clock::{Instant, Span};
 use crate::scenario::{Backoff, JobOptions, Keep, Repeat, RepeatWhen};
 use serde::{Deserialize, Serialize};
@@ -42,6 +43,9 @@ pub struct Options {
     /// The millisecond that an iteration stands for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prev_millis: Option<i64>,
+    /// The registration that an iteration is of, as job schedulers store it beside the hash's `rjk`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repeat_job_key: Option<String>,
     /// How the job repeats.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub repeat: Option<RepeatOptions>,
@@ -84,13 +88,16 @@ impl Deduplication {
 }
 
 /// `backoff`.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct BackoffOptions {
     /// `fixed` or `exponential`.
     #[serde(rename = "type")]
     pub kind: BackoffKind,
     /// Milliseconds.
     pub delay: i64,
+    /// Which part of the delay is left to chance, from 0 to 1 (5.81 and later).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jitter: Option<f64>,
 }
 
 /// The two strategies that BullMQ brings.
@@ -194,15 +201,24 @@ impl Options {
         serde_json::from_slice(json).unwrap_or_default()
     }
 
-    /// Milliseconds until the attempt after the `k`-th failed one; 0 is at once.
+    /// Milliseconds until the attempt after the `k`-th failed one, at least and at most; 0 is at
+    /// once. 5.34 knows no jitter.
     /// Source: `backoffs.js`.
-    pub fn retry_delay(&self, failed: u32) -> i64 {
-        match &self.backoff {
-            None => 0,
-            Some(BackoffOptions { kind: BackoffKind::Fixed, delay }) => *delay,
-            Some(BackoffOptions { kind: BackoffKind::Exponential, delay }) => {
+    pub fn retry_delay(&self, failed: u32, version: Version) -> (i64, i64) {
+        let Some(BackoffOptions { kind, delay, jitter }) = &self.backoff else { return (0, 0) };
+        let most = match kind {
+            BackoffKind::Fixed => *delay,
+            BackoffKind::Exponential => {
                 let doubled = 1_i64.checked_shl(failed.saturating_sub(1)).unwrap_or(i64::MAX);
                 delay.saturating_mul(doubled)
+            }
+        };
+        match jitter.filter(|jitter| *jitter > 0.0 && version >= Version::V5_81_5) {
+            None => (most, most),
+            // A number below 1 times the part of chance, over the rest, rounded down.
+            Some(jitter) => {
+                let least = (most as f64 * (1.0 - jitter)) as i64;
+                (least, (most - 1).max(least))
             }
         }
     }
@@ -210,11 +226,11 @@ impl Options {
 
 impl From<Backoff> for BackoffOptions {
     fn from(backoff: Backoff) -> Self {
-        match backoff {
-            Backoff::Fixed(delay) => BackoffOptions { kind: BackoffKind::Fixed, delay: delay.ms() },
-            Backoff::Exponential(delay) => {
-                BackoffOptions { kind: BackoffKind::Exponential, delay: delay.ms() }
-            }
+        let Backoff { exponential, delay, jitter } = backoff;
+        BackoffOptions {
+            kind: if exponential { BackoffKind::Exponential } else { BackoffKind::Fixed },
+            delay: delay.ms(),
+            jitter: (jitter > 0).then(|| f64::from(jitter) / 1e6),
         }
     }
 }
@@ -236,6 +252,7 @@ impl From<&Repeat> for RepeatOptions {
     fn from(repeat: &Repeat) -> Self {
         let (pattern, every) = match &repeat.when {
             RepeatWhen::Pattern(cron) => (Some(cron.pattern().to_owned()), None),
+            RepeatWhen::Refused(pattern) => (Some(pattern.to_string()), None),
             RepeatWhen::Every(period) => (None, Some(period.ms())),
         };
         RepeatOptions {
@@ -247,6 +264,7 @@ impl From<&Repeat> for RepeatOptions {
             end_date: repeat.end_date.map(Instant::ms),
             immediately: repeat.immediately,
             key: repeat.key.as_deref().map(str::to_owned),
+            offset: repeat.offset.map(Span::ms),
             ..RepeatOptions::default()
         }
     }
@@ -283,7 +301,7 @@ mod tests {
     fn what_is_stored_is_what_bullmq_stores() {
         let defaults = JobOptions {
             attempts: Some(5),
-            backoff: Some(Backoff::Exponential(Span::from_secs(5))),
+            backoff: Some(Backoff::exponential(Span::from_secs(5))),
             remove_on_complete: Some(Keep::None),
             remove_on_fail: Some(Keep::Count(100)),
             ..JobOptions::default()
@@ -298,10 +316,26 @@ mod tests {
 
     #[test]
     fn exponential_backoff_doubles_and_never_overflows() {
-        let backoff = Some(BackoffOptions { kind: BackoffKind::Exponential, delay: 300 });
+        let kind = BackoffKind::Exponential;
+        let backoff = Some(BackoffOptions { kind, delay: 300, jitter: None });
         let options = Options { backoff, ..Options::default() };
-        assert_eq!([1, 2, 3, 4].map(|k| options.retry_delay(k)), [300, 600, 1200, 2400]);
-        assert_eq!(options.retry_delay(500), i64::MAX);
+        let delay = |k| options.retry_delay(k, Version::V6_7_0);
+        assert_eq!([1, 2, 3, 4].map(|k| delay(k).1), [300, 600, 1200, 2400]);
+        assert_eq!(delay(500), (i64::MAX, i64::MAX));
+    }
+
+    /// What `backoffs.js` of 5.81.5 gives for the least and the greatest number below 1.
+    #[test]
+    fn jitter_is_a_part_of_the_delay() {
+        let delays = |kind, jitter, failed| {
+            let backoff = Some(BackoffOptions { kind, delay: 1000, jitter: Some(jitter) });
+            let options = Options { backoff, ..Options::default() };
+            Version::ALL.map(|version| options.retry_delay(failed, version))
+        };
+        let some = delays(BackoffKind::Fixed, 0.3, 5);
+        assert_eq!(some, [(1000, 1000), (700, 999), (700, 999)]);
+        let all = delays(BackoffKind::Exponential, 1.0, 3);
+        assert_eq!(all, [(4000, 4000), (0, 3999), (0, 3999)]);
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub(super) use repeat::update_repeatable_job;
 pub(super) use scheduler::{is_job_scheduler, next_iteration};
 
 use super::client::Client;
+use super::ids::{refused_by_add, refused_by_job};
 use super::keys::Keys;
 use super::options::{Options, RepeatOptions};
 use super::scripts::{AddJob, Call, RegistrationOptions};
@@ -78,16 +79,26 @@ impl Queue {
     /// # Errors
     /// A pattern that does not parse; an id that is refused; an error of Redis.
     pub async fn add(&self, job: NewJob) -> Result<(), QueueError> {
-        if self.client.version() < Version::V6_7_0 {
-            check_end_date(&job, self.client.ctx().now_ms())?;
-        }
-        self.client.ready().await?;
+        let version = self.client.version();
         // 6.x has no older API and says nothing: the job is an ordinary one.
-        if job.options.repeat.is_some() && self.client.version() < Version::V6_7_0 {
+        if job.options.repeat.is_some() && version < Version::V6_7_0 {
+            check_end_date(&job, self.client.ctx().now_ms())?;
+            self.client.ready().await?;
             return update_repeatable_job(&self.client, &self.repeat, job, true).await;
         }
+        let id = job.options.job_id.as_deref();
+        if let Some(refused) = id.and_then(|id| refused_by_add(id, version)) {
+            return Err(QueueError::Refused(refused));
+        }
+        // 5.x makes the job when the connection is ready, 6.x at once.
+        if version < Version::V6_7_0 {
+            self.client.ready().await?;
+        }
         let timestamp = self.client.ctx().now_ms();
-        create(&self.client, job, timestamp, None).await
+        validate_options(&job, version)?;
+        self.client.ready().await?;
+        let call = add_call(job, timestamp, None, version);
+        self.client.script(call).await.map(drop)
     }
 
     /// `queue.close`: `QUIT` after everything that was sent.
@@ -138,23 +149,29 @@ fn check_end_date(job: &NewJob, now: i64) -> Result<(), QueueError> {
     }
 }
 
-/// `Job.validateOptions`: 5.81 knows that ids with colons are its own, which have three parts.
+/// `Job.validateOptions`.
 fn validate_options(job: &NewJob, version: Version) -> Result<(), QueueError> {
     let counted = job.options.repeat.as_ref().is_none_or(|repeat| repeat.count.is_some());
     if !counted && job.options.delay.is_some_and(|delay| delay > 0) {
-        return Err(QueueError::Refused("Delay and repeat options cannot be used together"));
+        match version {
+            Version::V5_34_10 => {
+                return Err(QueueError::Refused(
+                    "Delay and repeat options could not be used together",
+                ));
+            }
+            Version::V5_81_5 => {
+                return Err(QueueError::Refused(
+                    "Delay and repeat options cannot be used together",
+                ));
+            }
+            Version::V6_7_0 => {}
+        }
     }
-    let Some(id) = &job.options.job_id else { return Ok(()) };
-    let refused = if id.parse::<i64>().is_ok_and(|number| number.to_string() == *id) {
-        "Custom Ids cannot be integers"
-    } else if id.starts_with("0:") {
-        "JobId cannot be '0' or start with 0:"
-    } else if version >= Version::V5_81_5 && id.contains(':') && id.split(':').count() != 3 {
-        "Custom Id cannot contain :"
-    } else {
-        return Ok(());
-    };
-    Err(QueueError::Refused(refused))
+    let id = job.options.job_id.as_deref();
+    match id.and_then(|id| refused_by_job(id, version)) {
+        Some(refused) => Err(QueueError::Refused(refused)),
+        None => Ok(()),
+    }
 }
 
 /// The script of an add, chosen by the version: in 5.34 a delay of 0 is a delay.

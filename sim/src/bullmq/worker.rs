@@ -63,8 +63,19 @@ pub struct Job {
     token: Bytes,
 }
 
-/// What a processor returns: whether the attempt succeeded.
-pub type Processing = Pin<Box<dyn Future<Output = bool>>>;
+/// How a processor ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ending {
+    /// It returns.
+    Returned,
+    /// It throws.
+    Threw,
+    /// It throws a `RateLimitError`: the job is not tried, and waits for the limiter.
+    RateLimited,
+}
+
+/// What a processor returns.
+pub type Processing = Pin<Box<dyn Future<Output = Ending>>>;
 
 /// A processor: the user's function.
 pub type Processor = Rc<dyn Fn(Rc<Job>) -> Processing>;
@@ -113,10 +124,11 @@ struct Settings {
     max_started_attempts: Option<i64>,
     drain_delay_ms: i64,
     renew_tick: Span,
+    force_close: bool,
 }
 
 impl Worker {
-    /// `new Worker`: connects and runs, as `autorun` does.
+    /// `new Worker`: connects and, with `autorun`, runs.
     pub fn open(
         ctx: &Ctx,
         keys: Rc<Keys>,
@@ -143,7 +155,11 @@ impl Worker {
                 max_started_attempts: options.max_started_attempts.map(i64::from),
                 drain_delay_ms: options.drain_delay.ms(),
                 // lockRenewTime is half the lock's duration; its timer ticks twice in it.
-                renew_tick: Span::from_ms(options.lock_duration.ms() / 4),
+                renew_tick: Span::from_ms(match options.lock_renew_time {
+                    Some(time) => (time.ms() / 2).max(1),
+                    None => options.lock_duration.ms() / 4,
+                }),
+                force_close: options.force_close,
             },
             fetch: Rc::new(FetchOptions { lock_duration: options.lock_duration.ms(), limiter }),
             processor,
@@ -163,9 +179,15 @@ impl Worker {
         }));
         // In the order in which the constructor comes to them: who waits first goes on first.
         worker.connect();
-        ctx.spawn(worker.clone().check_stalled());
-        ctx.spawn(worker.clone().renew_locks());
-        ctx.spawn(worker.clone().run());
+        if options.autorun {
+            if !options.skip_stalled_check {
+                ctx.spawn(worker.clone().check_stalled());
+            }
+            if !options.skip_lock_renewal {
+                ctx.spawn(worker.clone().renew_locks());
+            }
+            ctx.spawn(worker.clone().run());
+        }
         worker
     }
 
@@ -427,9 +449,18 @@ impl Worker {
             Some(reason) => Some(self.failed(&job, reason, Retry::Never).await),
             None => {
                 self.emit(QueueEvent::Started { job: JobId(job.id.clone()) });
-                let ok = (self.0.processor)(job.clone()).await;
+                let ending = (self.0.processor)(job.clone()).await;
+                let ok = ending == Ending::Returned;
                 self.emit(QueueEvent::Ended { job: JobId(job.id.clone()), ok });
-                if ok { Some(self.completed(&job).await) } else { None }
+                match ending {
+                    Ending::Returned => Some(self.completed(&job).await),
+                    Ending::Threw => None,
+                    // An error of it is emitted and nothing else.
+                    Ending::RateLimited => {
+                        drop(self.limited(&job).await);
+                        return None;
+                    }
+                }
             }
         };
         let next = match ended {
@@ -454,6 +485,13 @@ impl Worker {
             return Ok(());
         }
         self.0.closed.notify_waiters();
+        if self.0.settings.force_close {
+            // `close(true)`: nothing is waited for, and nobody says QUIT. What is under way cannot say
+            // how it ended.
+            self.0.blocking.disconnect();
+            self.0.main.disconnect();
+            return Ok(());
+        }
         let disconnects = if self.is_newer() { self.0.running.get() } else { self.0.waiting.get() };
         if disconnects {
             self.0.blocking.disconnect();
@@ -485,6 +523,11 @@ fn marker_score(reply: &redis::Reply) -> i64 {
 }
 
 impl Job {
+    /// How many attempts had begun before this one.
+    pub fn attempts_before(&self) -> u32 {
+        u32::try_from(self.attempts_started - 1).unwrap_or(0)
+    }
+
     fn new(fetched: Fetched, token: Bytes) -> Self {
         let field = |name| fetched.field(name).cloned();
         let number = |name| field(name).and_then(|value| value.to_int()).unwrap_or(0);

@@ -215,7 +215,9 @@ impl Jobs {
     pub(super) fn unlist(&mut self, id: &JobId, from: JobList, at: Instant) {
         let rank = |job: &Job| {
             let here = match from {
-                JobList::Wait | JobList::Prioritized => job.place == Place::Waiting,
+                JobList::Wait | JobList::Paused | JobList::Prioritized => {
+                    job.place == Place::Waiting
+                }
                 JobList::Delayed => job.place == Place::Delayed,
                 // Whoever has it in hand goes on with it.
                 JobList::Active | JobList::Completed | JobList::Failed => false,

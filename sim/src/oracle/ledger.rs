@@ -304,7 +304,8 @@ impl Ledger {
 
 /// How many entries that count an entry of a list is.
 fn listed(list: JobList) -> i64 {
-    i64::from(matches!(list, JobList::Wait | JobList::Prioritized | JobList::Active))
+    let waits = matches!(list, JobList::Wait | JobList::Paused | JobList::Prioritized);
+    i64::from(waits || list == JobList::Active)
 }
 
 /// How many entries of `wait` or `prioritized` a job makes.

@@ -88,7 +88,7 @@ impl Story {
     /// A release of no steps, which a person may run by hand.
     pub(super) fn release(by_hand: bool) -> Release {
         let (name, steps) = ("one".into(), Vec::new().into());
-        Release { name, library: Version::V5_34_10, steps, by_hand }
+        Release { name, library: Version::V5_34_10, steps, jobs: Vec::new(), by_hand }
     }
 
     /// A service of one container.
@@ -100,6 +100,8 @@ impl Story {
             replicas: 1,
             boot: nothing,
             restart: Restart::Always,
+            restart_delay: None,
+            max_restarts: None,
             grace: Span::ZERO,
             rollout: Rollout::Recreate,
             zone: Zone::utc(),

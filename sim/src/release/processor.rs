@@ -3,11 +3,11 @@
 
 use super::Process;
 use crate::bullmq::QueueError;
-use crate::bullmq::worker::{Job, Processing};
+use crate::bullmq::worker::{Ending, Job, Processing};
 use crate::clock::Span;
 use crate::database::{Does, Write};
 use crate::event::{By, JobId, QueueId};
-use crate::scenario::{self, JobStep, Otherwise, Outcome};
+use crate::scenario::{Counted, JobStep, Otherwise, Outcome};
 use std::rc::Rc;
 
 /// What follows on a step of a job.
@@ -15,41 +15,43 @@ use std::rc::Rc;
 enum Next {
     /// The next step.
     Step,
-    /// The end of the attempt: whether it succeeded.
-    End(bool),
+    /// The end of the attempt.
+    End(Ending),
 }
 
 impl Process {
-    /// What is done with a job: whether the attempt succeeded.
+    /// What is done with a job, and how that ends.
     pub(super) fn processing(self: Rc<Self>, queue: QueueId, job: Rc<Job>) -> Processing {
         Box::pin(async move {
             let scenario = self.image.scenario.clone();
-            let does = |does: &&scenario::Job| {
-                does.name.as_bytes() == job.name.as_bytes()
-                    && does.queue.is_none_or(|only| only == queue)
+            let release = &scenario.releases[usize::from(self.release.0)];
+            let mut jobs = release.jobs.iter().chain(&scenario.jobs);
+            let does = jobs.find(|does| does.is(queue, &job.name));
+            let Some(does) = does else { return Ending::Returned };
+            let before = match does.counted {
+                Counted::Made => job.attempts_made,
+                Counted::Started => job.attempts_before(),
             };
-            let Some(does) = scenario.jobs.iter().find(does) else { return true };
-            let attempt = (job.attempts_made as usize).min(does.outcomes.len() - 1);
-            let outcome = does.outcomes[attempt];
+            let outcome = does.outcomes[(before as usize).min(does.outcomes.len() - 1)];
             for (place, step) in does.steps.iter().enumerate() {
-                if let Some(ok) = self.ends(outcome, Some(place)).await {
-                    return ok;
+                if let Some(ending) = self.ends(outcome, Some(place)).await {
+                    return ending;
                 }
                 match self.work(queue, &job, step).await {
                     Ok(Next::Step) => {}
-                    Ok(Next::End(ok)) => return ok,
-                    Err(_) => return false,
+                    Ok(Next::End(ending)) => return ending,
+                    Err(_) => return Ending::Threw,
                 }
             }
-            self.ends(outcome, None).await.unwrap_or(true)
+            self.ends(outcome, None).await.unwrap_or(Ending::Returned)
         })
     }
 
     /// Whether the attempt ends before the step at `place`, or after the last one, and how.
-    async fn ends(&self, outcome: Outcome, place: Option<usize>) -> Option<bool> {
+    async fn ends(&self, outcome: Outcome, place: Option<usize>) -> Option<Ending> {
         let here = |at: Option<u32>| at.map(|at| at as usize) == place;
         match outcome {
-            Outcome::Fail(at) if here(at) => Some(false),
+            Outcome::Fail(at) if here(at) => Some(Ending::Threw),
             Outcome::Exit(at) if here(at) => {
                 self.ctx.exit(1);
                 std::future::pending().await
@@ -81,14 +83,19 @@ impl Process {
                 self.ctx.sleep(Span::from_nanos(span.nanos() - half.nanos())).await;
             }
             JobStep::Block(range) => self.ctx.block(self.draw(range)).await,
+            JobStep::RateLimit(range) => {
+                let time = self.draw(range).ms();
+                self.queue(queue, By::Processor).rate_limit(time).await?;
+                return Ok(Next::End(Ending::RateLimited));
+            }
             JobStep::Add(add) => self.add(add, By::Processor, None).await?,
             JobStep::Database(step, otherwise) => {
                 let did = self.statement_of(step, None).await?;
                 return Ok(match otherwise {
                     _ if did => Next::Step,
                     Otherwise::GoOn => Next::Step,
-                    Otherwise::Return => Next::End(true),
-                    Otherwise::Fail => Next::End(false),
+                    Otherwise::Return => Next::End(Ending::Returned),
+                    Otherwise::Fail => Next::End(Ending::Threw),
                 });
             }
         }

@@ -194,6 +194,9 @@ pub const CODES: &[(&str, &str)] = &[
     (code::SHORT_GRACE, "A container may be killed in the middle of a job."),
     (code::NOT_INTENDED, "A schedule's jobs are registered for other times than it is due."),
     (code::NO_WINDOW, "A window of a schedule is judged, and none lies whole in the run."),
+    (code::REFUSED, "The library refuses what a step asks for; the step says what its error does."),
+    (code::IGNORED, "The version of the library does not know an option and ignores it."),
+    (code::ENDS, "A schedule may end where clocks are put back by less than an hour."),
 ];
 
 /// The codes by name. Errors are below 100, warnings from 100.
@@ -252,6 +255,9 @@ pub(super) mod code {
     pub(crate) const SHORT_GRACE: &str = "BR115";
     pub(crate) const NOT_INTENDED: &str = "BR116";
     pub(crate) const NO_WINDOW: &str = "BR117";
+    pub(crate) const REFUSED: &str = "BR118";
+    pub(crate) const IGNORED: &str = "BR119";
+    pub(crate) const ENDS: &str = "BR120";
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod adds;
 mod fleet;
 mod times;
 mod upgrade;
+mod versions;
 
 use std::collections::BTreeSet;
 
@@ -40,6 +41,7 @@ pub(super) fn lint(scenario: &Scenario, tree: &DeTable<'_>) -> Vec<Diagnostic> {
     lint.adds(&mut found);
     lint.upgrades(&mut found);
     lint.fleet(&mut found);
+    lint.versions(&mut found);
     found
 }
 
@@ -181,23 +183,32 @@ impl<'s> Lint<'s, '_> {
             let (release, path) = (Some(*release), path.clone());
             adds.push(Added { queue, name, path, release, how });
         }
-        for job in &self.scenario.jobs {
+        for (release, path, job) in self.processors() {
             for (number, step) in job.steps.iter().enumerate() {
                 let JobStep::Add(add) = step else { continue };
-                let path = vec![
-                    Part::key("job"),
-                    Part::key(&job.name),
-                    Part::key("steps"),
-                    Part::Index(number),
-                ];
+                let below = [Part::key("steps"), Part::Index(number)];
+                let path = [path.as_slice(), &below].concat();
                 let how = match &add.repeat {
                     Some(repeat) => How::Repeat(add, repeat),
                     None => How::Job(add),
                 };
-                adds.push(Added { queue: add.queue, name: &add.name, path, release: None, how });
+                adds.push(Added { queue: add.queue, name: &add.name, path, release, how });
             }
         }
         adds
+    }
+
+    /// What is done with jobs: by whichever release, or by one alone; and where it stands.
+    fn processors(&self) -> impl Iterator<Item = (Option<usize>, Path, &'s super::Job)> {
+        let path = |job: &super::Job| vec![Part::key("job"), Part::key(&job.name)];
+        let all = self.scenario.jobs.iter().map(move |job| (None, path(job), job));
+        let releases = self.scenario.releases.iter().enumerate();
+        let own = releases.flat_map(move |(number, release)| {
+            let above = [Part::key("release"), Part::key(&release.name)];
+            let place = move |job| [above.as_slice(), &path(job)].concat();
+            release.jobs.iter().map(move |job| (Some(number), place(job), job))
+        });
+        all.chain(own)
     }
 
     /// Whether what adds is ever done.
@@ -238,21 +249,18 @@ impl<'s> Lint<'s, '_> {
         })
     }
 
-    /// The job of a name in a queue.
+    /// What is done with the jobs of a name in a queue; one for all releases goes first.
     fn job(&self, queue: QueueId, name: &str) -> Option<&'s super::Job> {
-        let is = |job: &&super::Job| *job.name == *name && job.queue.is_none_or(|of| of == queue);
-        self.scenario.jobs.iter().find(is)
+        self.processors().map(|(_, _, job)| job).find(|job| job.is(queue, name.as_bytes()))
     }
 
     /// The jobs that come into a queue.
     fn jobs_of(&self, queue: QueueId) -> impl Iterator<Item = &'s super::Job> {
         let comes = move |job: &&super::Job| {
-            self.adds
-                .iter()
-                .any(|added| added.queue == queue && *added.name == *job.name && self.runs(added))
+            let added = |added: &&Added<'s>| added.queue == queue && self.runs(added);
+            self.adds.iter().filter(added).any(|added| job.is(queue, added.name.as_bytes()))
         };
-        let here = move |job: &&super::Job| job.queue.is_none_or(|of| of == queue);
-        self.scenario.jobs.iter().filter(here).filter(comes)
+        self.processors().map(|(_, _, job)| job).filter(comes)
     }
 
     fn queue_name(&self, queue: QueueId) -> &'s str {
@@ -268,7 +276,7 @@ fn takes(job: &super::Job) -> (Span, Span) {
             JobStep::Query(range) | JobStep::Sleep(range) | JobStep::Block(range) => range,
             JobStep::Write { takes, .. } => takes,
             JobStep::Database(step, _) => &step.takes,
-            JobStep::Add(_) => continue,
+            JobStep::Add(_) | JobStep::RateLimit(_) => continue,
         };
         takes = (takes.0 + range.least, takes.1 + range.most);
     }

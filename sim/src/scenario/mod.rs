@@ -188,11 +188,27 @@ pub struct Template {
 
 /// How long a failed job waits before it is tried again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Backoff {
+pub struct Backoff {
+    /// Whether it waits twice as long after each attempt, or always the same.
+    pub exponential: bool,
+    /// How long it waits after the first attempt.
+    pub delay: Span,
+    /// Which part of the wait is left to chance, in millionths (5.81 and later).
+    pub jitter: u32,
+}
+
+impl Backoff {
     /// Always the same.
-    Fixed(Span),
+    #[must_use]
+    pub fn fixed(delay: Span) -> Self {
+        Backoff { exponential: false, delay, jitter: 0 }
+    }
+
     /// Twice as long after each attempt.
-    Exponential(Span),
+    #[must_use]
+    pub fn exponential(delay: Span) -> Self {
+        Backoff { exponential: true, delay, jitter: 0 }
+    }
 }
 
 /// Which finished jobs stay in Redis.
@@ -226,6 +242,10 @@ pub struct Service {
     pub boot: Range,
     /// What happens when a container ends by itself or is killed.
     pub restart: Restart,
+    /// How long after its end it is started again; the kubelet's back-off if it is not said.
+    pub restart_delay: Option<Span>,
+    /// How often it is started again at most.
+    pub max_restarts: Option<u32>,
     /// How long a container has between SIGTERM and SIGKILL.
     pub grace: Span,
     /// How a new release is rolled out.
@@ -331,6 +351,10 @@ pub enum Change {
     Scale(u32),
     /// So many of its running containers are killed, those with the lowest ordinals first.
     Kill(u32),
+    /// So many of its running containers are asked to end, those with the lowest ordinals first, and
+    /// killed after the grace period (a liveness probe that fails). They stay what they are: what
+    /// follows is as after any end.
+    Terminate(u32),
     /// It is rolled out again with the release that it has (`kubectl rollout restart`).
     Restart,
     /// The event loops of its running containers stand still for so long (a frozen node, a pause

@@ -17,11 +17,13 @@ mod release;
 mod schema;
 mod service;
 mod shape;
+mod statement;
 mod step;
 mod syntax;
 mod table;
 mod top;
 mod value;
+mod worker;
 
 use std::collections::BTreeMap;
 
@@ -216,7 +218,9 @@ fn read<'t>(cx: &mut Context<'t>, top: Option<Top>, items: Vec<Item<'t>>) -> Opt
         match what {
             What::Named(Kind::Schedule, name) => schedules.extend(judge::schedule(cx, name, node)),
             What::Named(Kind::Queue, name) => queues.extend(options::queue(cx, name, node)),
-            What::Named(Kind::Job, name) => jobs.extend(job::job(cx, name, node)),
+            What::Named(Kind::Job, name) => {
+                jobs.extend(job::job(cx, name, &format!("job {name}"), node));
+            }
             What::Named(Kind::Release, name) => releases.extend(release::release(cx, name, node)),
             What::Named(Kind::Service, name) => services.extend(service::service(cx, name, node)),
             What::Event(number) => events.extend(service::event(cx, number, node)),
@@ -329,7 +333,8 @@ fn warnings(cx: &mut Context<'_>, scenario: &Scenario) {
 /// Whether anything adds jobs of a name to a queue.
 fn adds(scenario: &Scenario, queue: QueueId, name: &str) -> bool {
     let added = |add: &Add| add.queue == queue && *add.name == *name;
-    let mut job_steps = scenario.jobs.iter().flat_map(|job| &job.steps);
+    let of_releases = scenario.releases.iter().flat_map(|release| &release.jobs);
+    let mut job_steps = scenario.jobs.iter().chain(of_releases).flat_map(|job| &job.steps);
     job_steps.any(|step| matches!(step, JobStep::Add(add) if added(add)))
         || scenario.releases.iter().any(|release| any_adds(&release.steps, queue, name))
 }
@@ -433,7 +438,7 @@ violated = ">=60%"
         let defaults = &scenario.queues[0].defaults;
         assert_eq!(defaults.remove_on_complete, Some(Keep::None));
         assert_eq!(defaults.remove_on_fail, Some(Keep::Count(100)));
-        assert_eq!(defaults.backoff, Some(Backoff::Exponential(secs(5))));
+        assert_eq!(defaults.backoff, Some(Backoff::exponential(secs(5))));
         let takes = Range { least: secs(20), most: secs(120), draw: 2 };
         assert_eq!(scenario.jobs[0].steps[1], JobStep::Write { rows: 43_149, batches: 44, takes });
         assert_eq!(scenario.jobs[0].outcomes, [Outcome::Ok]);

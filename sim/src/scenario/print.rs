@@ -184,6 +184,7 @@ impl<'s> Printer<'s> {
         self.table(&["release", &release.name], true, |printer| {
             printer.say(&["library"], format!("\"{}\"", release.library));
             printer.steps("steps", &release.steps);
+            release.jobs.iter().for_each(|job| printer.job(job));
         });
     }
 
@@ -199,6 +200,12 @@ impl<'s> Printer<'s> {
             printer.say_or(Whose::Kubernetes, &["replicas"], service.replicas.to_string());
             printer.say_or(Whose::Bootrace, &["boot"], range(&service.boot));
             printer.say_or(Whose::Kubernetes, &["restart"], restart);
+            if let Some(delay) = service.restart_delay {
+                printer.say(&["restart_delay"], span(delay));
+            }
+            if let Some(most) = service.max_restarts {
+                printer.say(&["max_restarts"], most.to_string());
+            }
             let grace = span(service.grace);
             printer.say_or(Whose::Kubernetes, &["termination_grace_period"], grace);
             printer.rollout(&service.rollout);
@@ -270,6 +277,7 @@ impl<'s> Printer<'s> {
             }
             Change::Scale(replicas) => self.say(&["scale"], replicas.to_string()),
             Change::Kill(count) => self.say(&["kill"], count.to_string()),
+            Change::Terminate(count) => self.say(&["terminate"], count.to_string()),
             Change::Restart => self.say(&["restart"], "true"),
             Change::Pause(pause) => self.say(&["pause"], range(pause)),
             Change::Disconnect(time) => self.say(&["disconnect"], range(time)),
@@ -384,7 +392,10 @@ fn range(range: &Range) -> String {
 
 /// A probability in units of 2^-32 as a percentage; the parser rounds down what it makes of one.
 fn percentage(odds_of_2_32: u64) -> String {
-    let millionths = (odds_of_2_32 * 1_000_000).div_ceil(1 << 32);
+    percentage_of_millionths((odds_of_2_32 * 1_000_000).div_ceil(1 << 32))
+}
+
+fn percentage_of_millionths(millionths: u64) -> String {
     let (whole, rest) = (millionths / 10_000, millionths % 10_000);
     let fraction = format!("{rest:04}");
     match fraction.trim_end_matches('0') {

@@ -21,6 +21,25 @@ pub struct Job {
     pub steps: Vec<JobStep>,
     /// How the k-th attempt ends; the last goes on for ever. Never empty.
     pub outcomes: Vec<Outcome>,
+    /// What makes an attempt the k-th.
+    pub counted: Counted,
+}
+
+impl Job {
+    /// Whether it is about the jobs of a name in a queue.
+    #[must_use]
+    pub fn is(&self, queue: QueueId, name: &[u8]) -> bool {
+        self.name.as_bytes() == name && self.queue.is_none_or(|only| only == queue)
+    }
+}
+
+/// Which of BullMQ's numbers tells an attempt from the ones before it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Counted {
+    /// `attemptsMade`: those that ended. A job whose worker was killed is tried the same again.
+    Made,
+    /// `attemptsStarted`: each start of the processor is the next.
+    Started,
 }
 
 /// A step of a processor.
@@ -43,6 +62,9 @@ pub enum JobStep {
     Block(Range),
     /// Adds a job.
     Add(Box<Add>),
+    /// Holds back the queue's jobs for so long, this one too: `queue.rateLimit`, and a
+    /// `RateLimitError`.
+    RateLimit(Range),
     /// Works on locks and rows of the database.
     Database(DatabaseStep, Otherwise),
 }
@@ -116,6 +138,9 @@ pub struct Release {
     pub library: Version,
     /// What the start-up code does, in order.
     pub steps: Arc<[Step]>,
+    /// What its processors do with jobs of some names, if it is other than what the scenario's jobs
+    /// say.
+    pub jobs: Vec<Job>,
     /// Whether it is what a person runs by hand: its process exits after its last step.
     pub by_hand: bool,
 }
@@ -144,6 +169,13 @@ impl fmt::Display for Action {
             Action::UpsertJobScheduler { id, .. } => write!(f, "upsert_job_scheduler {id}"),
             Action::RemoveRepeatable { name, .. } => write!(f, "remove_repeatable {name}"),
             Action::RemoveJobScheduler { id, .. } => write!(f, "remove_job_scheduler {id}"),
+            Action::RemoveRepeatableByKey { key, .. } => {
+                write!(f, "remove_repeatable_by_key {key}")
+            }
+            Action::GetRepeatableJobs(_) => f.write_str("get_repeatable_jobs"),
+            Action::GetJobSchedulers(_) => f.write_str("get_job_schedulers"),
+            Action::RemoveGlobalConcurrency(_) => f.write_str("remove_global_concurrency"),
+            Action::RemoveGlobalRateLimit(_) => f.write_str("remove_global_rate_limit"),
             Action::Worker(_) => f.write_str("worker"),
             Action::Timer { .. } => f.write_str("timer"),
             Action::Sleep(_) => f.write_str("sleep"),
@@ -255,6 +287,17 @@ pub enum Action {
         /// The job id that it was made with.
         job_id: Option<Box<str>>,
     },
+    /// `queue.removeRepeatableByKey`.
+    RemoveRepeatableByKey {
+        /// The queue.
+        queue: QueueId,
+        /// The registration's key, of whichever API.
+        key: Box<str>,
+    },
+    /// `queue.getRepeatableJobs`: reads and changes nothing.
+    GetRepeatableJobs(QueueId),
+    /// `queue.getJobSchedulers`: reads and changes nothing.
+    GetJobSchedulers(QueueId),
     /// `queue.removeJobScheduler`.
     RemoveJobScheduler {
         /// The queue.
@@ -333,6 +376,10 @@ pub enum Action {
         /// At most so many starts in so long.
         limiter: Limiter,
     },
+    /// `queue.removeGlobalConcurrency` (5.81 and later).
+    RemoveGlobalConcurrency(QueueId),
+    /// `queue.removeGlobalRateLimit` (5.81 and later).
+    RemoveGlobalRateLimit(QueueId),
     /// Works on locks and rows of the database.
     Database(DatabaseStep),
     /// Begins all of these and waits for those that are awaited.
@@ -389,6 +436,8 @@ pub struct Repeat {
     pub limit: Option<u32>,
     /// The `key` option of the older API.
     pub key: Option<Box<str>>,
+    /// The `offset` option: how long after its slot an iteration is due.
+    pub offset: Option<Span>,
 }
 
 /// The two kinds of repetition.
@@ -396,6 +445,8 @@ pub struct Repeat {
 pub enum RepeatWhen {
     /// A cron pattern.
     Pattern(Cron),
+    /// A pattern that the release's cron-parser refuses: the step is prepared for what it throws.
+    Refused(Box<str>),
     /// A period.
     Every(Span),
 }
@@ -423,6 +474,16 @@ pub struct Worker {
     pub remove_on_fail: Option<Keep>,
     /// How often a job may be started before it is failed unprocessed; 5.34 does not know it.
     pub max_started_attempts: Option<u32>,
+    /// How often locks are renewed; half of how long they live if it is not said.
+    pub lock_renew_time: Option<Span>,
+    /// Whether it takes no part in looking for stalled jobs.
+    pub skip_stalled_check: bool,
+    /// Whether it renews no locks.
+    pub skip_lock_renewal: bool,
+    /// Whether it runs at once; if not, nobody lets it run.
+    pub autorun: bool,
+    /// Whether it is closed without waiting for its jobs.
+    pub force_close: bool,
 }
 
 /// The rate limiter of a worker.

@@ -37,6 +37,7 @@ impl Generator {
         let backoff = self.once_in(3).then(|| BackoffOptions {
             kind: self.pick([BackoffKind::Fixed, BackoffKind::Exponential]),
             delay: self.pick([5, 100]),
+            jitter: self.pick([None, Some(0.25)]),
         });
         let deduplication = self.once_in(self.deduplicated).then(|| Deduplication {
             id: self.pick(["d0", "d1"]).to_owned(),

@@ -11,9 +11,9 @@ use super::super::repeat::md5_hex;
 use super::super::scripts::{
     Call, CleanJobsInSet, MoveJobsToWait, Obliterate, RemoveRepeatable, ReprocessJob, Returned,
 };
-use super::{NewJob, Queue, add_call};
+use super::{NewJob, Queue, add_call, validate_options};
 use crate::event::{Finish, JobList};
-use crate::redis::{Bytes, Command, Key, Reply};
+use crate::redis::{Bytes, Command, Key, Reply, SetOptions};
 
 /// How many jobs and registrations one script of an obliteration removes at most.
 const OBLITERATE_AT_ONCE: i64 = 1000;
@@ -29,10 +29,17 @@ impl Queue {
     /// one that fails does not keep the later ones. A job's `repeat` makes no registration here.
     ///
     /// # Errors
-    /// The first error of Redis, when all have replied.
+    /// The first id that is refused, before anything is sent; the first error of Redis, when all
+    /// have replied.
     pub async fn add_bulk(&self, jobs: Vec<NewJob>) -> Result<(), QueueError> {
+        let version = self.client.version();
+        // 5.x makes the jobs when the connection is ready, 6.x at once.
+        if version < Version::V6_7_0 {
+            self.client.ready().await?;
+        }
+        let timestamp = self.client.ctx().now_ms();
+        jobs.iter().try_for_each(|job| validate_options(job, version))?;
         self.client.ready().await?;
-        let (timestamp, version) = (self.client.ctx().now_ms(), self.client.version());
         let calls = jobs.into_iter().map(|job| add_call(job, timestamp, None, version));
         let replies: Vec<_> = calls.map(|call| self.client.script(call)).collect();
         let mut all = Ok(());
@@ -52,13 +59,19 @@ impl Queue {
         self.client.script(Call::Pause(true)).await.map(drop)
     }
 
-    /// `queue.resume`.
+    /// `queue.resume`. 6.x goes on until nothing is left of what an older version had put aside.
     ///
     /// # Errors
     /// An error of Redis.
     pub async fn resume(&self) -> Result<(), QueueError> {
         self.client.ready().await?;
-        self.client.script(Call::Pause(false)).await.map(drop)
+        let mut call = Call::Pause(false);
+        while matches!(self.client.script(call).await?, Returned::Code(1..))
+            && self.client.version() >= Version::V6_7_0
+        {
+            call = Call::ResumeRest;
+        }
+        Ok(())
     }
 
     /// `queue.drain`: removes what waits, and with `delayed` what is not due yet, but for the
@@ -167,6 +180,85 @@ impl Queue {
         let pairs = pairs.iter().map(|(field, value)| ((*field).into(), Bytes::from_int(*value)));
         let (key, pairs) = (self.client.keys().meta.clone(), pairs.collect());
         redis(self.client.command(Command::HSet { key, pairs }).await?).map(drop)
+    }
+
+    /// `queue.removeGlobalConcurrency`.
+    ///
+    /// # Errors
+    /// 5.34 has no such method; an error of Redis.
+    pub async fn remove_global_concurrency(&self) -> Result<(), QueueError> {
+        if self.client.version() < Version::V5_81_5 {
+            return Err(QueueError::Refused("queue.removeGlobalConcurrency is not a function"));
+        }
+        self.del_meta(&["concurrency"]).await
+    }
+
+    /// `queue.removeGlobalRateLimit`.
+    ///
+    /// # Errors
+    /// 5.34 has no such method; an error of Redis.
+    pub async fn remove_global_rate_limit(&self) -> Result<(), QueueError> {
+        if self.client.version() < Version::V5_81_5 {
+            return Err(QueueError::Refused("queue.removeGlobalRateLimit is not a function"));
+        }
+        self.del_meta(&["max", "duration"]).await
+    }
+
+    async fn del_meta(&self, fields: &[&str]) -> Result<(), QueueError> {
+        self.client.ready().await?;
+        let fields = fields.iter().map(|field| (*field).into()).collect();
+        let command = Command::HDel { key: self.client.keys().meta.clone(), fields };
+        redis(self.client.command(command).await?).map(drop)
+    }
+
+    /// `queue.rateLimit`: the limiter is full for so long, for workers that have one.
+    ///
+    /// # Errors
+    /// An error of Redis.
+    pub async fn rate_limit(&self, milliseconds: i64) -> Result<(), QueueError> {
+        /// `Number.MAX_SAFE_INTEGER`.
+        const FULL: i64 = 9_007_199_254_740_991;
+        self.client.ready().await?;
+        let key = self.client.keys().limiter.clone();
+        let (value, options) = (Bytes::from_int(FULL), SetOptions::px(milliseconds));
+        redis(self.client.command(Command::Set { key, value, options }).await?).map(drop)
+    }
+
+    /// `queue.removeRepeatableByKey`: whether there was one.
+    ///
+    /// # Errors
+    /// 6.x has no such method; an error of Redis.
+    pub async fn remove_repeatable_by_key(&self, key: &str) -> Result<bool, QueueError> {
+        if self.client.version() >= Version::V6_7_0 {
+            return Err(QueueError::Refused("queue.removeRepeatableByKey is not a function"));
+        }
+        self.client.ready().await?;
+        self.info_once(&self.repeat).await?;
+        let removed = self.client.script(remove_by_key(key.into())).await?;
+        Ok(matches!(removed, Returned::Code(0)))
+    }
+
+    /// `queue.getRepeatableJobs`.
+    ///
+    /// # Errors
+    /// 6.x has no such method; an error of Redis.
+    pub async fn get_repeatable_jobs(&self) -> Result<(), QueueError> {
+        if self.client.version() >= Version::V6_7_0 {
+            return Err(QueueError::Refused("queue.getRepeatableJobs is not a function"));
+        }
+        self.client.ready().await?;
+        self.info_once(&self.repeat).await?;
+        self.repeatable_keys().await.map(drop)
+    }
+
+    /// `queue.getJobSchedulers`: the same, through the object of the newer API.
+    ///
+    /// # Errors
+    /// An error of Redis.
+    pub async fn get_job_schedulers(&self) -> Result<(), QueueError> {
+        self.client.ready().await?;
+        self.info_once(&self.scheduler).await?;
+        self.repeatable_keys().await.map(drop)
     }
 
     /// Start-up code that begins afresh: `queue.getRepeatableJobs()`, then
@@ -282,6 +374,7 @@ impl Queue {
         let pushed = |key: &Key| Command::LRange { key: key.clone(), start, stop };
         let (command, newest_first) = match list {
             JobList::Wait => (pushed(&keys.wait), true),
+            JobList::Paused => (pushed(&keys.paused), true),
             JobList::Active => (pushed(&keys.active), true),
             JobList::Prioritized => (set(&keys.prioritized), false),
             JobList::Delayed => (set(&keys.delayed), false),
@@ -355,6 +448,7 @@ fn remove_by_key(key: Bytes) -> Call {
 #[cfg(test)]
 mod tests {
     use super::super::super::Version;
+    use super::super::super::ids::refused_by_job;
     use super::super::super::keys::Keys;
     use super::super::super::options::RepeatOptions;
     use super::*;
@@ -476,7 +570,11 @@ mod tests {
             let found = sent_by(version, async move |queue| {
                 let with_id = |id: &str| Options { job_id: Some(id.into()), ..Options::default() };
                 let refused = queue.add(job("a", with_id("12"))).await;
-                assert_eq!(refused, Err(QueueError::Refused("Custom Ids cannot be integers")));
+                let said = refused_by_job("12", version).expect("it is refused");
+                assert_eq!(refused, Err(QueueError::Refused(said)));
+                let bulk = ["13", "a"].map(|id| job("a", with_id(id)));
+                let refused = queue.add_bulk(bulk.into()).await;
+                assert_eq!(refused, Err(QueueError::Refused(said)), "all of it");
                 assert_eq!(queue.add(job("a", with_id("a:b"))).await.is_err(), newer);
                 queue.add(job("a", with_id("a:b:c"))).await.expect("three parts are taken");
                 let past = RepeatOptions {

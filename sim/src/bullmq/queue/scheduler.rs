@@ -52,7 +52,8 @@ impl Queue {
             timestamp: ctx.now_ms(),
             delay,
         };
-        self.client.script(Call::AddJobScheduler(Box::new(call))).await.map(drop)
+        let added = self.client.script(Call::AddJobScheduler(Box::new(call))).await;
+        added.map(drop).map_err(told)
     }
 
     /// `queue.removeJobScheduler`: whether there was one.
@@ -65,6 +66,20 @@ impl Queue {
         let removed = self.client.script(Call::RemoveJobScheduler(id.into())).await?;
         Ok(matches!(removed, Returned::Code(0)))
     }
+}
+
+/// What `finishedErrors` makes of a refusal.
+fn told(error: QueueError) -> QueueError {
+    QueueError::Refused(match error {
+        QueueError::Code(-10) => {
+            "Cannot create job scheduler iteration - job ID already exists. addJobScheduler"
+        }
+        QueueError::Code(-11) => {
+            "Cannot create job scheduler iteration - current and next time slots already have jobs. \
+             addJobScheduler"
+        }
+        error => return error,
+    })
 }
 
 /// `JobScheduler.isJobScheduler`: whether a registration's hash counts iterations.
@@ -94,7 +109,8 @@ impl Iteration {
     fn options_of(&self, registration: &Bytes) -> Bytes {
         let id = self.millis.map(|millis| iteration_id(registration, millis));
         let job_id = id.map(|id| String::from_utf8_lossy(&id).into_owned());
-        Options { job_id, ..self.options.clone() }.to_json().into()
+        let repeat_job_key = Some(String::from_utf8_lossy(registration).into_owned());
+        Options { job_id, repeat_job_key, ..self.options.clone() }.to_json().into()
     }
 
     fn deduplication(&self) -> Option<Bytes> {

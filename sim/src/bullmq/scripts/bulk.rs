@@ -72,7 +72,7 @@ impl<'a> Script<'a> {
     /// `cleanJobsInSet-3`: how many jobs went.
     pub(super) fn clean_jobs_in_set(&mut self, args: &CleanJobsInSet) -> Result<Returned> {
         let cleaned = match args.set {
-            JobList::Wait | JobList::Active => self.clean_list(args)?,
+            JobList::Wait | JobList::Paused | JobList::Active => self.clean_list(args)?,
             _ => self.clean_set(args)?,
         };
         let count = Bytes::from_int(cleaned);
@@ -137,6 +137,7 @@ impl<'a> Script<'a> {
     }
 
     fn clean(&mut self, id: &Bytes, from: JobList) -> Result<()> {
+        let from = if from == JobList::Paused { JobList::Wait } else { from };
         self.dropped(id, from);
         self.remove_deduplication_key(id)?;
         self.remove_job_keys(id);
@@ -170,6 +171,7 @@ impl<'a> Script<'a> {
         let keys = self.keys;
         match list {
             JobList::Wait => &keys.wait,
+            JobList::Paused => &keys.paused,
             JobList::Active => &keys.active,
             JobList::Prioritized => &keys.prioritized,
             JobList::Delayed => &keys.delayed,

@@ -182,7 +182,9 @@ impl Script<'_> {
         }
         let delay = Bytes::from_int(add.delay);
         self.db.hset(&self.keys.job(holder), "delay".into(), delay)?;
-        self.enqueue_delayed(holder, add.timestamp, add.delay, max_events).map(drop)
+        let due = self.enqueue_delayed(holder, add.timestamp, add.delay, max_events)?;
+        self.emit(QueueEvent::Rescheduled { job: job_id(holder), due });
+        Ok(())
     }
 
     /// The events of the stream, the older one up to 5.x. 5.34 does not name the other job.

@@ -74,6 +74,15 @@ pub struct RetryJob {
     pub failed_reason: Bytes,
 }
 
+/// The arguments of `moveJobFromActiveToWait-9`.
+#[derive(Clone, Debug)]
+pub struct MoveJobFromActiveToWait {
+    /// The job.
+    pub id: Bytes,
+    /// Who should hold the lock.
+    pub token: Bytes,
+}
+
 impl Script<'_> {
     /// `moveToFinished-14`.
     pub(super) fn move_to_finished(&mut self, args: &MoveToFinished) -> Result<Returned> {
@@ -238,6 +247,42 @@ impl Script<'_> {
         self.xadd(Some(max_events), &event)?;
         self.emit(QueueEvent::Retried { job: job_id(&args.id), state });
         Ok(Returned::Code(0))
+    }
+
+    /// `moveJobFromActiveToWait-9`: an attempt that does not count. Returns for how long the limiter's
+    /// key lives.
+    pub(super) fn move_job_from_active_to_wait(
+        &mut self,
+        args: &MoveJobFromActiveToWait,
+    ) -> Result<Returned> {
+        let (id, key) = (&args.id, self.keys.job(&args.id));
+        let newer = self.version >= Version::V5_81_5;
+        if newer && !self.db.exists(&key) {
+            return Ok(self.refuse(id, -1));
+        }
+        let code = self.remove_lock(id, &args.token)?;
+        if code != 0 {
+            return Ok(self.refuse(id, code));
+        }
+        if self.db.lrem(&self.keys.active, 1, id)? > 0 {
+            let target = self.get_target_queue_list()?;
+            let priority = self.priority_of(&key)?;
+            let state = if priority > 0 {
+                // Before all others of that priority.
+                let score = f64::from(priority) * 4_294_967_296.0;
+                self.db.zadd(&self.keys.prioritized, id.clone(), score)?;
+                JobState::Prioritized
+            } else {
+                self.add_job_in_target_list(target, true, id)?;
+                JobState::Wait
+            };
+            let max_events = self.get_or_set_max_events()?;
+            let event = [("event", &"waiting".into()), ("jobId", id), ("prev", &"active".into())];
+            let said = if newer { 3 } else { 2 };
+            self.xadd(Some(max_events), &event[..said])?;
+            self.emit(QueueEvent::Retried { job: job_id(id), state });
+        }
+        Ok(Returned::Code(self.db.pttl(&self.keys.limiter).max(0)))
     }
 
     /// One of BullMQ's negative codes, which the client throws as an error.

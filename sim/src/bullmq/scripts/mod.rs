@@ -25,7 +25,7 @@ pub use add::AddJob;
 pub use bulk::{CleanJobsInSet, MoveJobsToWait};
 pub use evict::evict;
 pub use fetch::{FetchOptions, Fetched, MoveToActive};
-pub use finish::{MoveToDelayed, MoveToFinished, Outcome, RetryJob};
+pub use finish::{MoveJobFromActiveToWait, MoveToDelayed, MoveToFinished, Outcome, RetryJob};
 pub use repeat::{
     AddRepeatableJob, RegistrationOptions, RemoveRepeatable, UpdateRepeatableJobMillis,
 };
@@ -73,6 +73,8 @@ pub enum Call {
     ExtendLocks(Box<ExtendLocks>),
     /// `pause-7`: whether to pause the queue, or to resume it.
     Pause(bool),
+    /// `pause-7` of 6.x once more, without an event: a resume that had left jobs behind.
+    ResumeRest,
     /// `drain-5`: whether delayed jobs go, too.
     Drain(bool),
     /// `obliterate-2`.
@@ -89,6 +91,8 @@ pub enum Call {
     MoveJobsToWait(MoveJobsToWait),
     /// `cleanJobsInSet-3`.
     CleanJobsInSet(CleanJobsInSet),
+    /// `moveJobFromActiveToWait-9`.
+    MoveJobFromActiveToWait(MoveJobFromActiveToWait),
 }
 
 /// What a script returned.
@@ -151,7 +155,8 @@ pub fn run(
         Call::RetryJob(args) => script.retry_job(args),
         Call::MoveStalledJobsToWait(args) => script.move_stalled_jobs_to_wait(args),
         Call::ExtendLocks(args) => script.extend_locks(args),
-        Call::Pause(pause) => script.pause(*pause),
+        Call::Pause(pause) => script.pause(*pause, true),
+        Call::ResumeRest => script.pause(false, false),
         Call::Drain(delayed) => script.drain(*delayed),
         Call::Obliterate(args) => script.obliterate(args),
         Call::RemoveJob(id) => script.remove_job(id),
@@ -160,13 +165,14 @@ pub fn run(
         Call::UpdateRepeatableJobMillis(args) => script.update_repeatable_job_millis(args),
         Call::MoveJobsToWait(args) => script.move_jobs_to_wait(args),
         Call::CleanJobsInSet(args) => script.clean_jobs_in_set(args),
+        Call::MoveJobFromActiveToWait(args) => script.move_job_from_active_to_wait(args),
     };
     returned.unwrap_or_else(Returned::Failed)
 }
 
 impl Call {
     /// The names of all scripts, in the order of [`Call::index`].
-    pub const NAMES: [&'static str; 23] = [
+    pub const NAMES: [&'static str; 24] = [
         "addStandardJob",
         "addDelayedJob",
         "addPrioritizedJob",
@@ -190,6 +196,7 @@ impl Call {
         "updateRepeatableJobMillis",
         "moveJobsToWait",
         "cleanJobsInSet",
+        "moveJobFromActiveToWait",
     ];
 
     /// Which script this is: an index into [`Call::NAMES`].
@@ -209,7 +216,7 @@ impl Call {
             Call::RetryJob(_) => 11,
             Call::MoveStalledJobsToWait(_) => 12,
             Call::ExtendLocks(_) => 13,
-            Call::Pause(_) => 14,
+            Call::Pause(_) | Call::ResumeRest => 14,
             Call::Drain(_) => 15,
             Call::Obliterate(_) => 16,
             Call::RemoveJob(_) => 17,
@@ -218,6 +225,7 @@ impl Call {
             Call::UpdateRepeatableJobMillis(_) => 20,
             Call::MoveJobsToWait(_) => 21,
             Call::CleanJobsInSet(_) => 22,
+            Call::MoveJobFromActiveToWait(_) => 23,
         }
     }
 }

@@ -23,8 +23,8 @@ pub struct Obliterate {
 impl Script<'_> {
     /// `pause-7`: pauses the queue, or resumes it. In 5.x its jobs are in `paused` meanwhile. In 6.x
     /// they stay where they are, and a resume takes over what an older version left in `paused`.
-    /// Returns how many of those are left.
-    pub(super) fn pause(&mut self, pause: bool) -> Result<Returned> {
+    /// Returns how many of those are left. A call for them alone is silent.
+    pub(super) fn pause(&mut self, pause: bool, says: bool) -> Result<Returned> {
         let keys = self.keys;
         let renames = self.version < Version::V6_7_0;
         let mut left = 0;
@@ -50,10 +50,14 @@ impl Script<'_> {
             } else {
                 self.add_delay_marker_if_needed()?;
             }
-            self.emit(QueueEvent::Resumed);
+            if says {
+                self.emit(QueueEvent::Resumed);
+            }
             "resumed"
         };
-        self.xadd(None, &[("event", &word.into())])?;
+        if says {
+            self.xadd(None, &[("event", &word.into())])?;
+        }
         Ok(Returned::Code(left))
     }
 

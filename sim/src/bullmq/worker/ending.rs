@@ -5,9 +5,13 @@
 
 use super::super::QueueError;
 use super::super::options::KeepJobs;
-use super::super::scripts::{Call, MoveToDelayed, MoveToFinished, Outcome, RetryJob, Returned};
+use super::super::scripts::{
+    Call, MoveJobFromActiveToWait, MoveToDelayed, MoveToFinished, Outcome, RetryJob, Returned,
+};
 use super::{Job, Worker};
+use crate::clock::Span;
 use crate::redis::Bytes;
+use crate::servers::JITTER;
 use std::rc::Rc;
 
 /// Whether a failed attempt may be followed by another.
@@ -50,7 +54,12 @@ impl Worker {
             let returned = self.finish(job, outcome, keep, fetch_next).await?;
             return self.next_job(returned, token).await;
         }
-        let delay = job.options.retry_delay(job.attempts_made + 1);
+        let (least, most) = job.options.retry_delay(job.attempts_made + 1, self.version());
+        let delay = if least < most {
+            self.ctx().draw(JITTER, Span::from_ms(least), Span::from_ms(most)).ms()
+        } else {
+            most
+        };
         if delay <= 0 {
             let lifo = job.options.lifo;
             let call = RetryJob { id, timestamp, lifo, token, failed_reason };
@@ -68,6 +77,20 @@ impl Worker {
         };
         let returned = self.0.main.script(Call::MoveToDelayed(Box::new(call))).await?;
         if self.is_newer() { self.next_job(returned, token).await } else { Ok(None) }
+    }
+
+    /// What follows on a `RateLimitError`: the job goes back, to be taken next, and this worker
+    /// fetches nothing as long as the limiter's key lives, whoever set it.
+    pub(super) async fn limited(&self, job: &Job) -> Result<(), QueueError> {
+        self.forget(job);
+        let call = MoveJobFromActiveToWait { id: job.id.clone(), token: job.token.clone() };
+        let ttl = match self.0.main.script(Call::MoveJobFromActiveToWait(call)).await? {
+            Returned::Code(ttl) => ttl,
+            other => unreachable!("the script returns a number, not {other:?}"),
+        };
+        let from = if self.is_newer() && ttl > 0 { self.ctx().now_ms() } else { 0 };
+        self.0.limit_until.set(from + ttl);
+        Ok(())
     }
 
     fn has_room(&self) -> bool {

@@ -46,7 +46,7 @@ impl<'s> Lint<'s, '_> {
 
     /// Processors of jobs that nobody adds.
     fn unfed(&self, found: &mut Vec<Diagnostic>) {
-        for job in &self.scenario.jobs {
+        for (_, path, job) in self.processors() {
             let comes = |added: &Added<'_>| {
                 *added.name == *job.name && job.queue.is_none_or(|queue| queue == added.queue)
             };
@@ -54,7 +54,7 @@ impl<'s> Lint<'s, '_> {
                 continue;
             }
             let message = format!("nobody adds jobs named {}", shown(&job.name));
-            let at = self.of("job", &job.name, &[]);
+            let at = self.at(&path, &[]);
             let problem = Diagnostic::warning(code::NEVER_PROCESSED, at, message);
             found.push(problem.help("add them in a release, or leave the table out"));
         }

@@ -125,7 +125,7 @@ impl<'s> Lint<'s, '_> {
     /// The longest job that an event may cut off in containers of a service.
     fn cut_off(&self, service: &Service, event: &PlannedEvent, change: Change) -> Option<&'s Job> {
         let ends = match change {
-            Change::Deploy(..) | Change::Restart => true,
+            Change::Deploy(..) | Change::Restart | Change::Terminate(_) => true,
             Change::Scale(to) => to < service.replicas,
             Change::Kill(_) | Change::Pause(_) | Change::Clock(_) | Change::Disconnect(_) => false,
         };

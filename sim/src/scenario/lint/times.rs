@@ -244,6 +244,7 @@ impl<'s> Lint<'s, '_> {
         match added.how {
             How::Repeat(_, repeat) | How::Scheduler(_, repeat) => match &repeat.when {
                 RepeatWhen::Every(period) => Some(Ticks::every(period.ms(), 0)),
+                RepeatWhen::Refused(_) => None,
                 RepeatWhen::Pattern(pattern) => {
                     let zone = repeat.zone.as_ref().or_else(own)?;
                     Some(Ticks::pattern(pattern, zone.clone()))
@@ -330,7 +331,7 @@ fn time(ms: i64, zone: &Zone) -> String {
     format!("{:02}:{:02}", local / HOUR_MS, local % HOUR_MS / MINUTE_MS)
 }
 
-fn day_and_time(ms: i64, zone: &Zone) -> String {
+pub(super) fn day_and_time(ms: i64, zone: &Zone) -> String {
     format!("{} at {}", day(ms, zone), time(ms, zone))
 }
 

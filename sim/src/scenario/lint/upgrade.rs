@@ -138,6 +138,7 @@ fn older<'s>(repeat: &'s Repeat, job_id: Option<&'s str>) -> Identity<'s> {
     }
     let when = match &repeat.when {
         RepeatWhen::Pattern(cron) => cron.pattern().to_owned(),
+        RepeatWhen::Refused(pattern) => pattern.to_string(),
         RepeatWhen::Every(period) => period.ms().to_string(),
     };
     let zone = repeat.zone.as_ref().map(crate::civil::Zone::name);

@@ -30,6 +30,9 @@ pub(super) struct Context<'t> {
     pub(super) works: Vec<(Option<&'t str>, Option<&'t str>)>,
     /// The library whose calls are read: the release's that is read, elsewhere the first one's.
     pub(super) library: Version,
+    /// Whether the step that is read says what its error does. What the library refuses in it is
+    /// then no mistake of the file.
+    pub(super) prepared: bool,
     /// What people run by hand: releases after those that have a name.
     pub(super) by_hand: Vec<Release>,
     draws: Vec<Box<str>>,
@@ -47,6 +50,7 @@ impl<'t> Context<'t> {
             calm: None,
             works: Vec::new(),
             library: Version::V5_34_10,
+            prepared: false,
             by_hand: Vec::new(),
             draws: Vec::new(),
             problems: Vec::new(),

@@ -5,11 +5,11 @@
 use toml::de::DeValue;
 
 use super::super::diagnostic::{Diagnostic, code};
-use super::super::{Job, JobStep, Otherwise, Outcome, Range};
+use super::super::{Counted, Job, JobStep, Otherwise, Outcome, Range};
 use super::context::Context;
 use super::options::{Ticked, add, maybe, queue_of};
 use super::shape;
-use super::step::statement;
+use super::statement::statement;
 use super::table::{Node, Table, list};
 use crate::clock::Span;
 
@@ -19,7 +19,7 @@ const ROWS_MAX: i64 = 1_000_000_000_000;
 /// The most commits of one write; each is an event of the run.
 const BATCHES_MAX: u32 = 100_000;
 
-const ACTIONS: [&str; 6] = ["query", "write", "sleep", "block", "add", "database"];
+const ACTIONS: [&str; 7] = ["query", "write", "sleep", "block", "add", "database", "rate_limit"];
 
 /// How an attempt ends that ends after its last step.
 const OUTCOMES: [(&str, Outcome); 3] =
@@ -28,22 +28,31 @@ const OUTCOMES: [(&str, Outcome); 3] =
 const OTHERWISE: [(&str, Otherwise); 3] =
     [("go on", Otherwise::GoOn), ("return", Otherwise::Return), ("fail", Otherwise::Fail)];
 
-/// Reads `[job.NAME]`.
-pub(super) fn job<'t>(cx: &mut Context<'t>, name: &str, node: Node<'t>) -> Option<Job> {
+const COUNTED: [(&str, Counted); 2] = [("made", Counted::Made), ("started", Counted::Started)];
+
+/// Reads `[job.NAME]`. `word` is what a tape calls its steps, before their numbers.
+pub(super) fn job<'t>(cx: &mut Context<'t>, name: &str, word: &str, node: Node<'t>) -> Option<Job> {
     let table = Table::open(cx, node, &shape::JOB)?;
     let queue = match table.get("queue") {
         Some(_) => queue_of(cx, &table).map(Some),
         None => Some(None),
     };
     let steps = match table.get("steps") {
-        Some(node) => steps(cx, name, node),
+        Some(node) => steps(cx, word, node),
         None => Some(Vec::new()),
     };
     let outcomes = match table.get("outcome") {
         Some(node) => outcomes(cx, node, steps.as_ref().map(Vec::len)),
         None => Some(vec![Outcome::Ok]),
     };
-    Some(Job { name: name.into(), queue: queue?, steps: steps?, outcomes: outcomes? })
+    let counted = maybe(cx, &table, "count_by", |cx, node| cx.word(node, &COUNTED));
+    Some(Job {
+        name: name.into(),
+        queue: queue?,
+        steps: steps?,
+        outcomes: outcomes?,
+        counted: counted?.unwrap_or(Counted::Made),
+    })
 }
 
 fn outcomes<'t>(
@@ -79,12 +88,12 @@ fn outcome<'t>(cx: &mut Context<'t>, node: Node<'t>, steps: Option<usize>) -> Op
     Some(if how.key == "fail" { Outcome::Fail(place) } else { Outcome::Exit(place) })
 }
 
-fn steps<'t>(cx: &mut Context<'t>, name: &str, node: Node<'t>) -> Option<Vec<JobStep>> {
+fn steps<'t>(cx: &mut Context<'t>, word: &str, node: Node<'t>) -> Option<Vec<JobStep>> {
     let help = "steps are a list of tables, as in `steps = [ { query = \"5s\" } ]`";
     let nodes = list(cx, node, "a job's step", Some(help));
     let mut steps = Vec::new();
     for (number, node) in nodes.into_iter().enumerate() {
-        steps.push(step(cx, node, &format!("job {name} step {}", number + 1)));
+        steps.push(step(cx, node, &format!("{word} step {}", number + 1)));
     }
     steps.into_iter().collect()
 }
@@ -99,6 +108,7 @@ fn step<'t>(cx: &mut Context<'t>, node: Node<'t>, word: &str) -> Option<JobStep>
         "query" => cx.range(action.node, word).map(JobStep::Query),
         "sleep" => cx.range(action.node, word).map(JobStep::Sleep),
         "block" => cx.range(action.node, word).map(JobStep::Block),
+        "rate_limit" => cx.range(action.node, word).map(JobStep::RateLimit),
         "write" => write(cx, action.node, word),
         "database" => {
             let otherwise = maybe(cx, &table, "else", |cx, node| cx.word(node, &OTHERWISE));

@@ -6,7 +6,7 @@ use toml::de::DeValue;
 
 use super::super::diagnostic::{Diagnostic, Span as TextSpan, code};
 use super::super::{
-    Add, Backoff, Deduplication, JobOptions, Keep, Queue, Repeat, RepeatWhen, Template,
+    Add, Backoff, Deduplication, JobOptions, Keep, Queue, Repeat, RepeatWhen, Template, Version,
 };
 use super::context::Context;
 use super::names::{Kind, shown};
@@ -15,6 +15,7 @@ use super::shape::{self, Shape};
 use super::table::{Node, Table};
 use super::top::moment;
 use super::value::BARE_HELP;
+use crate::bullmq::ids::{refused_by_add, refused_by_job};
 use crate::event::QueueId;
 
 /// The greatest priority that BullMQ takes.
@@ -32,7 +33,7 @@ pub(super) fn queue<'t>(cx: &mut Context<'t>, name: &str, node: Node<'t>) -> Opt
     };
     let defaults = match table.get("default_job_options") {
         Some(node) => Table::open(cx, node, &shape::DEFAULTS)
-            .and_then(|table| options(cx, &table, Ticked::Nobody)),
+            .and_then(|table| options(cx, &table, Ticked::Nobody, Made::Elsewhere)),
         None => Some(JobOptions::default()),
     };
     Some(Queue { name: name.into(), prefix: prefix?.into(), defaults: defaults? })
@@ -71,13 +72,25 @@ pub(super) enum Ticked<'t> {
     Nobody,
 }
 
+/// What makes the job that has an id of its own.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Made {
+    /// `queue.add`.
+    ByAdd,
+    /// `queue.addBulk`.
+    InBulk,
+    /// The library's own code, under another id; or the id is only looked for.
+    Elsewhere,
+}
+
 /// The options of a job that stand in a table.
 pub(super) fn options<'t>(
     cx: &mut Context<'t>,
     table: &Table<'t>,
     ticked: Ticked<'t>,
+    made: Made,
 ) -> Option<JobOptions> {
-    let job_id = maybe(cx, table, "job_id", |cx, node| job_id(cx, node, ticked));
+    let job_id = maybe(cx, table, "job_id", |cx, node| job_id(cx, node, ticked, made));
     let delay = maybe(cx, table, "delay", |cx, node| cx.span(node, Grain::Millis));
     let priority = maybe(cx, table, "priority", |cx, node| cx.count(node, 0..=PRIORITY_MAX));
     let attempts = maybe(cx, table, "attempts", |cx, node| cx.count(node, 1..=u32::MAX));
@@ -126,7 +139,7 @@ fn backoff<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Backoff> {
     if !matches!(node.value, DeValue::Table(_)) {
         let help = "as in \"5s\", which is fixed, or `{ type = \"exponential\", delay = \"5s\" }`";
         return match node.value {
-            DeValue::String(_) => cx.span(node, Grain::Millis).map(Backoff::Fixed),
+            DeValue::String(_) => cx.span(node, Grain::Millis).map(Backoff::fixed),
             DeValue::Integer(_) => {
                 let problem = Diagnostic::error(code::NO_UNIT, node.span, "`backoff` has no unit");
                 cx.fail(problem.label("a number alone").help(BARE_HELP))
@@ -138,10 +151,13 @@ fn backoff<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Backoff> {
     let kinds = [("fixed", false), ("exponential", true)];
     let exponential = table.get("type").and_then(|node| cx.word(node, &kinds));
     let delay = table.get("delay").and_then(|node| cx.span(node, Grain::Millis));
-    match (exponential?, delay?) {
-        (true, delay) => Some(Backoff::Exponential(delay)),
-        (false, delay) => Some(Backoff::Fixed(delay)),
+    let jitter = maybe(cx, &table, "jitter", |cx, node| cx.percent(node));
+    let (exponential, delay, jitter) = (exponential?, delay?, jitter?);
+    if let (Some(node), Some(1_000_001..)) = (table.get("jitter"), jitter) {
+        let message = "a jitter is at most 100%";
+        return cx.fail(Diagnostic::error(code::PERCENT, node.span, message));
     }
+    Some(Backoff { exponential, delay, jitter: jitter.unwrap_or(0) })
 }
 
 /// `remove_on_complete` and `remove_on_fail`.
@@ -175,9 +191,14 @@ pub(super) fn keep_table<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Kee
 }
 
 /// A job id that may have a window in it.
-fn job_id<'t>(cx: &mut Context<'t>, node: Node<'t>, ticked: Ticked<'t>) -> Option<Template> {
+fn job_id<'t>(
+    cx: &mut Context<'t>,
+    node: Node<'t>,
+    ticked: Ticked<'t>,
+    made: Made,
+) -> Option<Template> {
     let template = template(cx, node, ticked)?;
-    id(cx, node, &template.pieces)?;
+    id(cx, node, &template.pieces, made)?;
     Some(template)
 }
 
@@ -244,30 +265,29 @@ fn window<'t>(cx: &mut Context<'t>, at: TextSpan, ticked: Ticked<'t>) -> Option<
 
 /// A job id without placeholders.
 pub(super) fn plain_id<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Box<str>> {
-    job_id(cx, node, Ticked::Nobody)?.pieces.into_iter().next()
+    job_id(cx, node, Ticked::Nobody, Made::Elsewhere)?.pieces.into_iter().next()
 }
 
 /// Whether BullMQ takes an id that has these pieces around a window.
-fn id<'t>(cx: &mut Context<'t>, node: Node<'t>, pieces: &[Box<str>]) -> Option<()> {
-    let windowed = pieces.len() > 1;
-    // A window is digits, dashes and colons; one letter stands for it here.
+fn id<'t>(cx: &mut Context<'t>, node: Node<'t>, pieces: &[Box<str>], made: Made) -> Option<()> {
+    // A window is digits; one letter stands for it here, so that an id which is nothing but a window
+    // is none that could be refused in some runs alone.
     let text = pieces.join("w");
     if let Some(message) = super::names::name_fault(&text, true) {
         let help = super::names::name_help(true);
         return cx.fail(Diagnostic::error(code::BAD_NAME, node.span, message).help(help));
     }
-    let digits = text.strip_prefix('-').unwrap_or(&text);
-    let integer =
-        !windowed && !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    let message = if text == "0" || text.starts_with("0:") {
-        "BullMQ refuses the job id 0 and those that start with `0:`"
-    } else if integer {
-        "BullMQ refuses job ids that are integers: they would meet the ones that it makes itself"
-    } else {
+    let library = cx.library;
+    let by_add = (made == Made::ByAdd).then(|| refused_by_add(&text, library)).flatten();
+    let by_job = || (made != Made::Elsewhere).then(|| refused_by_job(&text, library)).flatten();
+    let Some(error) = by_add.or_else(by_job) else { return Some(()) };
+    let message = format!("{library} refuses the job id {}", shown(&text));
+    if cx.prepared {
+        cx.push(Diagnostic::warning(code::REFUSED, node.span, message).label(error));
         return Some(());
-    };
-    let help = "put a word before it, as in \"usage-1\"";
-    cx.fail(Diagnostic::error(code::JOB_ID, node.span, message).help(help))
+    }
+    let help = "put a word before it, as in \"usage-1\", and no colon";
+    cx.fail(Diagnostic::error(code::JOB_ID, node.span, message).label(error).help(help))
 }
 
 /// A `repeat`, by the shape that it has in its API.
@@ -279,7 +299,7 @@ pub(super) fn repeat<'t>(
     let table = Table::open(cx, node, shape)?;
     let when = table.exactly_one(cx, shape.noun, &["pattern", "every"]);
     let when = when.and_then(|when| match when.key {
-        "pattern" => cx.library_cron(when.node).map(RepeatWhen::Pattern),
+        "pattern" => cx.library_cron(when.node),
         _ => cx.span(when.node, Grain::PositiveMillis).map(RepeatWhen::Every),
     });
     let zone = maybe(cx, &table, "tz", |cx, node| cx.zone(node));
@@ -288,6 +308,7 @@ pub(super) fn repeat<'t>(
     let immediately = maybe(cx, &table, "immediately", |cx, node| cx.boolean(node));
     let limit = maybe(cx, &table, "limit", |cx, node| cx.count(node, 1..=u32::MAX));
     let key = maybe(cx, &table, "key", |cx, node| cx.name(node, true));
+    let offset = maybe(cx, &table, "offset", |cx, node| cx.span(node, Grain::Millis));
     Some(Repeat {
         when: when?,
         zone: zone?,
@@ -296,12 +317,13 @@ pub(super) fn repeat<'t>(
         immediately: immediately?.unwrap_or(false),
         limit: limit?,
         key: key?.map(Box::from),
+        offset: offset?,
     })
 }
 
 /// An `add`, of a release or of a job.
 pub(super) fn add<'t>(cx: &mut Context<'t>, table: &Table<'t>, in_timer: bool) -> Option<Add> {
-    add_to(cx, table, table, in_timer)
+    add_to(cx, table, table, in_timer, Made::ByAdd)
 }
 
 /// An `add` whose queue stands in a table around it.
@@ -310,6 +332,7 @@ pub(super) fn add_to<'t>(
     table: &Table<'t>,
     around: &Table<'t>,
     in_timer: bool,
+    made: Made,
 ) -> Option<Add> {
     let text = |table: &Table<'t>, key| match table.get(key)?.value {
         DeValue::String(text) => Some(&**text),
@@ -321,7 +344,10 @@ pub(super) fn add_to<'t>(
     };
     let name = table.get("add").and_then(|node| cx.name(node, false));
     let queue = queue_of(cx, around);
-    let options = options(cx, table, ticked);
+    // An iteration has an id of its own. 6.x has no older API.
+    let repeats = table.get("repeat").is_some() && cx.library < Version::V6_7_0;
+    let made = if repeats { Made::Elsewhere } else { made };
+    let options = options(cx, table, ticked, made);
     let repeat = maybe(cx, table, "repeat", |cx, node| repeat(cx, node, &shape::REPEAT));
     Some(Add { name: name?.into(), queue: queue?, options: options?, repeat: repeat? })
 }

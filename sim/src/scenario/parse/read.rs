@@ -6,8 +6,8 @@ use std::ops::{Range as Bytes, RangeInclusive};
 
 use toml::de::{DeInteger, DeValue};
 
-use super::super::Range;
 use super::super::diagnostic::{Diagnostic, Span as TextSpan, code};
+use super::super::{Range, RepeatWhen};
 use super::context::Context;
 use super::names::{is_unseen, name_fault, name_help, nearest, shown};
 use super::table::{Known, Node};
@@ -17,6 +17,9 @@ use crate::civil::Zone;
 use crate::clock::{NANOS_PER_MS, Span};
 
 /// How patterns are written.
+/// The most characters of a cron pattern.
+const CRON_LONGEST: usize = 200;
+
 const CRON_HELP: &str = "five fields: minute, hour, day of month, month, day of week; \
                          a sixth before them is the second";
 
@@ -212,16 +215,29 @@ impl<'t> Context<'t> {
         self.cron_as(node, CronDialect::V4)
     }
 
-    /// A cron pattern in a call of BullMQ.
-    pub(super) fn library_cron(&mut self, node: Node<'t>) -> Option<Cron> {
-        self.cron_as(node, self.library.cron())
+    /// A cron pattern in a call of BullMQ, which throws where it is none.
+    pub(super) fn library_cron(&mut self, node: Node<'t>) -> Option<RepeatWhen> {
+        let dialect = self.library.cron();
+        if let DeValue::String(text) = node.value
+            && self.prepared
+            && (1..=CRON_LONGEST).contains(&text.len())
+            && let Err(error) = Cron::read(text, dialect)
+            // That one is ours: cron-parser takes it.
+            && !error.is_hash()
+        {
+            let at = self.within(node, text, error.span());
+            let message = format!("{dialect} refuses the pattern {}", shown(text));
+            let label = shown(cron_fault(error.message())).replace('`', "");
+            self.push(Diagnostic::warning(code::REFUSED, at, message).label(label));
+            return Some(RepeatWhen::Refused(text.to_string().into()));
+        }
+        self.cron_as(node, dialect).map(RepeatWhen::Pattern)
     }
 
     fn cron_as(&mut self, node: Node<'t>, dialect: CronDialect) -> Option<Cron> {
-        const LONGEST: usize = 200;
         let text = self.string(node)?;
-        if text.trim().is_empty() || text.len() > LONGEST {
-            let message = format!("a cron pattern has between 1 and {LONGEST} characters");
+        if text.trim().is_empty() || text.len() > CRON_LONGEST {
+            let message = format!("a cron pattern has between 1 and {CRON_LONGEST} characters");
             return self.fail(Diagnostic::error(code::CRON, node.span, message).help(CRON_HELP));
         }
         match Cron::read(text, dialect) {

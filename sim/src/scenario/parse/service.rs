@@ -47,6 +47,8 @@ pub(super) fn service<'t>(cx: &mut Context<'t>, name: &str, node: Node<'t>) -> O
         ("never", Restart::Never),
     ];
     let restart = maybe(cx, &table, "restart", |cx, node| cx.word(node, &words));
+    let restart_delay = maybe(cx, &table, "restart_delay", |cx, node| cx.span(node, Grain::Any));
+    let max_restarts = maybe(cx, &table, "max_restarts", |cx, node| cx.count(node, 0..=u32::MAX));
     let grace = maybe(cx, &table, "termination_grace_period", |cx, node| cx.span(node, Grain::Any));
     let rollout = maybe(cx, &table, "rollout", rollout);
     let zone = maybe(cx, &table, "tz", |cx, node| cx.zone(node));
@@ -59,6 +61,8 @@ pub(super) fn service<'t>(cx: &mut Context<'t>, name: &str, node: Node<'t>) -> O
         replicas: replicas?.unwrap_or(1),
         boot: boot?,
         restart: restart?.unwrap_or(Restart::Always),
+        restart_delay: restart_delay?,
+        max_restarts: max_restarts?,
         grace: grace?.unwrap_or(Span::from_secs(30)),
         rollout: rollout?
             .unwrap_or(Rollout::Rolling { max_surge: QUARTER, max_unavailable: QUARTER }),
@@ -200,6 +204,7 @@ fn change<'t>(
         }
         "scale" => cx.count(node, 0..=REPLICAS_MAX).map(Change::Scale),
         "kill" => cx.count(node, 1..=REPLICAS_MAX).map(Change::Kill),
+        "terminate" => cx.count(node, 1..=REPLICAS_MAX).map(Change::Terminate),
         "pause" => cx.range(node, format!("pause of event {number}")).map(Change::Pause),
         "disconnect" => {
             cx.range(node, format!("disconnect of event {number}")).map(Change::Disconnect)
@@ -261,7 +266,7 @@ fn by_hand<'t>(cx: &mut Context<'t>, steps: Arc<[Step]>, number: usize) -> Optio
     let release = cx.names.count(Kind::Release) + cx.by_hand.len();
     let library = super::super::Version::V5_34_10;
     let name = format!("event {number}").into();
-    cx.by_hand.push(Release { name, library, steps, by_hand: true });
+    cx.by_hand.push(Release { name, library, steps, jobs: Vec::new(), by_hand: true });
     u16::try_from(release).ok().map(ReleaseId)
 }
 

@@ -79,8 +79,12 @@ pub(super) static QUEUE: Shape = Shape {
 pub(super) static DEFAULTS: Shape =
     Shape { noun: "`default_job_options`", required: &[], optional: &[OPTIONS], later: &[] };
 
-pub(super) static BACKOFF: Shape =
-    Shape { noun: "a `backoff`", required: &["type", "delay"], optional: &[], later: &[] };
+pub(super) static BACKOFF: Shape = Shape {
+    noun: "a `backoff`",
+    required: &["type", "delay"],
+    optional: &[&["jitter"]],
+    later: &[],
+};
 
 pub(super) static KEEP: Shape =
     Shape { noun: "what is kept", required: &[], optional: &[&["age", "count"]], later: &[] };
@@ -95,21 +99,26 @@ pub(super) static DEDUPLICATION: Shape = Shape {
 pub(super) static REPEAT: Shape = Shape {
     noun: "the `repeat` of an `add` step",
     required: &[],
-    optional: &[&["pattern", "every", "tz"], BOUNDS, &["immediately", "limit", "key"]],
+    optional: &[&["pattern", "every", "tz"], BOUNDS, &["immediately", "limit", "offset", "key"]],
     later: &[],
 };
 
 pub(super) static SCHEDULER_REPEAT: Shape = Shape {
     noun: "the `repeat` of an `upsert_job_scheduler` step",
     required: &[],
-    optional: &[&["pattern", "every", "tz"], BOUNDS, &["immediately", "limit"]],
+    optional: &[&["pattern", "every", "tz"], BOUNDS, &["immediately", "limit", "offset"]],
     later: &[],
 };
 
-pub(super) static JOB: Shape =
-    Shape { noun: "a job", required: &[], optional: &[&["queue", "steps", "outcome"]], later: &[] };
+pub(super) static JOB: Shape = Shape {
+    noun: "a job",
+    required: &[],
+    optional: &[&["queue", "steps", "outcome", "count_by"]],
+    later: &[],
+};
 
-pub(super) static JOB_STEPS: [Shape; 6] = [
+pub(super) static JOB_STEPS: [Shape; 7] = [
+    Shape { noun: "a `rate_limit` step", required: &["rate_limit"], optional: &[], later: &[] },
     Shape { noun: "a `query` step", required: &["query"], optional: &[], later: &[] },
     Shape { noun: "a `write` step", required: &["write"], optional: &[], later: &[] },
     Shape { noun: "a job's `sleep` step", required: &["sleep"], optional: &[], later: &[] },
@@ -190,11 +199,11 @@ pub(super) static WRITE: Shape = Shape {
 pub(super) static RELEASE: Shape = Shape {
     noun: "a release",
     required: &["library", "steps"],
-    optional: &[],
+    optional: &[&["job"]],
     later: &["exec", "extends"],
 };
 
-pub(super) static STEPS: [Shape; 24] = [
+pub(super) static STEPS: [Shape; 29] = [
     Shape {
         noun: "an `add` step",
         required: &["add", "queue"],
@@ -214,6 +223,24 @@ pub(super) static STEPS: [Shape; 24] = [
         later: &[],
     },
     Shape {
+        noun: "a `remove_repeatable_by_key` step",
+        required: &["remove_repeatable_by_key", "queue"],
+        optional: &[CARRIED],
+        later: &[],
+    },
+    Shape {
+        noun: "a `get_repeatable_jobs` step",
+        required: &["get_repeatable_jobs"],
+        optional: &[CARRIED],
+        later: &[],
+    },
+    Shape {
+        noun: "a `get_job_schedulers` step",
+        required: &["get_job_schedulers"],
+        optional: &[CARRIED],
+        later: &[],
+    },
+    Shape {
         noun: "a `remove_job_scheduler` step",
         required: &["remove_job_scheduler", "queue"],
         optional: &[CARRIED],
@@ -225,6 +252,8 @@ pub(super) static STEPS: [Shape; 24] = [
         optional: &[
             &["concurrency", "limiter", "lock_duration", "stalled_interval", "max_stalled_count"],
             &["max_started_attempts", "drain_delay", "remove_on_complete", "remove_on_fail"],
+            &["lock_renew_time", "skip_stalled_check", "skip_lock_renewal", "autorun"],
+            &["force_close"],
             LASTING,
         ],
         later: &[],
@@ -294,6 +323,18 @@ pub(super) static STEPS: [Shape; 24] = [
         later: &[],
     },
     Shape {
+        noun: "a `remove_global_concurrency` step",
+        required: &["remove_global_concurrency"],
+        optional: &[CARRIED],
+        later: &[],
+    },
+    Shape {
+        noun: "a `remove_global_rate_limit` step",
+        required: &["remove_global_rate_limit"],
+        optional: &[CARRIED],
+        later: &[],
+    },
+    Shape {
         noun: "a `remove_job` step",
         required: &["remove_job", "queue"],
         optional: &[CARRIED],
@@ -334,8 +375,8 @@ pub(super) static SERVICE: Shape = Shape {
     noun: "a service",
     required: &["release"],
     optional: &[
-        &["replicas", "boot", "restart", "termination_grace_period", "rollout", "tz"],
-        &["round_trip", "env"],
+        &["replicas", "boot", "restart", "restart_delay", "max_restarts"],
+        &["termination_grace_period", "rollout", "tz", "round_trip", "env"],
     ],
     later: &["exec", "clock"],
 };
@@ -352,7 +393,7 @@ pub(super) static EVENT: Shape = Shape {
     required: &["at"],
     optional: &[
         &["service", "deploy", "rollout", "scale", "kill", "restart", "pause", "clock"],
-        &["disconnect"],
+        &["disconnect", "terminate"],
         &["redis", "edit", "remove", "promote", "retry", "queue"],
     ],
     later: &["network"],

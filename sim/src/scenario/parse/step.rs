@@ -5,30 +5,23 @@
 use toml::de::DeValue;
 
 use super::super::diagnostic::{Diagnostic, Span as TextSpan, code};
-use super::super::{
-    Action, Add, ByHand, Condition, DatabaseAction, DatabaseStep, Limiter, LockKind, OnError, Step,
-    Worker,
-};
+use super::super::{Action, Add, ByHand, Condition, OnError, Step};
 use super::context::Context;
 use super::names::{Kind, nearest, shown};
-use super::options::{
-    Ticked, add, add_to, keep_table, maybe, options, plain_id, queue_of, repeat, row_name,
-};
+use super::options::{Made, Ticked, add, add_to, maybe, options, plain_id, queue_of, repeat};
 use super::read::Grain;
 use super::service::the_only;
 use super::shape;
+use super::statement::statement;
 use super::table::{Known, Node, Table, entries, list};
-use crate::clock::Span;
+use super::worker::{limits, worker};
 use crate::event::{Finish, JobList, QueueId, StepResult};
 use std::sync::Arc;
 
 /// The most steps of one release, those within others too.
 const STEPS_MAX: u16 = 10_000;
 
-/// How long a statement on locks or rows takes if the file does not say.
-const STATEMENT: (Span, Span) = (Span::from_nanos(1_000_000), Span::from_nanos(5_000_000));
-
-const ACTIONS: [&str; 23] = [
+const ACTIONS: [&str; 28] = [
     "add",
     "upsert_job_scheduler",
     "remove_repeatable",
@@ -49,6 +42,11 @@ const ACTIONS: [&str; 23] = [
     "retry_jobs",
     "set_global_concurrency",
     "set_global_rate_limit",
+    "remove_repeatable_by_key",
+    "get_repeatable_jobs",
+    "get_job_schedulers",
+    "remove_global_concurrency",
+    "remove_global_rate_limit",
     "remove_job",
     "promote_job",
     "retry_job",
@@ -62,10 +60,11 @@ const BY_HAND: [(&str, ByHand); 3] = [
 ];
 
 /// The words of `queue.clean`.
-const STATES: [(&str, JobList); 6] = [
+const STATES: [(&str, JobList); 7] = [
     ("completed", JobList::Completed),
     ("failed", JobList::Failed),
     ("wait", JobList::Wait),
+    ("paused", JobList::Paused),
     ("active", JobList::Active),
     ("delayed", JobList::Delayed),
     ("prioritized", JobList::Prioritized),
@@ -153,7 +152,9 @@ impl<'t> Steps<'t, '_> {
         let once = [("process", true), ("call", false)];
         let once = maybe(cx, &table, "once_per", |cx, node| cx.word(node, &once));
         let named = maybe(cx, &table, "as", |cx, node| Some((cx.name(node, false)?, node.span)));
+        let outer = std::mem::replace(&mut cx.prepared, table.get("on_error").is_some());
         let action = self.action(cx, &table, action, place, in_timer);
+        cx.prepared = outer;
         let named = named?;
         if let Some((name, at)) = named {
             self.name(cx, name, number, at)?;
@@ -233,6 +234,11 @@ impl<'t> Steps<'t, '_> {
                 let id = cx.name(action.node, true);
                 let queue = queue_of(cx, table);
                 Some(Action::RemoveJobScheduler { queue: queue?, id: id?.into() })
+            }
+            "remove_repeatable_by_key" => {
+                let key = cx.string(action.node);
+                let queue = queue_of(cx, table);
+                Some(Action::RemoveRepeatableByKey { queue: queue?, key: key?.into() })
             }
             "queue" => queue_of(cx, table).map(Action::Open),
             "worker" => worker(cx, table, action.node).map(Action::Worker),
@@ -326,6 +332,10 @@ fn whole_queue<'t>(cx: &mut Context<'t>, table: &Table<'t>, action: Known<'t>) -
     }
     Some(match action.key {
         "remove_all_repeatables" => Action::RemoveAllRepeatables(queue),
+        "get_repeatable_jobs" => Action::GetRepeatableJobs(queue),
+        "get_job_schedulers" => Action::GetJobSchedulers(queue),
+        "remove_global_concurrency" => Action::RemoveGlobalConcurrency(queue),
+        "remove_global_rate_limit" => Action::RemoveGlobalRateLimit(queue),
         "pause" => Action::Pause(queue),
         "resume" => Action::Resume(queue),
         "set_global_concurrency" => {
@@ -405,7 +415,7 @@ fn bulk<'t>(
     let mut jobs = Vec::new();
     for node in nodes {
         let add = Table::open(cx, node, &shape::BULK)
-            .and_then(|table| add_to(cx, &table, step, in_timer));
+            .and_then(|table| add_to(cx, &table, step, in_timer, Made::InBulk));
         jobs.push(add);
     }
     jobs.into_iter().collect()
@@ -443,75 +453,16 @@ fn on_error<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<OnError> {
     Some(OnError::Retry { times: times?, delay: delay? })
 }
 
-/// A statement on locks or rows.
-pub(super) fn statement<'t>(
-    cx: &mut Context<'t>,
-    node: Node<'t>,
-    word: &str,
-    ticked: Ticked<'t>,
-) -> Option<DatabaseStep> {
-    const WHAT: [&str; 5] = ["lock", "unlock", "insert", "delete", "find"];
-    let noun = "a `database` step";
-    let mut table = Table::open_any(cx, node, &shape::STATEMENTS, noun)?;
-    let what = table.exactly_one(cx, noun, &WHAT)?;
-    let is = |shape: &&shape::Shape| shape.required.first() == Some(&what.key);
-    table.narrow(cx, shape::STATEMENTS.iter().find(is)?);
-    let takes = match table.get("takes") {
-        Some(node) => cx.range(node, word),
-        None => cx.draw(STATEMENT, word.to_owned(), node.span),
-    };
-    let name = row_name(cx, what.node, ticked);
-    let action = match what.key {
-        "lock" => {
-            let kind = lock_kind(cx, &table);
-            DatabaseAction::Lock(name?, kind?)
-        }
-        "unlock" => DatabaseAction::Unlock(name?),
-        "insert" => DatabaseAction::Insert(name?),
-        "delete" => DatabaseAction::Delete(name?),
-        _ => DatabaseAction::Find(name?),
-    };
-    Some(DatabaseStep { action, takes: takes? })
-}
-
-fn lock_kind<'t>(cx: &mut Context<'t>, table: &Table<'t>) -> Option<LockKind> {
-    const KINDS: [(&str, &str); 3] =
-        [("session", "session"), ("lease", "lease"), ("status", "status")];
-    let lease = maybe(cx, table, "lease", |cx, node| cx.span(node, Grain::PositiveMillis));
-    let wait = maybe(cx, table, "wait", |cx, node| cx.boolean(node));
-    let kind = maybe(cx, table, "kind", |cx, node| cx.word(node, &KINDS));
-    let (lease, wait) = (lease?, wait?);
-    let kind = kind?.unwrap_or(if lease.is_some() { "lease" } else { "session" });
-    if let Some(key) = table.known("wait").filter(|_| kind != "session") {
-        let message = "only a session's lock can be waited for";
-        let help = "a lease and a status column are tried; try again with `on_error` or a timer";
-        return cx.fail(Diagnostic::error(code::MISPLACED_KEY, key.at, message).help(help));
-    }
-    match (kind, lease) {
-        ("lease", Some(lease)) => Some(LockKind::Lease(lease)),
-        ("lease", None) => {
-            let message = "a lease needs its length, `lease`";
-            cx.fail(Diagnostic::error(code::MISSING_KEY, table.at, message))
-        }
-        (_, Some(_)) => {
-            let at = table.known("lease").map_or(table.at, |key| key.at);
-            let message = format!("a lock of the kind `{kind}` has no `lease`");
-            cx.fail(Diagnostic::error(code::MISPLACED_KEY, at, message))
-        }
-        ("status", None) => Some(LockKind::Status),
-        _ => Some(LockKind::Session { wait: wait.unwrap_or(false) }),
-    }
-}
-
 fn upsert<'t>(cx: &mut Context<'t>, table: &Table<'t>, node: Node<'t>) -> Option<Action> {
     let id = cx.name(node, true);
     let queue = queue_of(cx, table);
     let repeat = table.get("repeat").and_then(|node| repeat(cx, node, &shape::SCHEDULER_REPEAT));
+    // It may be the id, which may have colons.
     let name = match table.get("name") {
-        Some(node) => cx.name(node, false),
+        Some(node) => cx.name(node, true),
         None => id,
     };
-    let options = options(cx, table, Ticked::Nobody);
+    let options = options(cx, table, Ticked::Nobody, Made::Elsewhere);
     Some(Action::UpsertJobScheduler {
         queue: queue?,
         id: id?.into(),
@@ -536,48 +487,4 @@ fn remove_repeatable<'t>(
         repeat: repeat?,
         job_id: job_id?,
     })
-}
-
-/// A worker, with BullMQ's defaults for what is not said.
-fn worker<'t>(cx: &mut Context<'t>, table: &Table<'t>, node: Node<'t>) -> Option<Worker> {
-    let queue = cx.resolve(Kind::Queue, node);
-    let concurrency = maybe(cx, table, "concurrency", |cx, node| cx.count(node, 1..=1000));
-    let limiter = maybe(cx, table, "limiter", limiter);
-    let mut span = |key, grain, default| match table.get(key) {
-        Some(node) => cx.span(node, grain),
-        None => Some(Span::from_secs(default)),
-    };
-    let lock_duration = span("lock_duration", Grain::PositiveMillis, 30);
-    let stalled_interval = span("stalled_interval", Grain::PositiveMillis, 30);
-    let drain_delay = span("drain_delay", Grain::PositiveMillis, 5);
-    let max_stalled_count =
-        maybe(cx, table, "max_stalled_count", |cx, node| cx.count(node, 0..=u32::MAX));
-    let max_started_attempts =
-        maybe(cx, table, "max_started_attempts", |cx, node| cx.count(node, 1..=u32::MAX));
-    // BullMQ takes nothing but a table here: with `true` or a number its script fails.
-    let remove_on_complete = maybe(cx, table, "remove_on_complete", keep_table);
-    let remove_on_fail = maybe(cx, table, "remove_on_fail", keep_table);
-    Some(Worker {
-        queue: QueueId(u16::try_from(queue?).ok()?),
-        concurrency: concurrency?.unwrap_or(1),
-        limiter: limiter?,
-        lock_duration: lock_duration?,
-        stalled_interval: stalled_interval?,
-        max_stalled_count: max_stalled_count?.unwrap_or(1),
-        drain_delay: drain_delay?,
-        remove_on_complete: remove_on_complete?,
-        remove_on_fail: remove_on_fail?,
-        max_started_attempts: max_started_attempts?,
-    })
-}
-
-fn limiter<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Limiter> {
-    let table = Table::open(cx, node, &shape::LIMITER)?;
-    limits(cx, &table)
-}
-
-fn limits<'t>(cx: &mut Context<'t>, table: &Table<'t>) -> Option<Limiter> {
-    let max = table.get("max").and_then(|node| cx.count(node, 1..=u32::MAX));
-    let duration = table.get("duration").and_then(|node| cx.span(node, Grain::PositiveMillis));
-    Some(Limiter { max: max?, duration: duration? })
 }

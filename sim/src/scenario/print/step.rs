@@ -1,11 +1,11 @@
 //! The lines of steps, of jobs and of the options that they give.
 
 use super::super::{
-    Action, Add, Backoff, ByHand, Condition, DatabaseAction, DatabaseStep, Job, JobOptions,
-    JobStep, Keep, LockKind, OnError, Otherwise, Outcome, Repeat, RepeatWhen, Step, Template,
-    Worker,
+    Action, Add, Backoff, ByHand, Condition, Counted, DatabaseAction, DatabaseStep, Job,
+    JobOptions, JobStep, Keep, LockKind, OnError, Otherwise, Outcome, Repeat, RepeatWhen, Step,
+    Template, Worker,
 };
-use super::{Printer, Whose, instant, length, quoted, range, span};
+use super::{Printer, Whose, instant, length, percentage_of_millionths, quoted, range, span};
 use crate::event::{Finish, JobList, StepResult};
 
 impl<'s> Printer<'s> {
@@ -20,6 +20,11 @@ impl<'s> Printer<'s> {
                 all => format!("[{}]", all.join(", ")),
             };
             printer.say_or(Whose::Bootrace, &["outcome"], outcomes);
+            let counted = match job.counted {
+                Counted::Made => "\"made\"",
+                Counted::Started => "\"started\"",
+            };
+            printer.say_or(Whose::Bootrace, &["count_by"], counted);
             if job.steps.is_empty() {
                 printer.say_or(Whose::Bootrace, &["steps"], "[]");
             }
@@ -40,6 +45,7 @@ impl<'s> Printer<'s> {
                 self.say_or(Whose::Bootrace, &["write", "takes"], range(takes));
             }
             JobStep::Add(add) => self.add(add),
+            JobStep::RateLimit(range_of) => self.say(&["rate_limit"], range(range_of)),
             JobStep::Database(step, otherwise) => {
                 self.statement(step);
                 let otherwise = match otherwise {
@@ -115,6 +121,22 @@ impl<'s> Printer<'s> {
                 self.say(&["remove_job_scheduler"], quoted(id));
                 self.say(&["queue"], self.queue_name(*queue));
             }
+            Action::RemoveRepeatableByKey { queue, key } => {
+                self.say(&["remove_repeatable_by_key"], quoted(key));
+                self.say(&["queue"], self.queue_name(*queue));
+            }
+            Action::GetRepeatableJobs(queue) => {
+                self.say(&["get_repeatable_jobs"], self.queue_name(*queue));
+            }
+            Action::GetJobSchedulers(queue) => {
+                self.say(&["get_job_schedulers"], self.queue_name(*queue));
+            }
+            Action::RemoveGlobalConcurrency(queue) => {
+                self.say(&["remove_global_concurrency"], self.queue_name(*queue));
+            }
+            Action::RemoveGlobalRateLimit(queue) => {
+                self.say(&["remove_global_rate_limit"], self.queue_name(*queue));
+            }
             Action::Worker(worker) => self.worker(worker),
             Action::RemoveAllRepeatables(queue) => {
                 self.say(&["remove_all_repeatables"], self.queue_name(*queue));
@@ -135,6 +157,7 @@ impl<'s> Printer<'s> {
                     JobList::Completed => "\"completed\"",
                     JobList::Failed => "\"failed\"",
                     JobList::Wait => "\"wait\"",
+                    JobList::Paused => "\"paused\"",
                     JobList::Active => "\"active\"",
                     JobList::Delayed => "\"delayed\"",
                     JobList::Prioritized => "\"prioritized\"",
@@ -236,6 +259,7 @@ impl<'s> Printer<'s> {
     fn repeat(&mut self, repeat: &Repeat) {
         match &repeat.when {
             RepeatWhen::Pattern(cron) => self.say(&["repeat", "pattern"], quoted(cron.pattern())),
+            RepeatWhen::Refused(pattern) => self.say(&["repeat", "pattern"], quoted(pattern)),
             RepeatWhen::Every(period) => self.say(&["repeat", "every"], span(*period)),
         }
         if let Some(zone) = &repeat.zone {
@@ -253,6 +277,9 @@ impl<'s> Printer<'s> {
         if let Some(key) = &repeat.key {
             self.say(&["repeat", "key"], quoted(key));
         }
+        if let Some(offset) = repeat.offset {
+            self.say(&["repeat", "offset"], span(offset));
+        }
     }
 
     fn worker(&mut self, worker: &Worker) {
@@ -268,6 +295,17 @@ impl<'s> Printer<'s> {
         self.say_or(Whose::BullMq, &["drain_delay"], span(worker.drain_delay));
         if let Some(most) = worker.max_started_attempts {
             self.say(&["max_started_attempts"], most.to_string());
+        }
+        if let Some(renew) = worker.lock_renew_time {
+            self.say(&["lock_renew_time"], span(renew));
+        }
+        for (key, is) in [
+            ("skip_stalled_check", worker.skip_stalled_check),
+            ("skip_lock_renewal", worker.skip_lock_renewal),
+            ("autorun", worker.autorun),
+            ("force_close", worker.force_close),
+        ] {
+            self.say_or(Whose::BullMq, &[key], is.to_string());
         }
         for (key, kept) in [
             ("remove_on_complete", worker.remove_on_complete),
@@ -327,12 +365,12 @@ impl<'s> Printer<'s> {
         given(&["priority"], priority.map(|priority| priority.to_string()));
         given(&["attempts"], attempts.map(|attempts| attempts.to_string()));
         if let Some(backoff) = backoff {
-            let (kind, delay) = match backoff {
-                Backoff::Fixed(delay) => ("\"fixed\"", *delay),
-                Backoff::Exponential(delay) => ("\"exponential\"", *delay),
-            };
+            let Backoff { exponential, delay, jitter } = *backoff;
+            let kind = if exponential { "\"exponential\"" } else { "\"fixed\"" };
             given(&["backoff", "type"], Some(kind.to_owned()));
             given(&["backoff", "delay"], Some(span(delay)));
+            let jitter = (jitter > 0).then(|| percentage_of_millionths(jitter.into()));
+            given(&["backoff", "jitter"], jitter);
         }
         given(&["remove_on_complete"], remove_on_complete.as_ref().map(keep));
         given(&["remove_on_fail"], remove_on_fail.as_ref().map(keep));
