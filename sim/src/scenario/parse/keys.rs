@@ -243,7 +243,7 @@ static KEYS: &[Key] = &[
     key_of(OUTCOME, "exit", Kind::Number(1, MANY), "The process exits before this step, counted from 1."),
     anywhere("query", Kind::Range, "A query of the database that takes so long and writes nothing."),
     anywhere("write", Kind::Table(&shape::WRITE), "Rows written, counted at their commits."),
-    anywhere("rate_limit", Kind::Range, "Holds back all jobs of the queue for so long, this one too: `queue.rateLimit` and a `RateLimitError`."),
+    anywhere("rate_limit", Kind::Range, "Holds back the queue's jobs for so long, this one too: `queue.rateLimit` and a `RateLimitError`. Workers without a `limiter` go on."),
     anywhere("block", Kind::Range, "Blocks the event loop for so long: no lock is renewed meanwhile."),
     key_of(WRITE, "rows", Kind::Number(0, 1_000_000_000_000), "How many rows in all."),
     key_of(WRITE, "batches", Kind::Number(1, 100_000), "In how many commits."),
