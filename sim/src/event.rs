@@ -322,6 +322,8 @@ pub enum QueueEvent {
     Started {
         /// The job.
         job: JobId,
+        /// Its data, as JSON.
+        data: Bytes,
     },
     /// The processor returned or failed; the queue does not know yet.
     Ended {
@@ -413,7 +415,7 @@ impl QueueEvent {
             QueueEvent::Duplicated { job }
             | QueueEvent::Promoted { job }
             | QueueEvent::Fetched { job }
-            | QueueEvent::Started { job }
+            | QueueEvent::Started { job, .. }
             | QueueEvent::Ended { job, .. }
             | QueueEvent::Finished { job, .. }
             | QueueEvent::Retried { job, .. }

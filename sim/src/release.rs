@@ -337,7 +337,8 @@ impl Process {
             repeat: repeat.map(RepeatOptions::from),
             ..Options::new(defaults, own)
         };
-        NewJob { name: name.into(), data: "{}".into(), options, tick: window.map(Instant::from_ms) }
+        let data = own.data.as_ref().map_or_else(|| "{}".to_owned(), |data| json(data));
+        NewJob { name: name.into(), data: data.into(), options, tick: window.map(Instant::from_ms) }
     }
 
     /// The tick that a text names: that of the timer which runs the step, or the last one of its
@@ -431,4 +432,10 @@ impl Template {
     fn names_window(&self) -> bool {
         self.pieces.len() > 1
     }
+}
+
+/// A job's data as its client sends it.
+fn json(data: &[(Box<str>, Box<str>)]) -> String {
+    let fields: BTreeMap<&str, &str> = data.iter().map(|(name, text)| (&**name, &**text)).collect();
+    serde_json::to_string(&fields).expect("texts are plain data")
 }

@@ -111,6 +111,11 @@ impl Servers {
         }
     }
 
+    /// What Redis holds at the end of a run.
+    pub(crate) fn into_redis(self) -> Db {
+        self.redis.into_db()
+    }
+
     /// What Redis holds.
     pub(crate) fn copy(&self) -> Db {
         self.redis.db().clone()

@@ -30,6 +30,8 @@ pub struct Outcome {
     pub verdict: Verdict,
     /// The hash that rolled over every event.
     pub hash: u64,
+    /// What Redis held at the end.
+    pub redis: Db,
     /// How many events there were.
     pub events: u64,
     /// How many questions were asked.
@@ -235,6 +237,7 @@ impl World {
         drop(choices);
         Outcome {
             verdict: self.watch.judge.finish(self.end),
+            redis: self.servers.into_redis(),
             hash: self.watch.hash.finish(),
             events: self.watch.events,
             asked,

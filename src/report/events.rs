@@ -178,7 +178,10 @@ pub(super) fn queued(event: &QueueEvent) -> String {
         QueueEvent::Promoted { job } => format!("{} is due and waits", job.0),
         QueueEvent::WorkerUp => "a worker looks for jobs".to_owned(),
         QueueEvent::Fetched { job } => format!("{} is taken", job.0),
-        QueueEvent::Started { job } => format!("{} starts", job.0),
+        QueueEvent::Started { job, data } if data.as_bytes() == b"{}" => {
+            format!("{} starts", job.0)
+        }
+        QueueEvent::Started { job, data } => format!("{} starts with {data}", job.0),
         QueueEvent::Ended { job, ok: true } => format!("{} returns", job.0),
         QueueEvent::Ended { job, ok: false } => format!("{} throws", job.0),
         QueueEvent::Finished { job, how, kept } => {

@@ -61,7 +61,7 @@ impl Trace {
 
     fn queued(&mut self, names: &Names<'_>, stamp: &Stamp, queue: QueueId, event: &QueueEvent) {
         match event {
-            QueueEvent::Started { job } => {
+            QueueEvent::Started { job, .. } => {
                 self.running.insert((stamp.life, queue, job.clone()), stamp.at);
                 if let Some(arrow) = self.arrows.remove(&(queue, job.clone())) {
                     self.arrow("f", arrow, stamp);

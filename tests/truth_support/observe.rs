@@ -113,7 +113,7 @@ fn starts(events: &[(Stamp, Event)]) -> Vec<Start> {
             Event::Queue(_, _, QueueEvent::Added(added)) => {
                 names.insert(added.job.clone(), String::from_utf8_lossy(&added.name).into_owned());
             }
-            Event::Queue(_, _, QueueEvent::Started { job }) => {
+            Event::Queue(_, _, QueueEvent::Started { job, .. }) => {
                 let name = names.get(job).cloned().unwrap_or_default();
                 starts.push(Start { at, end: None, result: "running", life, job: id(job), name });
             }

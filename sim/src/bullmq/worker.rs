@@ -448,7 +448,10 @@ impl Worker {
         let ended = match self.unrecoverable(&job).filter(|_| self.is_newer()) {
             Some(reason) => Some(self.failed(&job, reason, Retry::Never).await),
             None => {
-                self.emit(QueueEvent::Started { job: JobId(job.id.clone()) });
+                self.emit(QueueEvent::Started {
+                    job: JobId(job.id.clone()),
+                    data: job.data.clone(),
+                });
                 let ending = (self.0.processor)(job.clone()).await;
                 let ok = ending == Ending::Returned;
                 self.emit(QueueEvent::Ended { job: JobId(job.id.clone()), ok });

@@ -136,7 +136,9 @@ impl Ledger {
     pub fn fold(&mut self, stamp: &Stamp, event: &Event) -> Option<Fact> {
         self.lives.fold(stamp, event);
         match event {
-            Event::Queue(queue, _, QueueEvent::Started { job }) => self.started(stamp, *queue, job),
+            Event::Queue(queue, _, QueueEvent::Started { job, .. }) => {
+                self.started(stamp, *queue, job)
+            }
             Event::Queue(queue, _, QueueEvent::Ended { job, .. }) => {
                 self.ended(stamp.life, *queue, job);
                 None

@@ -129,12 +129,12 @@ fn last_add(story: &Story, before: usize, id: &JobId) -> Option<(usize, Option<I
 fn recount(story: &Story) -> Counts {
     let mut counts = Counts::default();
     let starts = |event: &Event, id: &JobId| match event {
-        Event::Queue(_, _, QueueEvent::Started { job }) => job == id,
+        Event::Queue(_, _, QueueEvent::Started { job, .. }) => job == id,
         _ => false,
     };
     for (index, (stamp, event)) in story.events.iter().enumerate() {
         match event {
-            Event::Queue(_, _, QueueEvent::Started { job }) => {
+            Event::Queue(_, _, QueueEvent::Started { job, .. }) => {
                 let (added, tick) = last_add(story, index, job).expect("started after its add");
                 let again = story.events[added..index].iter().any(|(_, event)| starts(event, job));
                 if let Some(window) = window(tick.unwrap_or(stamp.at))
@@ -156,7 +156,7 @@ fn recount(story: &Story) -> Counts {
 
 /// Whether an event is a start of an id's job.
 fn is_start(event: &Event, id: &JobId) -> bool {
-    matches!(event, Event::Queue(_, _, QueueEvent::Started { job }) if job == id)
+    matches!(event, Event::Queue(_, _, QueueEvent::Started { job, .. }) if job == id)
 }
 
 fn recount_worst(story: &Story) -> Worst {
@@ -165,7 +165,7 @@ fn recount_worst(story: &Story) -> Worst {
     for (index, (stamp, event)) in story.events.iter().enumerate() {
         // The whole four hours are measured, and nothing after them.
         let measured = stamp.at < minute(240);
-        let Event::Queue(_, _, QueueEvent::Started { job }) = event else { continue };
+        let Event::Queue(_, _, QueueEvent::Started { job, .. }) = event else { continue };
         let (added, tick) = last_add(story, index, job).expect("started after its add");
         let since_add = &story.events[added..=index];
         let starts = since_add.iter().filter(|(_, event)| is_start(event, job)).count() as u64;
@@ -189,7 +189,7 @@ fn under_way(events: &[(Stamp, Event)]) -> u64 {
     let mut open: Vec<(LifeId, &JobId)> = Vec::new();
     for (stamp, event) in events {
         match event {
-            Event::Queue(_, _, QueueEvent::Started { job }) => open.push((stamp.life, job)),
+            Event::Queue(_, _, QueueEvent::Started { job, .. }) => open.push((stamp.life, job)),
             Event::Queue(_, _, QueueEvent::Ended { job, .. }) => {
                 let of = |run: &(LifeId, &JobId)| *run == (stamp.life, job);
                 if let Some(at) = open.iter().position(of) {

@@ -280,7 +280,7 @@ impl Story {
     }
 
     pub(super) fn start(&mut self, id: &str) -> &mut Story {
-        self.queue(QueueEvent::Started { job: job(id) })
+        self.queue(QueueEvent::Started { job: job(id), data: "{}".into() })
     }
 
     pub(super) fn rows(&mut self, id: &str, rows: u64) -> &mut Story {

@@ -406,6 +406,11 @@ impl Redis {
         self.server.outbox.retain(|(served, _)| *served != client);
     }
 
+    /// What it holds, at the end.
+    pub(crate) fn into_db(mut self) -> Db {
+        std::mem::take(&mut self.server.dbs[0])
+    }
+
     /// From now on notes what commands and scripts meet of the first database.
     pub fn note_what_is_met(&mut self) {
         self.server.dbs[0].met.begin();

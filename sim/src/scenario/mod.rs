@@ -157,6 +157,8 @@ pub struct JobOptions {
     pub lifo: Option<bool>,
     /// Under which id it is deduplicated.
     pub deduplication: Option<Deduplication>,
+    /// What the job carries: fields and their texts, by name. No option, but it stands beside them.
+    pub data: Option<Vec<(Box<str>, Box<str>)>>,
 }
 
 /// The `deduplication` option of a job.

@@ -443,7 +443,7 @@ impl Seen {
                     job.to_come = false;
                 }
             }
-            QueueEvent::Started { job } => {
+            QueueEvent::Started { job, .. } => {
                 // A job whose hash was deleted under it (the other copy of its id finished) has no
                 // name, and does nothing.
                 let Some(job) = self.jobs.get_mut(job) else { return };

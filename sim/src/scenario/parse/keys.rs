@@ -328,6 +328,7 @@ static KEYS: &[Key] = &[
     anywhere("max_surge", QUOTA, "How many containers more than the replicas there may be."),
     anywhere("max_unavailable", QUOTA, "How many containers fewer than the replicas may be up."),
     anywhere("env", Kind::Texts, "Environment variables."),
+    anywhere("data", Kind::Texts, "What the job carries: its fields, each a text."),
     // Events and faults.
     anywhere("at", Kind::Range, "When, after the start."),
     anywhere("service", Kind::Name, "Whose containers; it can be left out if there is one service."),

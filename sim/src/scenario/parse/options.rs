@@ -12,6 +12,7 @@ use super::context::Context;
 use super::names::{Kind, shown};
 use super::read::Grain;
 use super::shape::{self, Shape};
+use super::step::texts;
 use super::table::{Node, Table};
 use super::top::moment;
 use super::value::BARE_HELP;
@@ -100,6 +101,7 @@ pub(super) fn options<'t>(
     let lifo = maybe(cx, table, "lifo", |cx, node| cx.boolean(node));
     let deduplication =
         maybe(cx, table, "deduplication", |cx, node| deduplication(cx, node, ticked));
+    let data = maybe(cx, table, "data", data);
     Some(JobOptions {
         job_id: job_id?,
         delay: delay?,
@@ -110,7 +112,13 @@ pub(super) fn options<'t>(
         remove_on_fail: remove_on_fail?,
         lifo: lifo?,
         deduplication: deduplication?,
+        data: data?,
     })
+}
+
+/// `data`: an object of texts.
+fn data<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Vec<(Box<str>, Box<str>)>> {
+    texts(cx, node, ["a job's data has", "fields"], "{ source = \"boot\" }")
 }
 
 fn deduplication<'t>(

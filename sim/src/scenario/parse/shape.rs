@@ -126,7 +126,7 @@ pub(super) static JOB_STEPS: [Shape; 7] = [
     Shape {
         noun: "a job's `add` step",
         required: &["add", "queue"],
-        optional: &[&["job_id", "repeat"], OPTIONS],
+        optional: &[&["job_id", "repeat", "data"], OPTIONS],
         later: &[],
     },
     Shape {
@@ -175,7 +175,7 @@ pub(super) static STATEMENTS: [Shape; 5] = [
 pub(super) static BULK: Shape = Shape {
     noun: "a job of an `add_bulk`",
     required: &["add"],
-    optional: &[&["job_id"], OPTIONS],
+    optional: &[&["job_id", "data"], OPTIONS],
     later: &[],
 };
 
@@ -207,13 +207,13 @@ pub(super) static STEPS: [Shape; 29] = [
     Shape {
         noun: "an `add` step",
         required: &["add", "queue"],
-        optional: &[&["job_id", "repeat"], OPTIONS, CARRIED],
+        optional: &[&["job_id", "repeat", "data"], OPTIONS, CARRIED],
         later: &[],
     },
     Shape {
         noun: "an `upsert_job_scheduler` step",
         required: &["upsert_job_scheduler", "queue", "repeat"],
-        optional: &[&["name"], OPTIONS, CARRIED],
+        optional: &[&["name", "data"], OPTIONS, CARRIED],
         later: &[],
     },
     Shape {

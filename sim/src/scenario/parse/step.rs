@@ -423,24 +423,34 @@ fn bulk<'t>(
 
 /// A table of environment variables.
 pub(super) fn env<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Vec<(Box<str>, Box<str>)>> {
+    texts(cx, node, ["an environment has", "variables"], "{ ROLE = \"scheduler\" }")
+}
+
+/// A table of texts: whose it is, what one of them is called, and an example.
+pub(super) fn texts<'t>(
+    cx: &mut Context<'t>,
+    node: Node<'t>,
+    [whose, called]: [&str; 2],
+    example: &str,
+) -> Option<Vec<(Box<str>, Box<str>)>> {
     const MOST: usize = 100;
     let DeValue::Table(raw) = node.value else {
-        return cx.fail(node.wrong("a table of texts, as in `{ ROLE = \"scheduler\" }`"));
+        return cx.fail(node.wrong(&format!("a table of texts, as in `{example}`")));
     };
     let entries = entries(raw);
     if entries.len() > MOST {
-        let message = format!("an environment has at most {MOST} variables here");
+        let message = format!("{whose} at most {MOST} {called} here");
         return cx.fail(Diagnostic::error(code::LIMIT, node.span, message));
     }
-    let variable = |cx: &mut Context<'t>, entry: &super::table::Entry<'t>| {
+    let text = |cx: &mut Context<'t>, entry: &super::table::Entry<'t>| {
         if let Some(message) = super::names::name_fault(entry.key, false) {
             let help = super::names::name_help(false);
             return cx.fail(Diagnostic::error(code::BAD_NAME, entry.at, message).help(help));
         }
-        Some((entry.key.into(), cx.string(entry.node("an environment variable"))?.into()))
+        Some((entry.key.into(), cx.string(entry.node("one of these texts"))?.into()))
     };
-    let variables: Vec<_> = entries.iter().map(|entry| variable(cx, entry)).collect();
-    variables.into_iter().collect()
+    let texts: Vec<_> = entries.iter().map(|entry| text(cx, entry)).collect();
+    texts.into_iter().collect()
 }
 
 fn on_error<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<OnError> {

@@ -356,6 +356,7 @@ impl<'s> Printer<'s> {
             remove_on_fail,
             lifo,
             deduplication,
+            data,
         } = options;
         let mut given = |key: &[&str], text: Option<String>| {
             text.into_iter().for_each(|text| self.say(&[above, key].concat(), text));
@@ -386,6 +387,9 @@ impl<'s> Printer<'s> {
             ] {
                 given(&["deduplication", key], is.then(|| "true".to_owned()));
             }
+        }
+        for (field, text) in data.iter().flatten() {
+            given(&["data", field], Some(quoted(text)));
         }
     }
 
