@@ -13,13 +13,16 @@ use std::sync::Arc;
 /// The base of all recorded times, as an instant that every alignment of the cases divides.
 const START: &str = "2026-01-05T00:00:00Z";
 
-/// How long after its planned start a recorded process began, in milliseconds. Processes that were
-/// started together on a quiet host did so within a few milliseconds.
-const LAG_MS: (i64, i64) = (40, 50);
-
-/// How long a process took from the end of its start-up code to its worker's first fetch, over what
-/// the round trips take: Node loads and compiles the worker then.
-const WORKER_MS: (i64, i64) = (8, 24);
+/// How fast the machine was, in milliseconds: least and most.
+pub(crate) struct Pace {
+    /// From a process's planned start to its start-up code, but for the connection's round trips.
+    pub(crate) lag: (i64, i64),
+    /// From the end of its start-up code to its worker's first fetch, over what the round trips
+    /// take: Node loads and compiles the worker then.
+    pub(crate) worker: (i64, i64),
+    /// A round trip, as the scenario format says it.
+    pub(crate) round_trip: &'static str,
+}
 
 /// What a process waits whose round trips are counted, as the recorder's does.
 const COUNTED_WAIT_MS: i64 = 150;
@@ -36,9 +39,9 @@ pub(crate) struct Played {
 }
 
 /// The scenario of a case, or why there is none.
-pub(crate) fn convert(case: &Case) -> Result<Played, String> {
+pub(crate) fn convert(case: &Case, pace: &Pace) -> Result<Played, String> {
     let lives = case.lives()?;
-    let text = text(case, &lives)?;
+    let text = text(case, pace, &lives)?;
     match parse(&text) {
         Ok((scenario, _)) => {
             // A printed scenario is the same one, but for where its expectations stand.
@@ -72,7 +75,7 @@ fn release(life: &Life) -> String {
     format!("{}-{}{counted}", life.variant, life.version)
 }
 
-fn text(case: &Case, lives: &[Life]) -> Result<String, String> {
+fn text(case: &Case, pace: &Pace, lives: &[Life]) -> Result<String, String> {
     if case.scenario["redisActions"].as_array().is_some_and(|actions| !actions.is_empty()) {
         return Err("something happens to Redis itself".to_owned());
     }
@@ -80,8 +83,9 @@ fn text(case: &Case, lives: &[Life]) -> Result<String, String> {
     let length = case.phase() + case.observed();
     let mut text = format!(
         "format = 1\nname = {}\nstart = {START}\nlength = \"{length}ms\"\n\n\
-         [network]\nround_trip = \"0.2ms..1ms\"\n\n[queue.{queue}]\n",
+         [network]\nround_trip = \"{}\"\n\n[queue.{queue}]\n",
         quoted(&case.name),
+        pace.round_trip,
     );
     let defaults = options(&case.scenario["queue"]["defaultJobOptions"])?;
     line(&mut text, &format!("default_job_options = {{ {} }}", defaults.join(", ")));
@@ -94,8 +98,8 @@ fn text(case: &Case, lives: &[Life]) -> Result<String, String> {
         ),
     );
     jobs(&mut text, case)?;
-    releases(&mut text, case, lives, queue)?;
-    services(&mut text, case, lives);
+    releases(&mut text, case, pace, lives, queue)?;
+    services(&mut text, case, pace, lives);
     Ok(text)
 }
 
@@ -160,7 +164,13 @@ fn handler(variant: &Value, name: &str) -> Value {
     named.cloned().unwrap_or_else(|| serde_json::json!({ "ms": 100 }))
 }
 
-fn releases(text: &mut String, case: &Case, lives: &[Life], queue: &str) -> Result<(), String> {
+fn releases(
+    text: &mut String,
+    case: &Case,
+    pace: &Pace,
+    lives: &[Life],
+    queue: &str,
+) -> Result<(), String> {
     let by_name: BTreeMap<String, &Life> = lives.iter().map(|life| (release(life), life)).collect();
     for (name, life) in by_name {
         let variant = &case.scenario["variants"][&life.variant];
@@ -184,7 +194,7 @@ fn releases(text: &mut String, case: &Case, lives: &[Life], queue: &str) -> Resu
         } else {
             steps.extend(startup);
             if worker.is_some() {
-                let (least, most) = WORKER_MS;
+                let (least, most) = pace.worker;
                 steps.push(format!("{{ sleep = \"{least}ms..{most}ms\" }}"));
             }
             steps.extend(worker);
@@ -254,7 +264,9 @@ fn step(action: &Value, queue: &str) -> Result<Vec<String>, String> {
             let delayed = action["delayed"].as_bool().unwrap_or(false);
             vec![format!("drain = \"{queue}\""), format!("delayed = {delayed}")]
         }
-        word @ ("pause" | "resume" | "obliterate") => vec![format!("{word} = \"{queue}\"")],
+        word @ ("pause" | "resume") => vec![format!("{word} = \"{queue}\"")],
+        // The recorder's does not mind jobs that are active.
+        "obliterate" => vec![format!("obliterate = \"{queue}\""), "force = true".to_owned()],
         other => return Err(format!("a start-up action `{other}`")),
     };
     keys.extend(options(&action["opts"])?);
@@ -336,13 +348,13 @@ fn worker(options: &Value, queue: &str) -> Result<Option<String>, String> {
 }
 
 /// A service for each process, which starts once and stops when it is told to.
-fn services(text: &mut String, case: &Case, lives: &[Life]) {
+fn services(text: &mut String, case: &Case, pace: &Pace, lives: &[Life]) {
     let end = case.phase() + case.observed();
     let (mut events, mut kills) = (String::new(), Vec::new());
     for life in lives {
         let name = service(life);
         let at = case.phase() + life.at;
-        let (least, most) = (at + LAG_MS.0, at + LAG_MS.1);
+        let (least, most) = (at + pace.lag.0, at + pace.lag.1);
         let release = quoted(&release(life));
         line(text, &format!("\n[service.{}]\nrelease = {release}\nreplicas = 1", quoted(&name)));
         line(text, &format!("boot = \"{least}ms..{most}ms\"\nrestart = \"never\""));

@@ -41,7 +41,9 @@ function connect(packages, port) {
 }
 
 // How late the machine was in a run, where it matters.
-const lateness = ({ goLagMs, handlerLagMs, stopLagMs, stallMs }) => Math.max(goLagMs, handlerLagMs, stopLagMs, stallMs);
+function lateness({ goLagMs, readyMs, handlerLagMs, stopLagMs, stallMs }) {
+  return Math.max(goLagMs, readyMs ? readyMs[1] : 0, handlerLagMs, stopLagMs, stallMs);
+}
 
 async function measure(settings, kase, number) {
   let best = null;
