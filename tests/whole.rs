@@ -61,7 +61,9 @@ fn main() -> ExitCode {
     }
     let wanted = env::var("BOOTRACE_WHOLE").ok();
     if let Some(file) = wanted.as_ref().filter(|wanted| wanted.parse::<u64>().is_err()) {
-        let trial = recorded(file.clone(), Path::new(file));
+        let (case, file) = (Case::read(Path::new(file)), PathBuf::from(file));
+        let trial =
+            Trial::test(case.name.clone(), move || judge(&case).map_err(|text| keep(&file, text)));
         return libtest_mimic::run(&arguments, vec![trial]).exit_code();
     }
     let number = |name: &str| env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
@@ -160,6 +162,7 @@ fn pace(case: &Case) -> Pace {
     Pace {
         lag: range("readyMs", (20, 60)),
         worker: range("workerMs", (8, 24)),
+        step: Some(range("stepMs", (0, 8))),
         round_trip: ROUND_TRIP,
     }
 }
@@ -168,7 +171,9 @@ fn pace(case: &Case) -> Pace {
 fn keep(file: &Path, text: String) -> Failed {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/whole/diverged");
     let kept = file.file_name().map(|name| folder.join(name)).unwrap_or_default();
-    let copied = fs::create_dir_all(&folder).and_then(|()| fs::copy(file, &kept));
-    let place = if copied.is_ok() { &kept } else { file };
+    // A file that is played again may be the kept one.
+    let there = fs::canonicalize(file).is_ok_and(|file| file == kept);
+    let copied = there || fs::create_dir_all(&folder).and_then(|()| fs::copy(file, &kept)).is_ok();
+    let place = if copied { &kept } else { file };
     format!("{text}\nBOOTRACE_WHOLE={} plays it again", place.display()).into()
 }

@@ -20,6 +20,8 @@ pub(crate) struct Pace {
     /// From the end of its start-up code to its worker's first fetch, over what the round trips
     /// take: Node loads and compiles the worker then.
     pub(crate) worker: (i64, i64),
+    /// What a step of start-up code takes over its round trips, if that was noted.
+    pub(crate) step: Option<(i64, i64)>,
     /// A round trip, as the scenario format says it.
     pub(crate) round_trip: &'static str,
 }
@@ -185,7 +187,7 @@ fn releases(
             steps.push(format!("{{ sleep = \"{COUNTED_WAIT_MS}ms\" }}"));
         }
         let worker = worker(&variant["worker"], queue)?;
-        let startup = startup(variant, queue)?;
+        let startup = startup(variant, pace, queue)?;
         if variant["order"] == "worker-first" {
             steps.extend(worker);
             let gap = variant["gapMs"].as_i64().unwrap_or(0);
@@ -208,7 +210,7 @@ fn releases(
     Ok(())
 }
 
-fn startup(variant: &Value, queue: &str) -> Result<Vec<String>, String> {
+fn startup(variant: &Value, pace: &Pace, queue: &str) -> Result<Vec<String>, String> {
     let on_error = match variant["onStartupError"].as_str() {
         Some("crash") => "exit",
         _ => "ignore",
@@ -222,7 +224,8 @@ fn startup(variant: &Value, queue: &str) -> Result<Vec<String>, String> {
         let mut keys = step(action, queue)?;
         keys.push(format!("on_error = \"{on_error}\""));
         let step = format!("{{ {} }}", keys.join(", "));
-        steps.extend((0..times).map(|_| step.clone()));
+        let takes = pace.step.map(|(least, most)| format!("{{ sleep = \"{least}ms..{most}ms\" }}"));
+        steps.extend((0..times).flat_map(|_| takes.iter().chain([&step]).cloned()));
     }
     Ok(steps)
 }

@@ -246,17 +246,20 @@ impl Scenario<'_> {
     }
 
     fn containers(&mut self, variants: &Value) -> Vec<Value> {
-        let names: Vec<String> =
-            variants.as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect();
+        let variants = variants.as_object().into_iter().flatten();
+        let names: Vec<(String, bool)> = variants
+            .map(|(name, variant)| (name.clone(), variant["order"] == "worker-first"))
+            .collect();
         let count = 1 + self.draw.below(4);
         (0..count).map(|number| self.container(number, &names)).collect()
     }
 
-    fn container(&mut self, number: usize, variants: &[String]) -> Value {
+    fn container(&mut self, number: usize, variants: &[(String, bool)]) -> Value {
         let pick = |draw: &mut Draw| variants[draw.below(variants.len())].clone();
         // The first is there early and runs the release that has a worker.
         let at = if number == 0 { self.boot(0, 1_000) } else { self.boot(0, self.length - 2_000) };
-        let variant = if number == 0 { variants[0].clone() } else { pick(self.draw) };
+        let (variant, early_worker) =
+            if number == 0 { variants[0].clone() } else { pick(self.draw) };
         let mut container = json!({ "id": format!("c{}", number + 1), "variant": variant });
         if self.draw.odds(12) && at + 2_500 < self.length {
             let period = self.draw.one(&[1_000, 2_000]);
@@ -274,7 +277,7 @@ impl Scenario<'_> {
                 let first = json!({ "at": at, "stop": { "at": stop, "how": self.signal() } });
                 let mut second = json!({ "at": again });
                 if self.draw.odds(30) {
-                    second["variant"] = pick(self.draw).into();
+                    second["variant"] = pick(self.draw).0.into();
                 }
                 container["lives"] = json!([first, second]);
                 return container;
@@ -283,7 +286,10 @@ impl Scenario<'_> {
         container["at"] = at.into();
         match stop {
             Some(stop) => container["stop"] = json!({ "at": stop, "how": self.signal() }),
-            None if self.draw.odds(15) => container["dieAfter"] = self.draw.below(4).into(),
+            // A worker that runs beside the start-up code would be counted with it.
+            None if !early_worker && self.draw.odds(15) => {
+                container["dieAfter"] = self.draw.below(4).into()
+            }
             None if self.draw.odds(20) && number > 0 => container["killOn"] = self.kill(),
             None => {}
         }

@@ -15,7 +15,8 @@ const ATTEMPTS: u64 = 60;
 /// How far from a signal something has to be, before and after, in milliseconds.
 const APART_MS: (i64, i64) = (40, 80);
 /// What the model is played with to see where things happen.
-const PACE: Pace = Pace { lag: (20, 90), worker: (8, 40), round_trip: ROUND_TRIP };
+const PACE: Pace =
+    Pace { lag: (20, 90), worker: (8, 40), step: Some((0, 8)), round_trip: ROUND_TRIP };
 
 /// The scenario of a seed.
 pub(crate) fn draw(seed: u64) -> Value {

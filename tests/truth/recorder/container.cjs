@@ -12,12 +12,16 @@ const path = require('path');
 const CHATTER = ['info', 'client', 'hello', 'select', 'ping'];
 // What a process that counts waits first, so that the Queue's own write is over.
 const COUNTED_WAIT_MS = 150;
+// How often a process looks how late it is.
+const TICK_MS = 20;
 
 let life;
 let bullmq;
 let queue;
 let worker;
 let closing = false;
+// A processor has blocked the process since the last look at how late it is.
+let blocked = false;
 // The start-up code whose round trips are counted, while it runs.
 let counted = null;
 let killRules = [];
@@ -117,11 +121,13 @@ async function startUp() {
   const { startup = [], onStartupError } = life.variant;
   if (startup.length > 0 && counts()) counted = { trace: [], dieAfter: life.dieAfter };
   for (const [i, step] of startup.entries()) {
+    const from = Date.now();
     if (counted) counted.action = step.do;
     try {
       const got = await STEPS[step.do](step);
       const plain = typeof got === 'boolean' || typeof got === 'number';
-      log('startup', { i, do: step.do, ok: true, ret: plain ? got : undefined });
+      const ms = (Date.now() - from - (step.ms || 0)) / (step.count || 1);
+      log('startup', { i, do: step.do, ok: true, ret: plain ? got : undefined, ms });
     } catch (error) {
       log('startup', { i, do: step.do, ok: false, error: error.message });
       if (onStartupError === 'crash') process.exit(1);
@@ -133,6 +139,17 @@ async function startUp() {
 
 const counts = () => life.traceCommands || life.dieAfter !== undefined;
 
+// Tells how late the process was, where that was more than a little and no processor blocked it.
+function watchLateness() {
+  let due = Date.now() + TICK_MS;
+  setInterval(() => {
+    const late = Date.now() - due;
+    if (late > TICK_MS && !blocked) log('late', { ms: late });
+    blocked = false;
+    due = Date.now() + TICK_MS;
+  }, TICK_MS).unref();
+}
+
 async function work(job) {
   const handlers = life.variant.handlers || {};
   const handler = handlers[job.name] || handlers['*'] || { ms: 100 };
@@ -143,6 +160,7 @@ async function work(job) {
   const outcomes = handler.outcomes || ['ok'];
   const outcome = outcomes[Math.min(attemptsMade, outcomes.length - 1)];
   if (handler.block) {
+    blocked = true;
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, handler.ms);
   } else {
     await sleep(handler.ms);
@@ -169,6 +187,7 @@ async function go() {
   queue.on('error', error => log('queueError', { error: error.message }));
   await queue.waitUntilReady();
   log('queueReady');
+  watchLateness();
   if (counts()) await sleep(COUNTED_WAIT_MS);
   killRules = (life.killOn || []).map(rule => ({ when: 'reply', ...rule, n: 0 }));
   if (life.variant.order !== 'worker-first') {

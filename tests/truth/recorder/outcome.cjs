@@ -131,7 +131,8 @@ function timeline(events, exits, base) {
 }
 
 // How late the machine was: a process after its planned start, its connection, its start-up code,
-// its worker, a processor's end, a signal, the recorder's own timer. All in milliseconds.
+// a step of it, its worker, a processor's end, a process's timer, a signal, the recorder's own timer.
+// All in milliseconds.
 function quality(lives, events, { t0, stopLagMs, stallMs }) {
   const by = (ev, life) => events.find(event => event.ev === ev && event.c === life.id && event.life === life.life)?.t;
   const [gone, ready, booted, works] = [[], [], [], []];
@@ -148,8 +149,11 @@ function quality(lives, events, { t0, stopLagMs, stallMs }) {
   for (const { start, end, result } of spans(events, events.filter(event => event.ev === 'start'), [])) {
     if (result !== 'killed' && end !== Infinity) late.push(end - start.t - (start.ms || 0));
   }
+  const steps = events.filter(event => event.ev === 'startup' && event.ms !== undefined);
+  const stalls = events.filter(event => event.ev === 'late');
   const range = list => (list.length > 0 ? [Math.min(...list), Math.max(...list)] : undefined);
   return {
+    stepMs: range(steps.map(event => Math.ceil(event.ms))), processLagMs: Math.max(0, ...stalls.map(event => event.ms)),
     goLagMs: Math.max(0, ...gone), bootMs: Math.max(0, ...booted), readyMs: range(ready), workerMs: range(works),
     handlerLagMs: Math.max(0, ...late), stopLagMs, stallMs,
   };

@@ -26,6 +26,8 @@ const OPTIONS = {
 };
 // Cases begin one after the other, so that they do not make each other slow.
 const APART_MS = 350;
+// So long a process may take from its start until its connection is ready.
+const READY_MS = 200;
 
 function read(place) {
   if (!fs.statSync(place).isDirectory()) return [JSON.parse(fs.readFileSync(place, 'utf8'))];
@@ -41,8 +43,10 @@ function connect(packages, port) {
 }
 
 // How late the machine was in a run, where it matters.
-function lateness({ goLagMs, readyMs, handlerLagMs, stopLagMs, stallMs }) {
-  return Math.max(goLagMs, readyMs ? readyMs[1] : 0, handlerLagMs, stopLagMs, stallMs);
+function lateness(quality) {
+  const { goLagMs, readyMs, handlerLagMs, processLagMs, stopLagMs, stallMs } = quality;
+  const connected = readyMs ? readyMs[1] - READY_MS : 0;
+  return Math.max(goLagMs, connected, handlerLagMs, processLagMs, stopLagMs, stallMs);
 }
 
 async function measure(settings, kase, number) {

@@ -38,9 +38,21 @@ function snapped(outcome, ms) {
     if (schedule.next % ms) schedule.next = told(schedule.next);
     if (schedule.offset !== undefined) schedule.offset = told(schedule.offset);
   }
-  const text = JSON.stringify(outcome);
-  const again = text.replace(/(:@|")\+(\d+)(?=[":])/g, (_, before, at) => `${before}+${told(at)}`);
-  return JSON.parse(again);
+  const word = text => text.replace(/(^|:@)\+(\d+)(?=:|$)/g, (_, before, at) => `${before}+${told(at)}`);
+  return reworded(outcome, word);
+}
+
+// A value with other words; what two keys counted that are one now is added up.
+function reworded(value, word) {
+  if (typeof value === 'string') return word(value);
+  if (Array.isArray(value)) return value.map(one => reworded(one, word));
+  if (!value || typeof value !== 'object') return value;
+  const found = {};
+  for (const [key, own] of Object.entries(value)) {
+    const [name, one] = [word(key), reworded(own, word)];
+    found[name] = typeof found[name] === 'number' ? found[name] + one : one;
+  }
+  return found;
 }
 
 function count(counts, key, by = 1) {
