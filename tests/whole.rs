@@ -51,7 +51,7 @@ const RUNS: u64 = 4;
 const SEEDS: u64 = 50;
 const MOST_SEEDS: u64 = 400;
 /// A round trip to a server on the same, busy machine.
-const ROUND_TRIP: &str = "0.2ms..3ms";
+const ROUND_TRIP: &str = "0.2ms..6ms";
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -123,10 +123,8 @@ fn record_all(seeds: &[(String, u64)]) -> Result<Vec<Trial>, String> {
 fn recorded(name: String, file: &Path) -> Trial {
     let case = Case::read(file);
     assert_eq!(case.stability["runs"], 1, "{name} is of one run");
-    let late = case.timing[0]["quality"]["late"].as_i64().unwrap_or(i64::MAX);
-    if late > record::LATE_MS {
-        let reason =
-            format!("not judged: the machine was {late} ms late in the best of three runs");
+    if let Some(why) = record::unfit(&case, &record::timeline(file)) {
+        let reason = format!("not judged: {why}");
         println!("{name} is {reason}");
         return Trial::test(name, || Ok(())).with_kind(reason).with_ignored_flag(true);
     }

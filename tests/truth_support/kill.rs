@@ -236,11 +236,11 @@ fn startup(run: &Run, service: &str) -> (Vec<String>, Vec<String>, bool) {
                 listed |= word == "ZREVRANGE";
             }
             Event::Queue(_, _, QueueEvent::Unregistered { .. }) => removed = true,
-            Event::Answered { label }
-                if !listed && &*run.words[usize::from(label.0)] == "removeRepeatable" =>
-            {
-                returns.push(format!("removeRepeatable={removed}"));
-            }
+            Event::Answered { label } => match &*run.words[usize::from(label.0)] {
+                word @ "removeRepeatable" if !listed => returns.push(format!("{word}={removed}")),
+                word @ "removeJobScheduler" => returns.push(format!("{word}={removed}")),
+                _ => {}
+            },
             Event::Killed => killed = true,
             _ => {}
         }

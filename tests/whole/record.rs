@@ -1,6 +1,7 @@
 //! The recorder of the truth cases, against a server of the model.
 
 use super::bullmq;
+use super::case::Case;
 use serde_json::Value;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -8,10 +9,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// How many processes of containers there are at once.
-const PROCESSES: &str = "16";
+const PROCESSES: &str = "10";
 /// A run that was later than this is made again, so many times in all.
-pub(crate) const LATE_MS: i64 = 130;
+const LATE_MS: i64 = 70;
 const TRIES: &str = "3";
+/// How far from a signal a job has to begin and end, in milliseconds.
+const APART_MS: i64 = 30;
 
 /// Why nothing can be recorded, if nothing can: a reason to skip the test.
 ///
@@ -46,6 +49,41 @@ pub(crate) fn record(files: &[PathBuf], out: &Path) -> Result<(), String> {
         return Err(format!("{}: {}", output.status, String::from_utf8_lossy(&output.stderr)));
     }
     if said.is_empty() { Ok(()) } else { Err(format!("the server said: {said}")) }
+}
+
+/// Why what was recorded says nothing, if so: the machine was too late in the best of the runs, or
+/// a slow start-up has brought a job to a signal, where a millisecond decides.
+pub(crate) fn unfit(case: &Case, timeline: &Value) -> Option<String> {
+    let late = case.timing[0]["quality"]["late"].as_i64().unwrap_or(i64::MAX);
+    if late > LATE_MS {
+        return Some(format!("the machine was {late} ms late in the best of {TRIES} runs"));
+    }
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let killed: Vec<String> = list(&case.outcome["selfKills"])
+        .iter()
+        .filter_map(|death| death.as_str()?.split_once(": ").map(|(who, _)| who.to_owned()))
+        .collect();
+    let own =
+        |exit: &&Value| exit[0].as_str().is_some_and(|who| killed.iter().any(|one| one == who));
+    let lives = case.lives().unwrap_or_default();
+    let signals = lives.iter().flat_map(|life| life.stops.iter().map(|(at, _)| case.phase() + at));
+    let exits = list(&case.timing[0]["exits"]);
+    let exits = exits.iter().filter(|exit| exit[4] == "SIGKILL" && !own(exit));
+    let signals: Vec<i64> = signals.chain(exits.filter_map(|exit| exit[2].as_i64())).collect();
+    let rows = list(&timeline["rows"]);
+    let near = rows.iter().find_map(|row| {
+        let ended = (row[8] != "killed").then(|| row[1].as_i64()).flatten();
+        let places = [row[0].as_i64(), ended];
+        let gap = |at: &i64| signals.iter().map(|signal| (signal - at).abs()).min();
+        places.iter().flatten().filter_map(gap).find(|gap| *gap < APART_MS)
+    });
+    near.map(|gap| format!("a job began or ended {gap} ms from a signal"))
+}
+
+/// The timeline of a recorded run: a row for each start of a processor.
+pub(crate) fn timeline(file: &Path) -> Value {
+    let text = fs::read_to_string(file).unwrap_or_default();
+    serde_json::from_str(&text).map(|file: Value| file["timelines"][0].clone()).unwrap_or_default()
 }
 
 /// Writes the file of a scenario.
