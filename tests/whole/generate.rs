@@ -66,7 +66,7 @@ impl Scenario<'_> {
                 let version = self.draw.one(&VERSIONS);
                 variant.insert("version".to_owned(), version.into());
             }
-            let steps = self.draw.below(5);
+            let steps = 1 + self.draw.below(4);
             let mut steps: Vec<Value> = (0..steps).map(|_| self.step()).collect();
             // Removals of what was listed are not told from the start-up code's own.
             if steps.iter().any(|step| step["do"] == "removeAllRepeatables") {
