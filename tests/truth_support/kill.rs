@@ -230,7 +230,9 @@ fn startup(run: &Run, service: &str) -> (Vec<String>, Vec<String>, bool) {
                 let word = &*run.words[usize::from(label.0)];
                 starting &= !matches!(word, "CLIENT SETNAME" | "moveStalledJobsToWait");
                 if starting && counts(word) {
-                    trips.push(word.to_owned());
+                    // The recorder has ioredis' names: scripts as BullMQ calls them, commands small.
+                    let small = !word.contains(char::is_lowercase);
+                    trips.push(if small { word.to_lowercase() } else { word.to_owned() });
                 }
                 removed = false;
                 listed |= word == "ZREVRANGE";

@@ -72,7 +72,11 @@ pub(crate) fn plain(mut outcome: Value) -> Value {
         }
     }
     if let Some(errors) = outcome["errors"].as_object_mut() {
-        errors.retain(|error, _| error.starts_with("workerError: "));
+        let seen = |error: &str| {
+            error.starts_with("workerError: ")
+                && !error.starts_with("workerError: could not renew lock")
+        };
+        errors.retain(|error, _| seen(error));
     }
     outcome
 }

@@ -13,7 +13,8 @@ const PROCESSES: &str = "10";
 /// A run that was later than this is made again, so many times in all.
 const LATE_MS: i64 = 70;
 const TRIES: &str = "3";
-/// How far from a signal a job has to begin and end, in milliseconds.
+/// How far from a signal and from a stalled check that finds something a job has to begin and end,
+/// in milliseconds.
 const APART_MS: i64 = 30;
 
 /// Why nothing can be recorded, if nothing can: a reason to skip the test.
@@ -52,32 +53,43 @@ pub(crate) fn record(files: &[PathBuf], out: &Path) -> Result<(), String> {
 }
 
 /// Why what was recorded says nothing, if so: the machine was too late in the best of the runs, or
-/// a slow start-up has brought a job to a signal, where a millisecond decides.
+/// it has brought a job to where a millisecond decides.
 pub(crate) fn unfit(case: &Case, timeline: &Value) -> Option<String> {
     let late = case.timing[0]["quality"]["late"].as_i64().unwrap_or(i64::MAX);
     if late > LATE_MS {
         return Some(format!("the machine was {late} ms late in the best of {TRIES} runs"));
     }
-    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
-    let killed: Vec<String> = list(&case.outcome["selfKills"])
-        .iter()
-        .filter_map(|death| death.as_str()?.split_once(": ").map(|(who, _)| who.to_owned()))
-        .collect();
-    let own =
-        |exit: &&Value| exit[0].as_str().is_some_and(|who| killed.iter().any(|one| one == who));
-    let lives = case.lives().unwrap_or_default();
-    let signals = lives.iter().flat_map(|life| life.stops.iter().map(|(at, _)| case.phase() + at));
-    let exits = list(&case.timing[0]["exits"]);
-    let exits = exits.iter().filter(|exit| exit[4] == "SIGKILL" && !own(exit));
-    let signals: Vec<i64> = signals.chain(exits.filter_map(|exit| exit[2].as_i64())).collect();
-    let rows = list(&timeline["rows"]);
-    let near = rows.iter().find_map(|row| {
+    let edges = edges(case);
+    let near = list(&timeline["rows"]).into_iter().find_map(|row| {
         let ended = (row[8] != "killed").then(|| row[1].as_i64()).flatten();
-        let places = [row[0].as_i64(), ended];
-        let gap = |at: &i64| signals.iter().map(|signal| (signal - at).abs()).min();
-        places.iter().flatten().filter_map(gap).find(|gap| *gap < APART_MS)
+        // A job that stalled is fetched at once.
+        let others = edges.iter().filter(|(_, job)| *job != row[3]);
+        let places = [row[0].as_i64(), ended].into_iter().flatten();
+        let gaps = others.flat_map(|(edge, _)| places.clone().map(move |at| (edge - at).abs()));
+        gaps.min().filter(|gap| *gap < APART_MS)
     });
-    near.map(|gap| format!("a job began or ended {gap} ms from a signal"))
+    near.map(|gap| format!("a job began or ended {gap} ms from a signal or a stalled check"))
+}
+
+/// The instants of signals, with nothing, and those at which jobs were found to stall, with these.
+fn edges(case: &Case) -> Vec<(i64, Value)> {
+    let timing = &case.timing[0];
+    let kills_itself = |exit: &Value| {
+        let own = |death: &Value| Some(death.as_str()?.split_once(": ")?.0 == exit[0].as_str()?);
+        list(&case.outcome["selfKills"]).iter().any(|death| own(death) == Some(true))
+    };
+    let stops = case.lives().unwrap_or_default().into_iter().flat_map(|life| life.stops);
+    let stops = stops.map(|(at, _)| (case.phase() + at, Value::Null));
+    let exits = list(&timing["exits"]).into_iter();
+    let exits = exits.filter(|exit| exit[4] == "SIGKILL" && !kills_itself(exit));
+    let exits = exits.filter_map(|exit| Some((exit[2].as_i64()?, Value::Null)));
+    let stalled = list(&timing["stalledAtMs"]).into_iter();
+    let stalled = stalled.filter_map(|found| Some((found[1].as_i64()?, found[2].clone())));
+    stops.chain(exits).chain(stalled).collect()
+}
+
+fn list(value: &Value) -> Vec<Value> {
+    value.as_array().cloned().unwrap_or_default()
 }
 
 /// The timeline of a recorded run: a row for each start of a processor.
