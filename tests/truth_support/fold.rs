@@ -21,8 +21,9 @@ pub(crate) struct Queue {
     pub(crate) completed: Vec<JobId>,
     pub(crate) failed: Vec<JobId>,
     pub(crate) registrations: BTreeMap<RegistrationKey, Registration>,
-    /// Whether `wait` is called `paused`.
-    pub(crate) is_paused: bool,
+    is_paused: bool,
+    /// 6.x alone: paused jobs stay in `wait`.
+    pub(crate) one_list: bool,
     /// The entry that an operation has just taken out: its hash may follow.
     taken: Option<JobId>,
 }
@@ -91,6 +92,11 @@ impl Queue {
         }
     }
 
+    /// Whether `wait` is called `paused`.
+    pub(crate) fn has_paused_list(&self) -> bool {
+        self.is_paused && !self.one_list
+    }
+
     fn put(&mut self, job: &JobId, state: JobState) {
         match state {
             JobState::Wait => self.wait.insert(0, job.clone()),
@@ -131,7 +137,7 @@ impl Queue {
     pub(crate) fn place(&self, job: &str) -> &'static str {
         let has = |list: &[JobId]| list.iter().any(|other| id(other) == job);
         match () {
-            () if has(&self.wait) && self.is_paused => "paused",
+            () if has(&self.wait) && self.has_paused_list() => "paused",
             () if has(&self.wait) => "wait",
             () if has(&self.active) => "active",
             () if self.delayed.iter().any(|(_, other)| id(other) == job) => "delayed",

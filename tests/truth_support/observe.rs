@@ -49,6 +49,7 @@ pub(crate) fn observe(case: &Case, played: &Played, run: &Run) -> Value {
     };
     let starts = starts(&run.events);
     let mut queue = Queue::default();
+    queue.one_list = played.lives.values().all(|life| life.version == "6.7.0");
     for (_, event) in &run.events {
         if let Event::Queue(_, _, event) = event {
             queue.see(event);
@@ -171,6 +172,12 @@ impl Times<'_> {
 fn millis(text: &str) -> Option<i64> {
     let digits = text.len() == 13 && text.bytes().all(|byte| byte.is_ascii_digit());
     if digits { text.parse().ok() } else { None }
+}
+
+/// An id as errors are written: without the instants in it.
+fn without_instants(id: &str) -> String {
+    let part = |part| if millis(part).is_some() { "<ms>" } else { part };
+    id.split(':').map(part).collect::<Vec<_>>().join(":")
 }
 
 /// The registration and the instant that the id of an iteration names.
@@ -299,7 +306,7 @@ fn orphans(queue: &Queue, times: &Times<'_>) -> Vec<String> {
 }
 
 fn counts(queue: &Queue) -> Value {
-    let (wait, paused) = match queue.is_paused {
+    let (wait, paused) = match queue.has_paused_list() {
         true => (0, queue.wait.len()),
         false => (queue.wait.len(), 0),
     };
@@ -318,7 +325,7 @@ fn ids(queue: &Queue, times: &Times<'_>) -> Value {
     let all = |list: &[JobId]| list.iter().map(|job| times.id(&id(job))).collect::<Vec<_>>();
     let delayed: Vec<JobId> = queue.delayed.iter().map(|(_, job)| job.clone()).collect();
     // The recorder does not list those of a paused queue.
-    let wait = if queue.is_paused { &[][..] } else { &queue.wait };
+    let wait = if queue.has_paused_list() { &[][..] } else { &queue.wait };
     json!({
         "wait": all(wait),
         "active": all(&queue.active),
@@ -350,11 +357,16 @@ fn errors(played: &Played, run: &Run) -> Value {
             Event::Queue(_, _, QueueEvent::Refused { job, .. })
                 if completing.remove(&(life, job)) && !tells_all(life) => {}
             Event::Queue(_, _, QueueEvent::Refused { job, code }) => {
-                let job = id(job);
+                let job = without_instants(&id(job));
                 found.push(match code {
                     -1 => format!("workerError: Missing key for job {job}. {command}"),
                     -2 => format!("workerError: Missing lock for job {job}. {command}"),
                     -3 => format!("workerError: Job {job} is not in the active state. {command}"),
+                    -6 => {
+                        format!(
+                            "workerError: Lock mismatch for job {job}. Cmd {command} from active"
+                        )
+                    }
                     code => format!("workerError: {code} for job {job}. {command}"),
                 });
             }
