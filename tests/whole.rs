@@ -113,7 +113,9 @@ fn record_all(seeds: &[(String, u64)]) -> Result<Vec<Trial>, String> {
     let trials: Vec<Trial> = seeds.iter().map(trial).collect();
     let judged = trials.iter().filter(|trial| !trial.has_ignored_flag()).count();
     println!("{judged} of {} scenarios were recorded on a machine quiet enough", trials.len());
-    if judged * 2 < trials.len() {
+    // A few may be unlucky together; where the packages are required, so is a machine.
+    let few = if trials.len() < 10 { judged == 0 } else { judged * 2 < trials.len() };
+    if few && env::var_os(bullmq::REQUIRED).is_some() {
         return Err("the machine was too late for most of them".to_owned());
     }
     Ok(trials)
