@@ -183,7 +183,8 @@ fn without_instants(id: &str) -> String {
 /// The registration and the instant that the id of an iteration names.
 fn iteration(id: &str) -> Option<(&str, i64)> {
     let (key, at) = id.strip_prefix("repeat:")?.rsplit_once(':')?;
-    Some((key, millis(at)?))
+    // A registration without a key is none to the recorder.
+    Some((key, millis(at)?)).filter(|(key, _)| !key.is_empty())
 }
 
 fn executions(case: &Case, starts: &[Start], times: &Times<'_>) -> Value {
