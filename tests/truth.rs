@@ -15,6 +15,8 @@ mod fold;
 mod kill;
 #[path = "truth_support/kinds.rs"]
 mod kinds;
+#[path = "truth_support/leaves.rs"]
+mod leaves;
 #[path = "truth_support/observe.rs"]
 mod observe;
 #[path = "truth_support/words.rs"]
@@ -22,18 +24,22 @@ mod words;
 
 use case::Case;
 use compare::Comparison;
-use convert::Played;
+use convert::{Pace, Played};
 use kill::Points;
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::env;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
 /// How many seeds each case is played on.
 const SEEDS: u64 = 50;
+
+/// A quiet host: processes that were started together began within a few milliseconds.
+const QUIET: Pace = Pace { lag: (40, 50), worker: (8, 24), step: None, round_trip: "0.2ms..1ms" };
 
 /// How many leaves of which case were compared.
 type Tally = Arc<Mutex<BTreeMap<String, usize>>>;
@@ -42,8 +48,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let directory = env::var_os("BOOTRACE_TRUTH").map_or_else(default_directory, PathBuf::from);
     let tally = Tally::default();
-    let trials =
-        Case::files(&directory).iter().map(|file| trial(Case::read(file), &tally)).collect();
+    let trials = files(&directory).iter().map(|file| trial(Case::read(file), &tally)).collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
     let compared = tally.lock().expect("no test panics while it counts");
     if !arguments.list {
@@ -60,11 +65,22 @@ fn default_directory() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/truth/cases")
 }
 
+/// The case files of a directory, in the order of their names.
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let entries =
+        fs::read_dir(directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
+    let paths = entries.map(|entry| entry.expect("a directory can be read to its end").path());
+    let mut files: Vec<PathBuf> =
+        paths.filter(|path| path.extension().is_some_and(|end| end == "json")).collect();
+    files.sort();
+    files
+}
+
 /// The test of a case. One that cannot be played fails.
 fn trial(case: Case, tally: &Tally) -> Trial {
     let tally = tally.clone();
     Trial::test(case.name.clone(), move || {
-        let played = convert::convert(&case).map_err(Failed::from)?;
+        let played = convert::convert(&case, &QUIET).map_err(Failed::from)?;
         let compared = compare(&case, &played);
         let mut tally = tally.lock().expect("no test panics while it counts");
         tally.insert(case.name.clone(), compared.leaves());

@@ -112,6 +112,21 @@ fn a_job_that_waits_for_its_retry_makes_room_in_the_same_script() {
 }
 
 #[test]
+fn jobs_that_block_run_before_anything_is_sent_for_one_of_them() {
+    let add = "{ add = 'j', queue = 'q' }";
+    let steps = format!("{}, {{ worker = 'q', concurrency = 3 }}", [add; 3].join(", "));
+    let tables = "[job.j]\nsteps = [ { block = '1s' } ]";
+    let finished = |event: &QueueEvent| matches!(event, QueueEvent::Finished { .. });
+    for version in Version::ALL {
+        let seen = play(version, &steps, tables);
+        let (starts, ends) = (when(&seen, started), when(&seen, finished));
+        let after = |at: &i64| at - starts[0];
+        assert_eq!(starts.iter().map(after).collect::<Vec<_>>(), [0, 1000, 2000], "{version}");
+        assert!(ends.len() == 3 && ends.iter().all(|at| after(at) >= 3000), "{version}: {ends:?}");
+    }
+}
+
+#[test]
 fn who_leaves_a_job_behind_that_comes_while_it_closes() {
     let jobs = ["{ add = 'j' }"; 40].join(", ");
     let steps = format!("{{ add_bulk = [ {jobs} ], queue = 'q' }}, {{ worker = 'q' }}");

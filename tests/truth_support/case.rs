@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// A case file. Its parts stay JSON: they are read where they are needed.
 pub(crate) struct Case {
@@ -67,8 +67,13 @@ impl Case {
     pub(crate) fn read(path: &Path) -> Case {
         let text =
             fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let mut file: Value = serde_json::from_str(&text)
+        let file: Value = serde_json::from_str(&text)
             .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        Case::of(file)
+    }
+
+    /// The case that a file is.
+    pub(crate) fn of(mut file: Value) -> Case {
         let text = |key: &str| file[key].as_str().unwrap_or_default().to_owned();
         let (name, version) = (text("name"), text("version"));
         let mut take = |key: &str| file[key].take();
@@ -81,17 +86,6 @@ impl Case {
             stability: take("stability"),
             timing: take("timing"),
         }
-    }
-
-    /// The case files of a directory, in the order of their names.
-    pub(crate) fn files(directory: &Path) -> Vec<PathBuf> {
-        let entries = fs::read_dir(directory)
-            .unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
-        let paths = entries.map(|entry| entry.expect("a directory can be read to its end").path());
-        let mut files: Vec<PathBuf> =
-            paths.filter(|path| path.extension().is_some_and(|end| end == "json")).collect();
-        files.sort();
-        files
     }
 
     /// How long after the base of all recorded times the recording's t0 is, in milliseconds.
@@ -126,18 +120,6 @@ impl Case {
         let mut starts: Vec<i64> = self.lives().iter().flatten().filter_map(starts).collect();
         starts.sort_unstable();
         starts.windows(2).any(|pair| pair[0] == pair[1])
-    }
-
-    /// Whether the host was so slow in every run that start-up code took longer than any job. Then
-    /// it was the host that decided how many jobs ran at once.
-    pub(crate) fn slow(&self) -> bool {
-        let runs = self.timing.as_array().into_iter().flatten();
-        let fastest = runs.filter_map(|run| run["quality"]["bootMs"].as_i64()).min();
-        let variants = self.scenario["variants"].as_object().into_iter().flatten();
-        let jobs =
-            variants.flat_map(|(_, variant)| variant["handlers"].as_object().into_iter().flatten());
-        let longest = jobs.filter_map(|(_, job)| job["ms"].as_i64()).max();
-        fastest > longest.or(Some(0))
     }
 
     fn lives_of(&self, container: &Value) -> Result<Vec<Life>, String> {

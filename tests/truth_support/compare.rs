@@ -5,40 +5,10 @@
 //! three recorded runs are not all that can be: there a leaf may lie elsewhere in a tenth of seeds.
 
 use super::case::Case;
+use super::leaves::{COMPARED, in_any_order, number, plain, told_apart};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-
-/// What is compared, each with everything below it. What is left out: who of several equal
-/// containers got a job (a race), and what the model does not keep: job data, the keyspace.
-const COMPARED: [&[&str]; 23] = [
-    &["executions", "total"],
-    &["executions", "distinctJobs"],
-    &["executions", "byName"],
-    &["executions", "byJobId"],
-    &["executions", "perSchedule"],
-    &["executions", "perWindow"],
-    &["results"],
-    &["maxConcurrent"],
-    &["maxConcurrentByName"],
-    &["maxConcurrentSameJob"],
-    &["stalledEvents"],
-    &["repeatEntries"],
-    &["schedules"],
-    &["schedulesAlive"],
-    &["schedulesLost"],
-    &["orphanDelayedIterations"],
-    &["finalCounts"],
-    &["finalIds"],
-    &["errors"],
-    &["roundTrips"],
-    &["startupReturns"],
-    &["verdict"],
-    &["selfKills"],
-];
-
-/// What is compared of a registration.
-const OF_SCHEDULE: [&str; 5] = ["name", "next", "nextJobState", "alive", "pendingIterations"];
 
 /// What came of the comparison: how many leaves there were, and which did not agree.
 pub(crate) struct Comparison {
@@ -72,7 +42,7 @@ impl Comparison {
         let races = case.races();
         let recorded = told_apart(plain(case.outcome.clone()), races);
         let chance = recorded["executions"]["total"]["varies"].is_array();
-        Comparison { recorded, races, chance, slow: case.slow(), leaves: BTreeMap::new() }
+        Comparison { recorded, races, chance, slow: slow(case), leaves: BTreeMap::new() }
     }
 
     /// Holds one seed's outcome against the recorded one.
@@ -141,14 +111,6 @@ impl Comparison {
     }
 }
 
-/// Jobs that are due at one instant are in no order; jobs that failed are in that of a race.
-fn in_any_order(path: &str) -> bool {
-    matches!(
-        path,
-        "finalIds > delayed" | "finalIds > failed" | "orphanDelayedIterations" | "selfKills"
-    )
-}
-
 fn agrees(recorded: &Value, played: &Value, any_order: bool) -> bool {
     let Some(runs) = recorded["varies"].as_array() else {
         return same(recorded, played, any_order);
@@ -181,9 +143,16 @@ fn lengths(recorded: &Value, played: &Value) -> Option<(Value, Value)> {
     Some((json!({ "varies": runs? }), length(played)?))
 }
 
-/// A number; what is missing was counted as nothing.
-fn number(value: &Value) -> Option<i64> {
-    if value.is_null() { Some(0) } else { value.as_i64() }
+/// Whether the host was so slow in every run that start-up code took longer than any job. Then
+/// it was the host that decided how many jobs ran at once.
+fn slow(case: &Case) -> bool {
+    let runs = case.timing.as_array().into_iter().flatten();
+    let fastest = runs.filter_map(|run| run["quality"]["bootMs"].as_i64()).min();
+    let variants = case.scenario["variants"].as_object().into_iter().flatten();
+    let jobs =
+        variants.flat_map(|(_, variant)| variant["handlers"].as_object().into_iter().flatten());
+    let longest = jobs.filter_map(|(_, job)| job["ms"].as_i64()).max();
+    fastest > longest.or(Some(0))
 }
 
 fn same(recorded: &Value, played: &Value, any_order: bool) -> bool {
@@ -201,57 +170,4 @@ fn same(recorded: &Value, played: &Value, any_order: bool) -> bool {
         }
         _ => recorded == played,
     }
-}
-
-/// The recorded form of an outcome in the terms of the played one: registrations by their keys,
-/// round trips without the action that made them, deaths without the last command, errors that
-/// the model can see.
-fn plain(mut outcome: Value) -> Value {
-    let schedules = outcome["schedules"].as_array().into_iter().flatten().map(|schedule| {
-        let kept = OF_SCHEDULE.iter().map(|key| ((*key).to_owned(), schedule[*key].clone()));
-        let key = schedule["key"].as_str().unwrap_or_default();
-        (key.to_owned(), kept.collect::<Map<_, _>>().into())
-    });
-    let schedules: Map<String, Value> = schedules.collect();
-    outcome["schedules"] = schedules.into();
-    let trips = outcome["roundTrips"].as_object_mut().into_iter().flat_map(Map::values_mut);
-    for trip in trips.filter_map(Value::as_array_mut).flatten() {
-        let word = trip.as_str().and_then(|trip| trip.split_once('/')).map(|(_, word)| word.into());
-        *trip = word.unwrap_or_default();
-    }
-    for death in outcome["selfKills"].as_array_mut().into_iter().flatten() {
-        let short =
-            death.as_str().and_then(|death| death.rsplit_once(": ")).map(|(short, _)| short);
-        // `victim: after round trip 1: addRepeatableJob`, but `w1: after reply of moveToActive #1`.
-        if let Some(short) = short.filter(|short| short.contains(": ")).map(Value::from) {
-            *death = short;
-        }
-    }
-    if let Some(errors) = outcome["errors"].as_object_mut() {
-        errors
-            .retain(|error, _| error.starts_with("workerError: ") || error.starts_with("startup "));
-    }
-    outcome
-}
-
-/// An outcome without what only says who won a race between equal containers that start at one
-/// instant: whose removal found something, and which number of the queue's counter a job got.
-fn told_apart(mut outcome: Value, races: bool) -> Value {
-    if !races {
-        return outcome;
-    }
-    let one = |value: &Value| value["varies"].get(0).unwrap_or(value).clone();
-    if let Some(returns) = outcome["startupReturns"].as_object().filter(|map| !map.is_empty()) {
-        let mut all: Vec<Value> = returns.values().map(one).collect();
-        all.sort_by_key(Value::to_string);
-        outcome["startupReturns"] = all.into();
-    }
-    if let Some(ids) = outcome["executions"]["byJobId"].as_object_mut() {
-        let counted = |id: &str| id.bytes().all(|byte| byte.is_ascii_digit());
-        let keys: Vec<String> = ids.keys().filter(|id| counted(id)).cloned().collect();
-        let mut counts: Vec<Value> = keys.iter().filter_map(|key| ids.remove(key)).collect();
-        counts.sort_by_key(Value::to_string);
-        ids.insert("counted".to_owned(), counts.into());
-    }
-    outcome
 }

@@ -15,13 +15,18 @@ use std::sync::Arc;
 /// The base of all recorded times, as an instant that every alignment of the cases divides.
 const START: &str = "2026-01-05T00:00:00Z";
 
-/// How long after its planned start a recorded process began, in milliseconds. Processes that were
-/// started together on a quiet host did so within a few milliseconds.
-const LAG_MS: (i64, i64) = (40, 50);
-
-/// How long a process took from the end of its start-up code to its worker's first fetch, over what
-/// the round trips take: Node loads and compiles the worker then.
-const WORKER_MS: (i64, i64) = (8, 24);
+/// How fast the machine was, in milliseconds: least and most.
+pub(crate) struct Pace {
+    /// From a process's planned start to its start-up code, but for the connection's round trips.
+    pub(crate) lag: (i64, i64),
+    /// From the end of its start-up code to its worker's first fetch, over what the round trips
+    /// take: Node loads and compiles the worker then.
+    pub(crate) worker: (i64, i64),
+    /// What a step of start-up code takes over its round trips, if that was noted.
+    pub(crate) step: Option<(i64, i64)>,
+    /// A round trip, as the scenario format says it.
+    pub(crate) round_trip: &'static str,
+}
 
 /// What a process waits whose round trips are counted, as the recorder's does.
 const COUNTED_WAIT_MS: i64 = 150;
@@ -65,7 +70,7 @@ impl Played {
 }
 
 /// The scenario of a case, or why there is none.
-pub(crate) fn convert(case: &Case) -> Result<Played, String> {
+pub(crate) fn convert(case: &Case, pace: &Pace) -> Result<Played, String> {
     const KNOWN: [&str; 9] = [
         "variants",
         "containers",
@@ -81,7 +86,7 @@ pub(crate) fn convert(case: &Case) -> Result<Played, String> {
         return Err(format!("a scenario with `{key}`"));
     }
     let lives = case.lives()?;
-    let (text, startups) = text(case, &lives)?;
+    let (text, startups) = text(case, pace, &lives)?;
     let scenario = match parse(&text) {
         Ok((scenario, _)) => scenario,
         Err(problems) => {
@@ -111,7 +116,11 @@ fn release(life: &Life) -> String {
     format!("{}-{}{counted}", life.variant, life.version)
 }
 
-fn text(case: &Case, lives: &[Life]) -> Result<(String, BTreeMap<String, Startup>), String> {
+fn text(
+    case: &Case,
+    pace: &Pace,
+    lives: &[Life],
+) -> Result<(String, BTreeMap<String, Startup>), String> {
     let of_queue = &case.scenario["queue"];
     if let Some(key) = strange(of_queue, &["name", "defaultJobOptions"]) {
         return Err(format!("a queue with `{key}`"));
@@ -120,8 +129,9 @@ fn text(case: &Case, lives: &[Life]) -> Result<(String, BTreeMap<String, Startup
     let length = case.phase() + case.observed();
     let mut text = format!(
         "format = 1\nname = {}\nstart = {START}\nlength = \"{length}ms\"\n\n\
-         [network]\nround_trip = \"0.2ms..1ms\"\n\n[queue.{}]\n",
+         [network]\nround_trip = \"{}\"\n\n[queue.{}]\n",
         quoted(&case.name),
+        pace.round_trip,
         quoted(queue),
     );
     let defaults = options(&of_queue["defaultJobOptions"], &case.version)?;
@@ -135,8 +145,8 @@ fn text(case: &Case, lives: &[Life]) -> Result<(String, BTreeMap<String, Startup
              always = \"firings per window\"\nat_most = 1000000\n"
         ),
     );
-    let startups = releases(&mut text, case, lives, queue)?;
-    services(&mut text, case, lives);
+    let startups = releases(&mut text, case, pace, lives, queue)?;
+    services(&mut text, case, pace, lives);
     Ok((text, startups))
 }
 
@@ -185,6 +195,7 @@ fn job(text: &mut String, release: &str, variant: &Value, name: &str) -> Result<
 fn releases(
     text: &mut String,
     case: &Case,
+    pace: &Pace,
     lives: &[Life],
     queue: &str,
 ) -> Result<BTreeMap<String, Startup>, String> {
@@ -208,12 +219,12 @@ fn releases(
             let gap = variant["gapMs"].as_i64().unwrap_or(0);
             before.push(format!("{{ sleep = \"{gap}ms\" }}"));
         } else if let Some(worker) = worker {
-            let (least, most) = WORKER_MS;
+            let (least, most) = pace.worker;
             after = vec![format!("{{ sleep = \"{least}ms..{most}ms\" }}"), worker];
         }
         let first = u16::try_from(before.len()).expect("these are few");
         let (actions, steps): (Vec<_>, Vec<_>) =
-            actions(variant, queue, &life.version)?.into_iter().unzip();
+            actions(variant, pace, queue, &life.version)?.into_iter().unzip();
         let steps = [before, steps, after].concat();
         let library = &life.version;
         line(text, &format!("\n[release.{}]\nlibrary = \"bullmq@{library}\"", quoted(&name)));
@@ -229,7 +240,14 @@ fn releases(
 }
 
 /// The steps of start-up code, each with what the recorder calls it.
-fn actions(variant: &Value, queue: &str, version: &str) -> Result<Vec<(String, String)>, String> {
+fn actions(
+    variant: &Value,
+    pace: &Pace,
+    queue: &str,
+    version: &str,
+) -> Result<Vec<(String, String)>, String> {
+    let takes = pace.step.map(|(least, most)| format!("{{ sleep = \"{least}ms..{most}ms\" }}"));
+    let takes = takes.map(|takes| ("sleep".to_owned(), takes));
     let on_error = match variant["onStartupError"].as_str() {
         Some("crash") => "exit",
         _ => "ignore",
@@ -240,16 +258,19 @@ fn actions(variant: &Value, queue: &str, version: &str) -> Result<Vec<(String, S
         let mut keys = step(action, queue, version)?;
         keys.push(format!("on_error = \"{on_error}\""));
         if name != "addMany" {
+            steps.extend(takes.clone());
             steps.push((name.to_owned(), format!("{{ {} }}", keys.join(", "))));
             continue;
         }
         // One after the other, and none after one that failed.
-        for turn in 0..action["count"].as_u64().unwrap_or(0) {
+        let mut before: Option<usize> = None;
+        for _ in 0..action["count"].as_u64().unwrap_or(0) {
+            steps.extend(takes.clone());
             let place = steps.len();
             let mut keys = keys.clone();
             keys.push(format!("as = \"step{place}\""));
-            if turn > 0 {
-                keys.push(format!("when = {{ step = \"step{}\" }}", place - 1));
+            if let Some(before) = before.replace(place) {
+                keys.push(format!("when = {{ step = \"step{before}\" }}"));
             }
             steps.push((name.to_owned(), format!("{{ {} }}", keys.join(", "))));
         }
@@ -258,7 +279,7 @@ fn actions(variant: &Value, queue: &str, version: &str) -> Result<Vec<(String, S
 }
 
 /// A service for each process, which starts once and stops when it is told to.
-fn services(text: &mut String, case: &Case, lives: &[Life]) {
+fn services(text: &mut String, case: &Case, pace: &Pace, lives: &[Life]) {
     let end = case.phase() + case.observed();
     let (mut events, mut kills) = (Vec::new(), Vec::new());
     let mut event = |at: i64, what: &str| {
@@ -275,8 +296,8 @@ fn services(text: &mut String, case: &Case, lives: &[Life]) {
         let change = |what: &str| format!("service = {name}\n{what}");
         // One that is started again takes as long for it each time, so it is not there before.
         let (least, most) = match life.restart {
-            Some(_) => LAG_MS,
-            None => (at + LAG_MS.0, at + LAG_MS.1),
+            Some(_) => pace.lag,
+            None => (at + pace.lag.0, at + pace.lag.1),
         };
         line(text, &format!("boot = \"{least}ms..{most}ms\""));
         match &life.restart {

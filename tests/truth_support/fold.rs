@@ -21,8 +21,9 @@ pub(crate) struct Queue {
     pub(crate) completed: Vec<JobId>,
     pub(crate) failed: Vec<JobId>,
     pub(crate) registrations: BTreeMap<RegistrationKey, Registration>,
-    /// Whether `wait` is called `paused`.
-    pub(crate) is_paused: bool,
+    is_paused: bool,
+    /// 6.x alone: paused jobs stay in `wait`.
+    one_list: bool,
     /// The entry that an operation has just taken out: its hash may follow.
     taken: Option<JobId>,
 }
@@ -105,6 +106,16 @@ impl Queue {
         }
     }
 
+    /// An empty queue.
+    pub(crate) fn new(one_list: bool) -> Self {
+        Queue { one_list, ..Queue::default() }
+    }
+
+    /// Whether `wait` is called `paused`.
+    pub(crate) fn has_paused_list(&self) -> bool {
+        self.is_paused && !self.one_list
+    }
+
     fn put(&mut self, job: &JobId, state: JobState, kind: Kind) {
         match state {
             JobState::Wait if kind.lifo => self.wait.push(job.clone()),
@@ -147,7 +158,7 @@ impl Queue {
     pub(crate) fn place(&self, job: &str) -> &'static str {
         let has = |list: &[JobId]| list.iter().any(|other| id(other) == job);
         match () {
-            () if has(&self.wait) && self.is_paused => "paused",
+            () if has(&self.wait) && self.has_paused_list() => "paused",
             () if has(&self.wait) => "wait",
             () if has(&self.active) => "active",
             () if self.delayed.iter().any(|(_, other)| id(other) == job) => "delayed",

@@ -51,7 +51,8 @@ pub(crate) fn observe(case: &Case, played: &Played, run: &Run) -> Value {
         legend: &case.legend,
     };
     let starts = starts(&run.events);
-    let mut queue = Queue::default();
+    let one_list = played.lives.values().all(|life| life.version == "6.7.0");
+    let mut queue = Queue::new(one_list);
     let mut kinds = Kinds::new(played);
     for (_, event) in &run.events {
         match event {
@@ -59,7 +60,7 @@ pub(crate) fn observe(case: &Case, played: &Played, run: &Run) -> Value {
                 let kind = kinds.see(*by, event);
                 queue.see(event, kind);
             }
-            Event::Plan(Plan::RedisFlushed) => queue = Queue::default(),
+            Event::Plan(Plan::RedisFlushed) => queue = Queue::new(one_list),
             _ => {}
         }
     }
@@ -185,7 +186,8 @@ fn millis(text: &str) -> Option<i64> {
 /// The registration and the instant that the id of an iteration names.
 fn iteration(id: &str) -> Option<(&str, i64)> {
     let (key, at) = id.strip_prefix("repeat:")?.rsplit_once(':')?;
-    Some((key, millis(at)?))
+    // A registration without a key is none to the recorder.
+    Some((key, millis(at)?)).filter(|(key, _)| !key.is_empty())
 }
 
 fn executions(case: &Case, starts: &[Start], times: &Times<'_>) -> Value {
@@ -308,7 +310,7 @@ fn orphans(queue: &Queue, times: &Times<'_>) -> Vec<String> {
 }
 
 fn counts(queue: &Queue) -> Value {
-    let (wait, paused) = match queue.is_paused {
+    let (wait, paused) = match queue.has_paused_list() {
         true => (0, queue.wait.len()),
         false => (queue.wait.len(), 0),
     };
@@ -327,7 +329,7 @@ fn ids(queue: &Queue, times: &Times<'_>) -> Value {
     let all = |list: &[JobId]| list.iter().map(|job| times.id(&id(job))).collect::<Vec<_>>();
     let delayed: Vec<JobId> = queue.delayed.iter().map(|(_, job)| job.clone()).collect();
     // The recorder does not list those of a paused queue.
-    let wait = if queue.is_paused { &[][..] } else { &queue.wait };
+    let wait = if queue.has_paused_list() { &[][..] } else { &queue.wait };
     json!({
         "wait": all(wait),
         "active": all(&queue.active),
@@ -364,6 +366,11 @@ fn errors(played: &Played, run: &Run) -> Vec<String> {
                     -1 => format!("workerError: Missing key for job {job}. {command}"),
                     -2 => format!("workerError: Missing lock for job {job}. {command}"),
                     -3 => format!("workerError: Job {job} is not in the active state. {command}"),
+                    -6 => {
+                        format!(
+                            "workerError: Lock mismatch for job {job}. Cmd {command} from active"
+                        )
+                    }
                     code => format!("workerError: {code} for job {job}. {command}"),
                 });
             }

@@ -455,6 +455,7 @@ impl Worker {
                 let ending = (self.0.processor)(job.clone()).await;
                 let ok = ending == Ending::Returned;
                 self.emit(QueueEvent::Ended { job: JobId(job.id.clone()), ok });
+                self.let_fetched_begin().await;
                 match ending {
                     Ending::Returned => Some(self.completed(&job).await),
                     Ending::Threw => None,
@@ -475,6 +476,17 @@ impl Worker {
             self.forget(&job);
         }
         next
+    }
+
+    /// From a processor's end to what is sent for it there are more promises than from a job that
+    /// was fetched to its processor: jobs that are there begin first. It shows where processors
+    /// block: nothing is sent for any of them before all have run. One turn for the main loop, one
+    /// for the processors.
+    async fn let_fetched_begin(&self) {
+        if self.0.settings.concurrency > 1 {
+            self.ctx().turn().await;
+            self.ctx().turn().await;
+        }
     }
 
     /// `worker.close()`: no more fetches; waits for the jobs under way, without limit; then QUIT.

@@ -99,6 +99,11 @@ impl<S: Servers> Ctx<S> {
         Block { ctx: self.clone(), span: span.into(), until: None }
     }
 
+    /// Lets every other task of the process that is ready have its turn.
+    pub fn turn(&self) -> Turn {
+        Turn(false)
+    }
+
     /// Runs a future beside this one, from the next turn of the process's tasks on.
     pub fn spawn(&self, future: impl Future<Output = ()> + 'static) {
         let mut state = self.state.borrow_mut();
@@ -215,6 +220,21 @@ impl<S: Servers> Future for Block<S> {
         let life = process.life;
         state.emit(life, Event::Blocked { until });
         state.push(until, Due::Unblock(self.ctx.proc));
+        Poll::Pending
+    }
+}
+
+/// A task's turn that is given up: see [`Ctx::turn`].
+pub struct Turn(bool);
+
+impl Future for Turn {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if std::mem::replace(&mut self.0, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
         Poll::Pending
     }
 }
