@@ -111,9 +111,11 @@ impl Servers {
         }
     }
 
-    /// What Redis holds at the end of a run.
-    pub(crate) fn into_redis(self) -> Db {
-        self.redis.into_db()
+    /// What Redis holds at an instant, the last one.
+    pub(crate) fn into_redis(self, end: Instant) -> Db {
+        let mut db = self.redis.into_db();
+        db.set_now(end.ms());
+        db
     }
 
     /// What Redis holds.

@@ -237,7 +237,7 @@ impl World {
         drop(choices);
         Outcome {
             verdict: self.watch.judge.finish(self.end),
-            redis: self.servers.into_redis(),
+            redis: self.servers.into_redis(self.end),
             hash: self.watch.hash.finish(),
             events: self.watch.events,
             asked,

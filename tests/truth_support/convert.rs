@@ -224,7 +224,7 @@ fn releases(
         }
         let first = u16::try_from(before.len()).expect("these are few");
         let (actions, steps): (Vec<_>, Vec<_>) =
-            actions(variant, pace, queue, &life.version)?.into_iter().unzip();
+            actions(variant, pace, queue, life)?.into_iter().unzip();
         let steps = [before, steps, after].concat();
         let library = &life.version;
         line(text, &format!("\n[release.{}]\nlibrary = \"bullmq@{library}\"", quoted(&name)));
@@ -244,7 +244,7 @@ fn actions(
     variant: &Value,
     pace: &Pace,
     queue: &str,
-    version: &str,
+    life: &Life,
 ) -> Result<Vec<(String, String)>, String> {
     let takes = pace.step.map(|(least, most)| format!("{{ sleep = \"{least}ms..{most}ms\" }}"));
     let takes = takes.map(|takes| ("sleep".to_owned(), takes));
@@ -255,7 +255,7 @@ fn actions(
     let mut steps = Vec::new();
     for action in variant["startup"].as_array().into_iter().flatten() {
         let name = action["do"].as_str().unwrap_or_default();
-        let mut keys = step(action, queue, version)?;
+        let mut keys = step(action, queue, &life.version, &life.variant)?;
         keys.push(format!("on_error = \"{on_error}\""));
         if name != "addMany" {
             steps.extend(takes.clone());

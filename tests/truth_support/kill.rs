@@ -88,7 +88,7 @@ fn play_at(played: &Played, seed: u64, points: &Points) -> Run {
     let outcome = run(&played.scenario, Box::new(policy), false, &mut events);
     assert!(!outcome.out_of_steps, "the run would not end");
     let words = servers::labels().collect();
-    Run { events, lives: outcome.lives, words, deaths: Vec::new() }
+    Run { events, lives: outcome.lives, words, redis: outcome.redis, deaths: Vec::new() }
 }
 
 fn play_with(played: &Played, seed: u64, others: &Points, who: &Who, point: u32) -> Run {

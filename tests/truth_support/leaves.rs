@@ -4,11 +4,13 @@
 use serde_json::{Map, Value};
 
 /// What is compared, each with everything below it. What is left out: who of several equal
-/// containers got a job (a race), and what the model does not keep: job data, the keyspace.
-pub(crate) const COMPARED: [&[&str]; 23] = [
+/// containers got a job: a race.
+pub(crate) const COMPARED: [&[&str]; 28] = [
     &["executions", "total"],
     &["executions", "distinctJobs"],
     &["executions", "byName"],
+    &["executions", "bySource"],
+    &["executions", "byVariantOfData"],
     &["executions", "byJobId"],
     &["executions", "perSchedule"],
     &["executions", "perWindow"],
@@ -24,6 +26,9 @@ pub(crate) const COMPARED: [&[&str]; 23] = [
     &["orphanDelayedIterations"],
     &["finalCounts"],
     &["finalIds"],
+    &["keys"],
+    &["failedReasons"],
+    &["queuePaused"],
     &["errors"],
     &["roundTrips"],
     &["startupReturns"],
@@ -32,7 +37,8 @@ pub(crate) const COMPARED: [&[&str]; 23] = [
 ];
 
 /// What is compared of a registration.
-const OF_SCHEDULE: [&str; 5] = ["name", "next", "nextJobState", "alive", "pendingIterations"];
+const OF_SCHEDULE: [&str; 7] =
+    ["name", "next", "nextJobState", "alive", "pendingIterations", "hashFields", "templateVariant"];
 
 /// Jobs that are due at one instant are in no order; jobs that failed are in that of a race.
 pub(crate) fn in_any_order(path: &str) -> bool {
@@ -93,12 +99,17 @@ pub(crate) fn told_apart(mut outcome: Value, races: bool) -> Value {
         all.sort_by_key(Value::to_string);
         outcome["startupReturns"] = all.into();
     }
-    if let Some(ids) = outcome["executions"]["byJobId"].as_object_mut() {
-        let counted = |id: &str| id.bytes().all(|byte| byte.is_ascii_digit());
-        let keys: Vec<String> = ids.keys().filter(|id| counted(id)).cloned().collect();
-        let mut counts: Vec<Value> = keys.iter().filter_map(|key| ids.remove(key)).collect();
-        counts.sort_by_key(Value::to_string);
-        ids.insert("counted".to_owned(), counts.into());
-    }
+    counted_together(&mut outcome["executions"]["byJobId"]);
+    counted_together(&mut outcome["keys"]);
     outcome
+}
+
+/// What belongs to ids of the queue's counter, without saying to which.
+fn counted_together(map: &mut Value) {
+    let Some(map) = map.as_object_mut() else { return };
+    let counted = |id: &str| id.bytes().all(|byte| byte.is_ascii_digit());
+    let keys: Vec<String> = map.keys().filter(|id| counted(id)).cloned().collect();
+    let mut values: Vec<Value> = keys.iter().filter_map(|key| map.remove(key)).collect();
+    values.sort_by_key(Value::to_string);
+    map.insert("counted".to_owned(), values.into());
 }

@@ -9,6 +9,7 @@ use super::kinds::Kinds;
 use bootrace_sim::choices::LifeName;
 use bootrace_sim::clock::Instant;
 use bootrace_sim::event::{Event, JobId, Plan, QueueEvent, Stamp};
+use bootrace_sim::redis::{self, Db, Key, Snapshot};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -18,6 +19,8 @@ pub(crate) struct Run {
     pub(crate) events: Vec<(Stamp, Event)>,
     pub(crate) lives: Vec<LifeName>,
     pub(crate) words: Vec<Rc<str>>,
+    /// What Redis held at the end.
+    pub(crate) redis: Db,
     /// What the recorder writes about processes that kill themselves.
     pub(crate) deaths: Vec<String>,
 }
@@ -41,6 +44,9 @@ struct Start {
     life: usize,
     job: String,
     name: String,
+    /// Which action added it, and that of which variant: what the recorder puts into a job's data.
+    source: String,
+    variant: String,
 }
 
 /// What the recorder would have written about a run.
@@ -64,7 +70,8 @@ pub(crate) fn observe(case: &Case, played: &Played, run: &Run) -> Value {
             _ => {}
         }
     }
-    let schedules = schedules(&queue, &times);
+    let held = Held::new(case, &run.redis);
+    let schedules = schedules(&queue, &times, &held);
     let alive = schedules.values().filter(|schedule| schedule["alive"] == true).count();
     let container = |life: usize| {
         let service = &*run.lives[life].service;
@@ -81,6 +88,9 @@ pub(crate) fn observe(case: &Case, played: &Played, run: &Run) -> Value {
         "orphanDelayedIterations": orphans(&queue, &times),
         "finalCounts": counts(&queue),
         "finalIds": ids(&queue, &times),
+        "keys": held.keys(&times),
+        "failedReasons": held.failed_reasons(&queue),
+        "queuePaused": held.field("meta", "paused").is_some(),
         "verdict": verdict(case, &starts, &times),
     });
     outcome["executions"]["byContainer"] =
@@ -92,6 +102,72 @@ pub(crate) fn observe(case: &Case, played: &Played, run: &Run) -> Value {
     outcome["startupReturns"] = json!(returns);
     outcome["selfKills"] = json!(run.deaths);
     outcome
+}
+
+/// What Redis holds of the queue, under the names below its prefix.
+struct Held<'r> {
+    redis: &'r Db,
+    prefix: String,
+}
+
+impl<'r> Held<'r> {
+    fn new(case: &Case, redis: &'r Db) -> Self {
+        let queue = case.scenario["queue"]["name"].as_str().unwrap_or("q");
+        Held { redis, prefix: format!("bull:{queue}:") }
+    }
+
+    fn key(&self, name: &str) -> Key {
+        Key::from(&*format!("{}{name}", self.prefix))
+    }
+
+    fn field(&self, name: &str, field: &str) -> Option<String> {
+        let value = self.redis.hget(&self.key(name), field.as_bytes()).ok()??;
+        Some(String::from_utf8_lossy(value).into_owned())
+    }
+
+    /// The keys, each with its type.
+    fn keys(&self, times: &Times<'_>) -> Value {
+        let of = |shown: Snapshot<'_>| {
+            let key = String::from_utf8_lossy(shown.key.bytes()).into_owned();
+            let name = times.id(key.strip_prefix(&self.prefix)?);
+            let kind = match shown.value {
+                redis::Value::String(_) => "string",
+                redis::Value::List(_) => "list",
+                redis::Value::Set(_) => "set",
+                redis::Value::Hash(_) => "hash",
+                redis::Value::Zset(_) => "zset",
+                redis::Value::Stream(_) => "stream",
+            };
+            Some((name, kind.into()))
+        };
+        self.redis.snapshot().into_iter().filter_map(of).collect::<Map<_, _>>().into()
+    }
+
+    /// The fields of a hash, in the order of their names.
+    fn fields(&self, name: &str) -> Vec<String> {
+        let key = self.key(name);
+        let all = self.redis.hgetall(&key).expect("it is a hash");
+        let mut fields: Vec<String> =
+            all.map(|(field, _)| String::from_utf8_lossy(field).into_owned()).collect();
+        fields.sort();
+        fields
+    }
+
+    /// The variant whose data a registration carries.
+    fn variant(&self, name: &str) -> Value {
+        let data = self.field(name, "data").unwrap_or_default();
+        let data: Value = serde_json::from_str(&data).unwrap_or_default();
+        data["v"].clone()
+    }
+
+    fn failed_reasons(&self, queue: &Queue) -> Value {
+        // What a processor throws here is what that of the recorder says.
+        let reason = |job| match self.field(&id(job), "failedReason") {
+            Some(text) if text == "failed" => "planned failure".to_owned(),
+            text => text.unwrap_or_else(|| "null".to_owned()),
+        };
+        tally(queue.failed.iter().map(reason))
+    }
 }
 
 fn tally(words: impl Iterator<Item = String>) -> Value {
@@ -114,9 +190,13 @@ fn starts(events: &[(Stamp, Event)]) -> Vec<Start> {
             Event::Queue(_, _, QueueEvent::Added(added)) => {
                 names.insert(added.job.clone(), String::from_utf8_lossy(&added.name).into_owned());
             }
-            Event::Queue(_, _, QueueEvent::Started { job, .. }) => {
+            Event::Queue(_, _, QueueEvent::Started { job, data }) => {
                 let name = names.get(job).cloned().unwrap_or_default();
-                starts.push(Start { at, end: None, result: "running", life, job: id(job), name });
+                let data: Value = serde_json::from_slice(data.as_bytes()).unwrap_or_default();
+                let of = |field: &str| data[field].as_str().unwrap_or("(none)").to_owned();
+                let (source, variant) = (of("src"), format!("{name}/{}", of("v")));
+                let (end, result, job) = (None, "running", id(job));
+                starts.push(Start { at, end, result, life, job, name, source, variant });
             }
             Event::Queue(_, _, QueueEvent::Ended { job, ok }) => {
                 let job = id(job);
@@ -212,6 +292,8 @@ fn executions(case: &Case, starts: &[Start], times: &Times<'_>) -> Value {
         "total": starts.len(),
         "distinctJobs": distinct.len(),
         "byName": tally(starts.iter().map(|start| start.name.clone())),
+        "bySource": tally(starts.iter().map(|start| start.source.clone())),
+        "byVariantOfData": tally(starts.iter().map(|start| start.variant.clone())),
         "byJobId": tally(starts.iter().map(|start| times.id(&start.job))),
         "perSchedule": schedules.into_iter().map(schedule).collect::<Map<_, _>>(),
         "perWindow": windows.collect::<Map<_, _>>(),
@@ -273,7 +355,7 @@ fn stalled(events: &[(Stamp, Event)]) -> usize {
     found.collect::<BTreeSet<_>>().len()
 }
 
-fn schedules(queue: &Queue, times: &Times<'_>) -> BTreeMap<String, Value> {
+fn schedules(queue: &Queue, times: &Times<'_>, held: &Held<'_>) -> BTreeMap<String, Value> {
     let schedule = |(key, registration): (
         &bootrace_sim::event::RegistrationKey,
         &super::fold::Registration,
@@ -294,6 +376,8 @@ fn schedules(queue: &Queue, times: &Times<'_>) -> BTreeMap<String, Value> {
             "nextJobState": state,
             "alive": waits || !pending.is_empty(),
             "pendingIterations": pending,
+            "hashFields": held.fields(&format!("repeat:{key}")),
+            "templateVariant": held.variant(&format!("repeat:{key}")),
         });
         (key, schedule)
     };

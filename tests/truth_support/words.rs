@@ -8,7 +8,12 @@ pub(crate) fn quoted(text: &str) -> String {
 }
 
 /// The keys of one step of start-up code, for a library of a version.
-pub(crate) fn step(action: &Value, queue: &str, version: &str) -> Result<Vec<String>, String> {
+pub(crate) fn step(
+    action: &Value,
+    queue: &str,
+    version: &str,
+    variant: &str,
+) -> Result<Vec<String>, String> {
     const KNOWN: [&str; 14] = [
         "do", "name", "id", "key", "jobId", "opts", "repeat", "template", "data", "src", "count",
         "delayed", "ms", "pattern",
@@ -57,6 +62,9 @@ pub(crate) fn step(action: &Value, queue: &str, version: &str) -> Result<Vec<Str
     };
     if matches!(text("do"), "add" | "addMany" | "upsertJobScheduler") {
         keys.extend(options(&action["opts"], version)?);
+        let source = action["src"].as_str().unwrap_or(text("name"));
+        let (source, variant) = (quoted(source), quoted(variant));
+        keys.push(format!("data = {{ src = {source}, v = {variant} }}"));
     }
     Ok(keys)
 }
