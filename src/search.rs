@@ -8,10 +8,11 @@
 use crate::pool::{Cut, Watch, work};
 use bootrace_sim::choices::{LifeId, Tape};
 use bootrace_sim::event::ServiceId;
-use bootrace_sim::policy::{Exhaustive, Progress};
+use bootrace_sim::policy::{Exhaustive, Progress, Search};
+use bootrace_sim::redis::{Db, Value, frozen_hash};
 use bootrace_sim::scenario::{Kills, Network, Scenario};
 use bootrace_sim::{Outcome, run};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Into how many parts a search without kills is cut, at least, if it is large enough.
@@ -19,6 +20,15 @@ const PARTS: usize = 256;
 
 /// Among how many kill points a life may die: more than any passes.
 const POINTS: u32 = 60_000;
+
+/// Within which bounds a search is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Bounds {
+    /// How many lives may die in one run.
+    pub kills: u32,
+    /// Whether orders that nobody could tell apart are played, too.
+    pub whole: bool,
+}
 
 /// Who dies, and where.
 type Plan = Vec<(LifeId, u32)>;
@@ -34,6 +44,8 @@ pub struct Searched {
     pub tapes: Vec<Option<Tape>>,
     /// How many runs would not end.
     pub endless: u64,
+    /// All that Redis held at the end of some run but for the stream of events, as hashes.
+    pub ends: BTreeSet<u64>,
     /// How many orders nobody died in, one life did, two did, and so on.
     pub by_kills: Vec<u64>,
     plan: Plan,
@@ -56,17 +68,22 @@ pub fn bounded(scenario: &Scenario, kills: u32) -> Scenario {
 /// wants more.
 pub fn search(
     scenario: &Arc<Scenario>,
-    kills: u32,
+    bounds: Bounds,
     watch: &mut impl Watch<Searched>,
 ) -> (Searched, Option<Cut>) {
     let mut all = Searched::default();
-    let mut parts = split(scenario, &mut all);
+    let Bounds { kills, whole } = bounds;
+    let of = move |plan| match Exhaustive::new(plan) {
+        search if whole => search.whole(),
+        search => search,
+    };
+    let mut parts = split(scenario, of, &mut all);
     for dead in 0..=kills {
-        let of = scenario.clone();
+        let played = scenario.clone();
         let tasks = parts.len();
         let task = move |number: usize| {
             let (plan, search) = &parts[number];
-            Searched::of(&of, plan, search.clone())
+            Searched::of(&played, plan, search.clone())
         };
         let done = work(tasks, task, watch);
         done.results.iter().for_each(|part| all.add(part));
@@ -74,16 +91,20 @@ pub fn search(
             return (all, done.cut);
         }
         let plans = one_more(&done.results, (dead == 0).then_some(&all));
-        parts = plans.into_iter().map(|plan| (plan.clone(), Exhaustive::new(plan))).collect();
+        parts = plans.into_iter().map(|plan| (plan.clone(), of(plan))).collect();
     }
     unreachable!("the last round returns")
 }
 
 /// Cuts the search without kills into parts; what is too short to be cut is played.
-fn split(scenario: &Arc<Scenario>, all: &mut Searched) -> Vec<(Plan, Exhaustive)> {
+fn split(
+    scenario: &Arc<Scenario>,
+    of: impl Fn(Plan) -> Exhaustive,
+    all: &mut Searched,
+) -> Vec<(Plan, Exhaustive)> {
     for depth in 1.. {
         let mut top = Searched::default();
-        let parts = top.play(scenario, Exhaustive::new(Plan::new()).begin_to(depth));
+        let parts = top.play(scenario, of(Plan::new()).begin_to(depth));
         if parts.len() >= PARTS || parts.is_empty() {
             *all = top;
             return parts.into_iter().map(|part| (Plan::new(), part)).collect();
@@ -121,11 +142,7 @@ impl Searched {
     }
 
     /// Plays all runs of a search; what it leaves to others.
-    fn play(
-        &mut self,
-        scenario: &Arc<Scenario>,
-        search: bootrace_sim::policy::Search,
-    ) -> Vec<Exhaustive> {
+    fn play(&mut self, scenario: &Arc<Scenario>, search: Search) -> Vec<Exhaustive> {
         loop {
             let outcome = run(scenario, search.policy(), true, &mut ());
             if search.counts() {
@@ -146,6 +163,7 @@ impl Searched {
         let judgements = outcome.verdict.judgements;
         self.grow(judgements.len());
         self.endless += u64::from(outcome.out_of_steps);
+        self.ends.insert(digest(&outcome.redis));
         for (number, judgement) in judgements.iter().enumerate() {
             if !judgement.held {
                 self.violated[number] += 1;
@@ -164,6 +182,7 @@ impl Searched {
         self.progress.abandoned += other.progress.abandoned;
         self.progress.incomplete |= other.progress.incomplete;
         self.endless += other.endless;
+        self.ends.extend(&other.ends);
         self.grow(other.violated.len().max(self.violated.len()));
         for (number, count) in other.violated.iter().enumerate() {
             self.violated[number] += count;
@@ -176,4 +195,12 @@ impl Searched {
             self.by_kills[place] += count;
         }
     }
+}
+
+/// A hash of all keys and what they hold. What a stream holds is in the order of the moves.
+fn digest(redis: &Db) -> u64 {
+    let held = redis.snapshot().into_iter();
+    let held = held.filter(|shown| !matches!(shown.value, Value::Stream(_)));
+    let texts = held.map(|shown| format!("{shown:?}\n"));
+    frozen_hash(texts.collect::<String>().as_bytes())
 }

@@ -48,6 +48,8 @@ struct Tree {
     touches: Vec<Touch>,
     /// Whether the run was given up.
     given_up: bool,
+    /// Nothing sleeps.
+    whole: bool,
     /// Which lives die, and at which of their kill points.
     kills: Vec<(LifeId, u32)>,
     /// How many kill points each life passed, at most.
@@ -101,6 +103,13 @@ impl Exhaustive {
     /// which one of them does not come that far does not count.
     pub fn new(kills: Vec<(LifeId, u32)>) -> Self {
         Exhaustive(Tree { kills, ..Tree::default() })
+    }
+
+    /// The same without reduction: orders that nobody could tell apart are played, too.
+    #[must_use]
+    pub fn whole(mut self) -> Self {
+        self.0.whole = true;
+        self
     }
 
     /// Begins it.
@@ -287,6 +296,9 @@ impl Tree {
         let start = self.touches.len();
         self.touches.extend_from_slice(touched);
         let range = start..self.touches.len();
+        if self.whole {
+            return;
+        }
         noted.get_or_insert_with(|| range.clone());
         // What does not conflict with the move sleeps on.
         let start = self.sleepers.len();
