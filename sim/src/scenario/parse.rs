@@ -159,7 +159,10 @@ fn items<'t>(cx: &mut Context<'t>, table: &Table<'t>) -> Vec<Item<'t>> {
     if let Some(node) = table.get("faults") {
         items.push(Item { what: What::Faults, at: node.span, node });
     }
-    items.sort_by_key(|item| item.at);
+    // What comes from two files is in the order of neither: it is read as it is printed.
+    if table.get(extends::KEY).is_none() {
+        items.sort_by_key(|item| item.at);
+    }
     items
 }
 

@@ -82,16 +82,10 @@ fn search(
             };
             kernel.boot(boot, |ctx| counts(ctx, process, steps));
         }
-        let stopped = loop {
-            match kernel.step(&mut cells, Instant::MAX) {
-                Step::Went | Step::Plan(_) => {}
-                Step::Idle => break false,
-                Step::Stopped => break true,
-            }
-        };
+        while !matches!(kernel.step(&mut cells, Instant::MAX), Step::Idle | Step::Stopped) {}
         kernel.tell_lives();
         kernel.drain(|stamp, event| hash.roll(stamp, event));
-        if !stopped {
+        if search.counts() {
             ends.insert(cells.values);
         }
         if !search.next() {
