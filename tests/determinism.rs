@@ -59,9 +59,11 @@ fn one_seed_is_one_run_and_so_is_its_tape() {
 fn another_seed_is_another_run() {
     for file in support::files("scenarios", "toml") {
         let scenario = scenario(&file);
-        let hashes: Vec<u64> = (1..=5).map(|seed| play(&scenario, seed).hash).collect();
-        let distinct: std::collections::BTreeSet<u64> = hashes.iter().copied().collect();
-        assert_eq!(distinct.len(), hashes.len(), "{}", file.display());
+        let played: Vec<_> = (1..=5).map(|seed| kept(&scenario, Random::new(seed)).0).collect();
+        let distinct: std::collections::BTreeSet<u64> = played.iter().map(|one| one.hash).collect();
+        // A story may leave nothing open.
+        let open = played.iter().any(|one| one.asked > 0);
+        assert_eq!(distinct.len(), if open { 5 } else { 1 }, "{}", file.display());
     }
 }
 

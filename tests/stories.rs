@@ -55,6 +55,9 @@ const WARNED: &[(&str, &[&str])] = &[
     ("spring-forward", &["BR104", "BR104"]),
     ("tick-that-blocks-its-worker", &["BR105"]),
     ("bull-308-broken", &["BR105"]),
+    ("bullmq-3091", &["BR119"]),
+    ("bullmq-3250", &["BR119", "BR119", "BR119", "BR119", "BR119", "BR119"]),
+    ("bullmq-3427", &["BR119", "BR119"]),
     ("langfuse-16183-broken", &["BR114"]),
 ];
 
