@@ -2,7 +2,7 @@
 //! same names.
 
 use super::case::Case;
-use super::convert::Played;
+use super::convert::{NAMELESS, Played};
 use super::fold::{Queue, id};
 use super::kill::{Counted, counted};
 use super::kinds::Kinds;
@@ -105,17 +105,25 @@ fn ms(at: Instant) -> i64 {
     at.nanos().div_euclid(1_000_000)
 }
 
+/// The starts of processors. A job has the name that its hash had when it was fetched.
 fn starts(events: &[(Stamp, Event)]) -> Vec<Start> {
-    let mut names: BTreeMap<JobId, String> = BTreeMap::new();
+    let mut names: BTreeMap<&JobId, String> = BTreeMap::new();
+    let mut fetched: BTreeMap<(usize, &JobId), String> = BTreeMap::new();
     let mut starts: Vec<Start> = Vec::new();
     for (stamp, event) in events {
         let (life, at) = (stamp.life.0 as usize, ms(stamp.at));
         match event {
             Event::Queue(_, _, QueueEvent::Added(added)) => {
-                names.insert(added.job.clone(), String::from_utf8_lossy(&added.name).into_owned());
+                names.insert(&added.job, String::from_utf8_lossy(&added.name).into_owned());
+            }
+            Event::Queue(_, _, QueueEvent::Removed { job }) => drop(names.remove(job)),
+            Event::Plan(Plan::RedisFlushed) => names.clear(),
+            Event::Queue(_, _, QueueEvent::Fetched { job }) => {
+                let name = names.get(job).map_or(NAMELESS, String::as_str);
+                fetched.insert((life, job), name.to_owned());
             }
             Event::Queue(_, _, QueueEvent::Started { job, .. }) => {
-                let name = names.get(job).cloned().unwrap_or_default();
+                let name = fetched.get(&(life, job)).cloned().expect("what starts was fetched");
                 starts.push(Start { at, end: None, result: "running", life, job: id(job), name });
             }
             Event::Queue(_, _, QueueEvent::Ended { job, ok }) => {
