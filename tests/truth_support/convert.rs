@@ -24,8 +24,8 @@ pub(crate) struct Pace {
     pub(crate) worker: (i64, i64),
     /// What a step of start-up code takes over its round trips, if that was noted.
     pub(crate) step: Option<(i64, i64)>,
-    /// A round trip, as the scenario format says it.
-    pub(crate) round_trip: &'static str,
+    /// A round trip, in microseconds.
+    pub(crate) round_trip: (i64, i64),
 }
 
 /// What JavaScript writes for the name of a job whose hash is gone, and the recorder for the name of
@@ -139,9 +139,9 @@ fn text(
     let length = case.phase() + case.observed();
     let mut text = format!(
         "format = 1\nname = {}\nstart = {START}\nlength = \"{length}ms\"\n\n\
-         [network]\nround_trip = \"{}\"\n\n[queue.{}]\n",
+         [network]\nround_trip = {}\n\n[queue.{}]\n",
         quoted(&case.name),
-        pace.round_trip,
+        trips(pace, 1),
         quoted(queue),
     );
     let defaults = options(&of_queue["defaultJobOptions"], &case.version)?;
@@ -158,6 +158,13 @@ fn text(
     let startups = releases(&mut text, case, pace, lives, queue)?;
     services(&mut text, case, pace, lives);
     Ok((text, startups))
+}
+
+/// So many round trips, as the scenario format says it.
+fn trips(pace: &Pace, count: i64) -> String {
+    let ms = |us: i64| format!("{}.{:03}ms", us * count / 1_000, us * count % 1_000);
+    let (least, most) = pace.round_trip;
+    quoted(&format!("{}..{}", ms(least), ms(most)))
 }
 
 fn line(text: &mut String, line: &str) {
@@ -224,13 +231,19 @@ fn releases(
             before.push(format!("{{ sleep = \"{COUNTED_WAIT_MS}ms\" }}"));
         }
         let worker = worker(&variant["worker"], queue)?;
+        let (least, most) = pace.worker;
+        let loads = format!("{{ sleep = \"{least}ms..{most}ms\" }}");
         if variant["order"] == "worker-first" {
-            before.extend(worker);
+            if let Some(worker) = worker {
+                // Its start-up code waits until both of the worker's connections are ready, each
+                // after two replies.
+                let ready = format!("{{ sleep = {} }}", trips(pace, 2));
+                before.extend([loads, worker, ready]);
+            }
             let gap = variant["gapMs"].as_i64().unwrap_or(0);
             before.push(format!("{{ sleep = \"{gap}ms\" }}"));
         } else if let Some(worker) = worker {
-            let (least, most) = pace.worker;
-            after = vec![format!("{{ sleep = \"{least}ms..{most}ms\" }}"), worker];
+            after = vec![loads, worker];
         }
         let first = u16::try_from(before.len()).expect("these are few");
         let (actions, steps): (Vec<_>, Vec<_>) =
