@@ -22,6 +22,8 @@ let worker;
 let closing = false;
 // A processor has blocked the process since the last look at how late it is.
 let blocked = false;
+// How long processors have blocked it, in all.
+let blockedMs = 0;
 // The start-up code whose round trips are counted, while it runs.
 let counted = null;
 let killRules = [];
@@ -121,12 +123,13 @@ async function startUp() {
   const { startup = [], onStartupError } = life.variant;
   if (startup.length > 0 && counts()) counted = { trace: [], dieAfter: life.dieAfter };
   for (const [i, step] of startup.entries()) {
-    const from = Date.now();
+    const [from, others] = [Date.now(), blockedMs];
     if (counted) counted.action = step.do;
     try {
       const got = await STEPS[step.do](step);
       const plain = typeof got === 'boolean' || typeof got === 'number';
-      const ms = (Date.now() - from - (step.ms || 0)) / (step.count || 1);
+      const own = Date.now() - from - (step.ms || 0) - (blockedMs - others);
+      const ms = Math.max(0, own) / (step.count || 1);
       log('startup', { i, do: step.do, ok: true, ret: plain ? got : undefined, ms });
     } catch (error) {
       log('startup', { i, do: step.do, ok: false, error: error.message });
@@ -161,6 +164,7 @@ async function work(job) {
   const outcome = outcomes[Math.min(attemptsMade, outcomes.length - 1)];
   if (handler.block) {
     blocked = true;
+    blockedMs += handler.ms;
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, handler.ms);
   } else {
     await sleep(handler.ms);
