@@ -68,8 +68,9 @@ fn main() -> ExitCode {
     let wanted = env::var("BOOTRACE_WHOLE").ok();
     if let Some(file) = wanted.as_ref().filter(|wanted| wanted.parse::<u64>().is_err()) {
         let (case, file) = (Case::read(Path::new(file)), PathBuf::from(file));
-        let trial =
-            Trial::test(case.name.clone(), move || judge(&case).map_err(|text| keep(&file, text)));
+        let name = case.name.clone();
+        let judged = move || judge(&case, &file).map_err(|text| keep(&file, text));
+        let trial = Trial::test(name, judged);
         return libtest_mimic::run(&arguments, vec![trial]).exit_code();
     }
     let number = |name: &str| env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
@@ -137,16 +138,16 @@ fn recorded(name: String, file: &Path) -> Trial {
         return Trial::test(name, || Ok(())).with_kind(reason).with_ignored_flag(true);
     }
     let file = file.to_owned();
-    Trial::test(name, move || judge(&case).map_err(|text| keep(&file, text)))
+    Trial::test(name, move || judge(&case, &file).map_err(|text| keep(&file, text)))
 }
 
 /// Plays a recorded scenario until all its leaves were shown, or often enough.
-fn judge(case: &Case) -> Result<(), String> {
+fn judge(case: &Case, file: &Path) -> Result<(), String> {
     let slow = pace(case);
     // A timer takes a millisecond at least: the steps of a quick run have none.
     let quick = Pace { step: None, round_trip: QUICK_TRIP, ..pace(case) };
     let played = [convert::convert(case, &slow)?, convert::convert(case, &quick)?];
-    let mut cover = Cover::new(case);
+    let mut cover = Cover::new(case, &record::timeline(file));
     let mut points = Points::new();
     for seed in 0..MOST_SEEDS {
         if seed > 0 && seed % SEEDS == 0 && cover.verdict().is_ok() {

@@ -34,13 +34,13 @@ struct Times<'c> {
 const UNHEARD_MS: i64 = 20;
 
 /// One start of a processor.
-struct Start {
-    at: i64,
-    end: Option<i64>,
-    result: &'static str,
-    life: usize,
-    job: String,
-    name: String,
+pub(crate) struct Start {
+    pub(crate) at: i64,
+    pub(crate) end: Option<i64>,
+    pub(crate) result: &'static str,
+    pub(crate) life: usize,
+    pub(crate) job: String,
+    pub(crate) name: String,
 }
 
 /// What the recorder would have written about a run.
@@ -227,7 +227,7 @@ fn executions(case: &Case, starts: &[Start], times: &Times<'_>) -> Value {
 }
 
 /// How many processors ran at once: in all, by name, of one job. Ends go before starts.
-fn concurrency(starts: &[Start], outcome: &mut Value) {
+pub(crate) fn concurrency(starts: &[Start], outcome: &mut Value) {
     let mut points: Vec<(i64, i64, &Start)> = Vec::new();
     for start in starts {
         points.push((start.at, 1, start));
