@@ -39,7 +39,7 @@ use std::sync::{Arc, Mutex};
 const SEEDS: u64 = 50;
 
 /// A quiet host: processes that were started together began within a few milliseconds.
-const QUIET: Pace = Pace { lag: (40, 50), worker: (8, 24), step: None, round_trip: "0.2ms..1ms" };
+const QUIET: Pace = Pace { lag: (40, 50), worker: (8, 24), step: None, round_trip: (200, 1_000) };
 
 /// How many leaves of which case were compared.
 type Tally = Arc<Mutex<BTreeMap<String, usize>>>;

@@ -24,9 +24,13 @@ pub(crate) struct Pace {
     pub(crate) worker: (i64, i64),
     /// What a step of start-up code takes over its round trips, if that was noted.
     pub(crate) step: Option<(i64, i64)>,
-    /// A round trip, as the scenario format says it.
-    pub(crate) round_trip: &'static str,
+    /// A round trip, in microseconds.
+    pub(crate) round_trip: (i64, i64),
 }
+
+/// What JavaScript writes for the name of a job whose hash is gone, and the recorder for the name of
+/// what is done with it.
+pub(crate) const NAMELESS: &str = "undefined";
 
 /// What a process waits whose round trips are counted, as the recorder's does.
 const COUNTED_WAIT_MS: i64 = 150;
@@ -87,7 +91,7 @@ pub(crate) fn convert(case: &Case, pace: &Pace) -> Result<Played, String> {
     }
     let lives = case.lives()?;
     let (text, startups) = text(case, pace, &lives)?;
-    let scenario = match parse(&text) {
+    let mut scenario = match parse(&text) {
         Ok((scenario, _)) => scenario,
         Err(problems) => {
             let said = problems.iter().map(|problem| {
@@ -102,6 +106,12 @@ pub(crate) fn convert(case: &Case, pace: &Pace) -> Result<Played, String> {
     let printed = print(&scenario);
     let again = parse(&printed).expect("what is printed is a scenario").0;
     assert_eq!(print(&again), printed);
+    // No file says what is done with a job without a name: none is added without one.
+    for does in scenario.releases.iter_mut().flat_map(|release| &mut release.jobs) {
+        if does.name.as_bytes() == NAMELESS.as_bytes() {
+            does.name = "".into();
+        }
+    }
     let lives = lives.into_iter().map(|life| (service(&life), life)).collect();
     Ok(Played { scenario: Arc::new(scenario), lives, startups })
 }
@@ -129,9 +139,9 @@ fn text(
     let length = case.phase() + case.observed();
     let mut text = format!(
         "format = 1\nname = {}\nstart = {START}\nlength = \"{length}ms\"\n\n\
-         [network]\nround_trip = \"{}\"\n\n[queue.{}]\n",
+         [network]\nround_trip = {}\n\n[queue.{}]\n",
         quoted(&case.name),
-        pace.round_trip,
+        trips(pace, 1),
         quoted(queue),
     );
     let defaults = options(&of_queue["defaultJobOptions"], &case.version)?;
@@ -148,6 +158,13 @@ fn text(
     let startups = releases(&mut text, case, pace, lives, queue)?;
     services(&mut text, case, pace, lives);
     Ok((text, startups))
+}
+
+/// So many round trips, as the scenario format says it.
+fn trips(pace: &Pace, count: i64) -> String {
+    let ms = |us: i64| format!("{}.{:03}ms", us * count / 1_000, us * count % 1_000);
+    let (least, most) = pace.round_trip;
+    quoted(&format!("{}..{}", ms(least), ms(most)))
 }
 
 fn line(text: &mut String, line: &str) {
@@ -214,13 +231,19 @@ fn releases(
             before.push(format!("{{ sleep = \"{COUNTED_WAIT_MS}ms\" }}"));
         }
         let worker = worker(&variant["worker"], queue)?;
+        let (least, most) = pace.worker;
+        let loads = format!("{{ sleep = \"{least}ms..{most}ms\" }}");
         if variant["order"] == "worker-first" {
-            before.extend(worker);
+            if let Some(worker) = worker {
+                // Its start-up code waits until both of the worker's connections are ready, each
+                // after two replies.
+                let ready = format!("{{ sleep = {} }}", trips(pace, 2));
+                before.extend([loads, worker, ready]);
+            }
             let gap = variant["gapMs"].as_i64().unwrap_or(0);
             before.push(format!("{{ sleep = \"{gap}ms\" }}"));
         } else if let Some(worker) = worker {
-            let (least, most) = pace.worker;
-            after = vec![format!("{{ sleep = \"{least}ms..{most}ms\" }}"), worker];
+            after = vec![loads, worker];
         }
         let first = u16::try_from(before.len()).expect("these are few");
         let (actions, steps): (Vec<_>, Vec<_>) =
@@ -230,7 +253,7 @@ fn releases(
         line(text, &format!("\n[release.{}]\nlibrary = \"bullmq@{library}\"", quoted(&name)));
         line(text, &format!("steps = [\n  {},\n]", steps.join(",\n  ")));
         if !variant["worker"].is_null() {
-            for of in job_names(case) {
+            for of in job_names(case).into_iter().chain([NAMELESS]) {
                 job(text, &name, variant, of)?;
             }
         }

@@ -230,7 +230,7 @@ fn is_last(steps: Option<std::ops::RangeInclusive<u16>>, step: StepId) -> bool {
 pub(crate) struct Counted {
     /// The round trips, by container, where it counts them.
     pub(crate) trips: BTreeMap<String, Vec<String>>,
-    /// What removals of registrations returned, by container and life.
+    /// What removals of registrations returned, by container.
     pub(crate) returns: BTreeMap<String, Vec<String>>,
     /// What was thrown, and by what.
     pub(crate) errors: Vec<String>,
@@ -270,9 +270,8 @@ pub(crate) fn counted(played: &Played, run: &Run) -> Counted {
                     )
                 });
                 if let Some(action) = removes.filter(|_| *result != StepResult::Failed) {
-                    let number = life.number + name.life as usize - 1;
-                    let text = format!("{action}={}", *result == StepResult::Done);
-                    returned(&mut counted.returns, &life.container, number, text);
+                    let returns = counted.returns.entry(life.container.clone()).or_default();
+                    returns.push(format!("{action}={}", *result == StepResult::Done));
                 }
                 *starting &= !is_last(startup.steps(), *step);
             }
@@ -286,24 +285,4 @@ pub(crate) fn counted(played: &Played, run: &Run) -> Counted {
 fn recorded(word: &str) -> String {
     let is_command = !word.bytes().any(|letter| letter.is_ascii_lowercase());
     if is_command { word.to_lowercase() } else { word.to_owned() }
-}
-
-/// The recorder's own way: a later life's list is that of the first, if there is one, and else only
-/// the last entry.
-fn returned(
-    returns: &mut BTreeMap<String, Vec<String>>,
-    container: &str,
-    number: usize,
-    text: String,
-) {
-    if number == 0 {
-        returns.entry(container.to_owned()).or_default().push(text);
-        return;
-    }
-    let mut list = returns.get(container).cloned().unwrap_or_default();
-    list.push(text);
-    if returns.contains_key(container) {
-        returns.insert(container.to_owned(), list.clone());
-    }
-    returns.insert(format!("{container}#{number}"), list);
 }

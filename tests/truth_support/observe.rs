@@ -2,7 +2,7 @@
 //! same names.
 
 use super::case::Case;
-use super::convert::Played;
+use super::convert::{NAMELESS, Played};
 use super::fold::{Queue, id};
 use super::kill::{Counted, counted};
 use super::kinds::Kinds;
@@ -37,16 +37,16 @@ struct Times<'c> {
 const UNHEARD_MS: i64 = 20;
 
 /// One start of a processor.
-struct Start {
-    at: i64,
-    end: Option<i64>,
-    result: &'static str,
-    life: usize,
-    job: String,
-    name: String,
+pub(crate) struct Start {
+    pub(crate) at: i64,
+    pub(crate) end: Option<i64>,
+    pub(crate) result: &'static str,
+    pub(crate) life: usize,
+    pub(crate) job: String,
+    pub(crate) name: String,
     /// Which action added it, and that of which variant: what the recorder puts into a job's data.
-    source: String,
-    variant: String,
+    pub(crate) source: String,
+    pub(crate) variant: String,
 }
 
 /// What the recorder would have written about a run.
@@ -181,17 +181,25 @@ fn ms(at: Instant) -> i64 {
     at.nanos().div_euclid(1_000_000)
 }
 
+/// The starts of processors. A job has the name that its hash had when it was fetched.
 fn starts(events: &[(Stamp, Event)]) -> Vec<Start> {
-    let mut names: BTreeMap<JobId, String> = BTreeMap::new();
+    let mut names: BTreeMap<&JobId, String> = BTreeMap::new();
+    let mut fetched: BTreeMap<(usize, &JobId), String> = BTreeMap::new();
     let mut starts: Vec<Start> = Vec::new();
     for (stamp, event) in events {
         let (life, at) = (stamp.life.0 as usize, ms(stamp.at));
         match event {
             Event::Queue(_, _, QueueEvent::Added(added)) => {
-                names.insert(added.job.clone(), String::from_utf8_lossy(&added.name).into_owned());
+                names.insert(&added.job, String::from_utf8_lossy(&added.name).into_owned());
+            }
+            Event::Queue(_, _, QueueEvent::Removed { job }) => drop(names.remove(job)),
+            Event::Plan(Plan::RedisFlushed) => names.clear(),
+            Event::Queue(_, _, QueueEvent::Fetched { job }) => {
+                let name = names.get(job).map_or(NAMELESS, String::as_str);
+                fetched.insert((life, job), name.to_owned());
             }
             Event::Queue(_, _, QueueEvent::Started { job, data }) => {
-                let name = names.get(job).cloned().unwrap_or_default();
+                let name = fetched.get(&(life, job)).cloned().expect("what starts was fetched");
                 let data: Value = serde_json::from_slice(data.as_bytes()).unwrap_or_default();
                 let of = |field: &str| data[field].as_str().unwrap_or("(none)").to_owned();
                 let (source, variant) = (of("src"), format!("{name}/{}", of("v")));
@@ -301,7 +309,7 @@ fn executions(case: &Case, starts: &[Start], times: &Times<'_>) -> Value {
 }
 
 /// How many processors ran at once: in all, by name, of one job. Ends go before starts.
-fn concurrency(starts: &[Start], outcome: &mut Value) {
+pub(crate) fn concurrency(starts: &[Start], outcome: &mut Value) {
     let mut points: Vec<(i64, i64, &Start)> = Vec::new();
     for start in starts {
         points.push((start.at, 1, start));

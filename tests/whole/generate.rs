@@ -22,7 +22,8 @@ pub(crate) fn case(name: &str, draw: &mut Draw) -> Value {
     let version = draw.one(&VERSIONS);
     // 6.x looks for paused jobs elsewhere; what both do to one queue is told apart by no event.
     let mixed = draw.odds(25);
-    let mut scenario = Scenario { draw, mixed, version, used: Vec::new(), length: 0 };
+    let mut scenario =
+        Scenario { draw, mixed, version, used: Vec::new(), length: 0, blocks: false };
     scenario.length = 6_000 + 1_000 * scenario.draw.below(6) as i64;
     let variants = scenario.variants();
     let containers = scenario.containers(&variants);
@@ -53,6 +54,8 @@ struct Scenario<'d> {
     /// Where something boots or is stopped already.
     used: Vec<i64>,
     length: i64,
+    /// Some processor blocks its process.
+    blocks: bool,
 }
 
 impl Scenario<'_> {
@@ -79,8 +82,7 @@ impl Scenario<'_> {
             variant.insert("handlers".to_owned(), handlers.clone());
             if self.draw.odds(20) {
                 variant.insert("order".to_owned(), "worker-first".into());
-                // Without a gap, which of the two is connected first is a race of milliseconds.
-                variant.insert("gapMs".to_owned(), self.draw.one(&[250, 500]).into());
+                variant.insert("gapMs".to_owned(), self.draw.one(&[0, 250, 500]).into());
             }
             if self.draw.odds(20) {
                 variant.insert("onStartupError".to_owned(), "crash".into());
@@ -98,6 +100,7 @@ impl Scenario<'_> {
             let mut handler = json!({ "ms": ms });
             if self.draw.odds(12) {
                 handler["block"] = true.into();
+                self.blocks = true;
             }
             let outcomes: &[&str] = match self.draw.below(10) {
                 0..5 => &["ok"],
@@ -147,7 +150,6 @@ impl Scenario<'_> {
                 options["repeat"] = self.repeat(true);
                 if let Some(map) = options.as_object_mut() {
                     map.remove("delay");
-                    map.remove("priority");
                     map.remove("deduplication");
                 }
                 json!({ "do": "add", "name": name, "opts": options })
@@ -157,7 +159,10 @@ impl Scenario<'_> {
                 let mut options = self.options(false);
                 if let Some(map) = options.as_object_mut() {
                     map.retain(|key, _| {
-                        matches!(key.as_str(), "attempts" | "backoff" | "removeOnComplete")
+                        matches!(
+                            key.as_str(),
+                            "attempts" | "backoff" | "removeOnComplete" | "priority"
+                        )
                     });
                 }
                 json!({ "do": "upsertJobScheduler", "id": id, "name": name, "repeat": self.repeat(false), "opts": options })
@@ -234,10 +239,6 @@ impl Scenario<'_> {
         if single && self.draw.odds(20) {
             set("deduplication", self.deduplication());
         }
-        // No event says where a delayed job goes that has a priority.
-        if options.contains_key("priority") {
-            options.retain(|key, _| !matches!(key.as_str(), "delay" | "backoff"));
-        }
         options.into()
     }
 
@@ -300,7 +301,11 @@ impl Scenario<'_> {
             None if !early_worker && self.draw.odds(15) => {
                 container["dieAfter"] = self.draw.below(4).into()
             }
-            None if self.draw.odds(20) && number > 0 => container["killOn"] = self.kill(),
+            // A process that blocks comes to a reply, and dies of it, once it no longer does. Played,
+            // it dies when the reply is there.
+            None if !self.blocks && self.draw.odds(20) && number > 0 => {
+                container["killOn"] = self.kill();
+            }
             None => {}
         }
         container

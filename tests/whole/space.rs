@@ -6,7 +6,7 @@ use super::convert::{self, Pace, Played};
 use super::draw::Draw;
 use super::kill::{self, Points};
 use super::observe::Run;
-use super::{ROUND_TRIP, generate};
+use super::{SLOW_TRIP, generate};
 use bootrace_sim::event::{Event, QueueEvent};
 use serde_json::Value;
 
@@ -16,7 +16,7 @@ const ATTEMPTS: u64 = 60;
 const APART_MS: (i64, i64) = (40, 80);
 /// What the model is played with to see where things happen.
 const PACE: Pace =
-    Pace { lag: (20, 90), worker: (8, 40), step: Some((0, 8)), round_trip: ROUND_TRIP };
+    Pace { lag: (20, 90), worker: (8, 40), step: Some((0, 8)), round_trip: SLOW_TRIP };
 
 /// The scenario of a seed.
 pub(crate) fn draw(seed: u64) -> Value {

@@ -22,10 +22,21 @@ let worker;
 let closing = false;
 // A processor has blocked the process since the last look at how late it is.
 let blocked = false;
+// How long processors have blocked it, in all.
+let blockedMs = 0;
 // The start-up code whose round trips are counted, while it runs.
 let counted = null;
 let killRules = [];
 const scripts = {};
+
+// Redis keeps a key through the last millisecond of its time, and a timer of Node may end in it: a
+// stalled check finds its own mutex then, and the next check is another worker's. Measured with a
+// real server: one check in ten on a quiet machine. Recordings stay away from this edge.
+const EDGE_MS = 2;
+const LONG_MS = 100;
+const { setTimeout: timer } = globalThis;
+globalThis.setTimeout = Object.assign(
+  (call, ms, ...rest) => timer(call, ms >= LONG_MS ? ms + EDGE_MS : ms, ...rest), timer);
 
 const sleep = ms => new Promise(wake => setTimeout(wake, ms));
 const sha1 = text => crypto.createHash('sha1').update(text).digest('hex');
@@ -121,12 +132,13 @@ async function startUp() {
   const { startup = [], onStartupError } = life.variant;
   if (startup.length > 0 && counts()) counted = { trace: [], dieAfter: life.dieAfter };
   for (const [i, step] of startup.entries()) {
-    const from = Date.now();
+    const [from, others] = [Date.now(), blockedMs];
     if (counted) counted.action = step.do;
     try {
       const got = await STEPS[step.do](step);
       const plain = typeof got === 'boolean' || typeof got === 'number';
-      const ms = (Date.now() - from - (step.ms || 0)) / (step.count || 1);
+      const own = Date.now() - from - (step.ms || 0) - (blockedMs - others);
+      const ms = Math.max(0, own) / (step.count || 1);
       log('startup', { i, do: step.do, ok: true, ret: plain ? got : undefined, ms });
     } catch (error) {
       log('startup', { i, do: step.do, ok: false, error: error.message });
@@ -161,6 +173,7 @@ async function work(job) {
   const outcome = outcomes[Math.min(attemptsMade, outcomes.length - 1)];
   if (handler.block) {
     blocked = true;
+    blockedMs += handler.ms;
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, handler.ms);
   } else {
     await sleep(handler.ms);

@@ -138,7 +138,9 @@ function quality(lives, events, { t0, stopLagMs, stallMs }) {
   const [gone, ready, booted, works] = [[], [], [], []];
   for (const life of lives) {
     const [go, connected] = [by('go', life), by('queueReady', life)];
-    const [done, working] = [by('startupDone', life), by('workerReady', life)];
+    // A processor that blocks keeps a worker from saying that it is ready.
+    const [done, told, started] = ['startupDone', 'workerReady', 'start'].map(ev => by(ev, life));
+    const working = told && Math.min(told, started ?? told);
     if (go) gone.push(go - t0 - life.at);
     if (connected) ready.push(connected - t0 - life.at);
     if (go && done) booted.push(done - go);
