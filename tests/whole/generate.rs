@@ -118,7 +118,10 @@ impl Scenario<'_> {
         let mut worker = Map::new();
         let mut set = |key: &str, value: Value| worker.insert(key.to_owned(), value);
         if self.draw.odds(50) {
-            set("concurrency", self.draw.one(&[1, 2, 3]).into());
+            // After a block the ends of several jobs are sent at once. Node reads the answers together,
+            // and a played process one after the other, so that it begins to fetch before.
+            let most = self.draw.one(&[1, 2, 3]);
+            set("concurrency", if self.blocks { 1 } else { most }.into());
         }
         if self.draw.odds(70) {
             set("lockDuration", self.draw.one(&[900, 1_900, 3_300]).into());
