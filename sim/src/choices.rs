@@ -196,8 +196,8 @@ pub trait Policy {
         false
     }
 
-    /// At the end of a run: how many kill points a life has passed.
-    fn lived(&mut self, _: LifeId, _points: u32) {}
+    /// At the end of a run: how many kill points a life has passed, and whether it was killed.
+    fn lived(&mut self, _: LifeId, _points: u32, _killed: bool) {}
 
     /// What the move that it has chosen has met, with all that followed before the next question.
     fn moved(&mut self, _: &[Touch]) {}
@@ -326,9 +326,9 @@ impl Choices {
         self.policy.reduces()
     }
 
-    /// At the end of a run: how many kill points a life has passed.
-    pub fn lived(&mut self, life: LifeId, points: u32) {
-        self.policy.lived(life, points);
+    /// At the end of a run: how many kill points a life has passed, and whether it was killed.
+    pub fn lived(&mut self, life: LifeId, points: u32, killed: bool) {
+        self.policy.lived(life, points, killed);
     }
 
     /// What the last move has met.

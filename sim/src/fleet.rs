@@ -89,7 +89,7 @@ enum Todo {
     /// The grace period of a container is over.
     Kill(usize),
     /// That of a process which was asked to end in its container.
-    KillProcess(usize, ProcId),
+    KillProcess(ProcId),
     Calm,
 }
 
@@ -155,12 +155,7 @@ impl Fleet {
                     kernel.kill(proc);
                 }
             }
-            Todo::KillProcess(container, asked) => match self.containers[container].stage {
-                Stage::Running { proc, .. } | Stage::Ending { proc } if proc == asked => {
-                    kernel.kill(proc);
-                }
-                _ => {}
-            },
+            Todo::KillProcess(proc) => kernel.kill(proc),
             Todo::Calm => {
                 self.calm = true;
                 kernel.spare_all();
@@ -245,17 +240,11 @@ impl Fleet {
     /// Asks the first so many containers that run to end, and kills them after the grace period.
     /// They stay in their places.
     fn terminate(&mut self, kernel: &mut Kernel<Servers>, service: ServiceId, count: usize) {
-        let place = usize::from(service.0);
-        let at = kernel.now() + self.scenario.services[place].grace;
-        let runs = |(number, container): (usize, &Container)| match container.stage {
-            Stage::Running { proc, .. } if container.service == place => Some((number, proc)),
-            _ => None,
-        };
-        let running: Vec<_> =
-            self.containers.iter().enumerate().filter_map(runs).take(count).collect();
-        for (container, proc) in running {
+        let at = kernel.now() + self.scenario.services[usize::from(service.0)].grace;
+        let running: Vec<_> = self.running(service).take(count).collect();
+        for (proc, _) in running {
             kernel.terminate(proc);
-            self.plan(kernel, at, Todo::KillProcess(container, proc));
+            self.plan(kernel, at, Todo::KillProcess(proc));
         }
     }
 

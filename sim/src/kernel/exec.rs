@@ -101,6 +101,7 @@ impl<S: Servers> Kernel<S> {
             conns: Vec::new(),
             networks,
             flight: None,
+            spared: false,
             slots: Vec::new(),
             free_slots: Vec::new(),
             timers: Vec::new(),
@@ -232,16 +233,16 @@ impl<S: Servers> Kernel<S> {
 
     /// From now on no process dies at a kill point.
     pub fn spare_all(&mut self) {
-        for process in &mut self.state.borrow_mut().procs {
-            process.dies_at = None;
-        }
+        self.state.borrow_mut().spared = true;
     }
 
-    /// Tells the policy how many kill points each life has passed: at the end of a run.
+    /// Tells the policy how many kill points each life has passed, and whether it was killed: at the
+    /// end of a run.
     pub fn tell_lives(&mut self) {
         let state = &mut *self.state.borrow_mut();
         for process in &state.procs {
-            state.choices.lived(process.life, process.points);
+            let killed = process.dead == Some(End::Killed);
+            state.choices.lived(process.life, process.points, killed);
         }
     }
 

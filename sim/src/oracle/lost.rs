@@ -1,9 +1,10 @@
 //! Lost jobs: those that were added and that nobody will do.
 //!
 //! A job is lost if it vanished: Redis lost it, or its hash went with the end of an earlier job of
-//! its id (some scripts add under an id whose job is still open), before anybody had it in hand. It
-//! is lost if a drain or a pause took its entry and left its hash. It is also lost if at the end of the run nobody would come to it: no worker of the queue is up, and
-//! it is active in the hand of a process that is dead, or delayed to an instant that has passed.
+//! its id (some scripts add under an id whose job is still open), before anybody had it in hand, or
+//! a drain or a pause took its entry and left its hash. It is also lost if at the end of the run
+//! nobody would come to it: no worker of the queue is up, and it is active in the hand of a process
+//! that is dead, or delayed to an instant that has passed.
 //! With a worker up, the next stalled check or fetch finds it. A job that finished, that somebody
 //! removed, that waits, or that a living process has in hand is not lost.
 

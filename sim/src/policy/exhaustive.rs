@@ -52,6 +52,8 @@ struct Tree {
     whole: bool,
     /// Which lives die, and at which of their kill points.
     kills: Vec<(LifeId, u32)>,
+    /// How many of them have died in this run.
+    died: usize,
     /// How many kill points each life passed, at most.
     passed: BTreeMap<LifeId, u32>,
     /// The questions that this search does not change: another does.
@@ -134,24 +136,24 @@ impl Search {
     /// Takes the end of a run in. Returns whether there is another.
     pub fn next(&self) -> bool {
         let mut tree = self.0.borrow_mut();
+        let counts = tree.counts();
         if std::mem::take(&mut tree.leaves) {
             let mut left = Tree { ceiling: None, left: Vec::new(), ..tree.clone() };
             left.floor = left.nodes.len();
             left.progress = Progress::default();
             left.restart();
             tree.left.push(Exhaustive(left));
-        } else if tree.given_up {
-            tree.progress.abandoned += 1;
-        } else {
+        } else if counts {
             tree.progress.orders += 1;
+        } else {
+            tree.progress.abandoned += 1;
         }
         tree.next()
     }
 
     /// Whether the run that has just ended was played to its end and is one of those that count.
     pub fn counts(&self) -> bool {
-        let tree = self.0.borrow();
-        !tree.given_up && !tree.leaves
+        self.0.borrow().counts()
     }
 
     /// How far the search has come.
@@ -175,6 +177,13 @@ impl Tree {
         self.at = 0;
         self.asleep = 0..0;
         self.given_up = false;
+        self.died = 0;
+    }
+
+    /// Whether the run is one of those that count: played to its end, and everybody died who was to.
+    /// One in which somebody did not is one of those without that kill.
+    fn counts(&self) -> bool {
+        !self.given_up && !self.leaves && self.died == self.kills.len()
     }
 
     /// Makes the tape the next one; `false` if it was the last.
@@ -244,10 +253,10 @@ impl Tree {
         self.kills.iter().find(|(life, _)| *life == of).map_or(0, |(_, point)| *point)
     }
 
-    /// A life has passed so many kill points. One that was to die at a later one has not, and the run
-    /// is one of those without that kill.
-    fn lived(&mut self, of: LifeId, points: u32) {
-        self.given_up |= self.kill(of) > points;
+    /// A life has passed so many kill points; whether it was killed.
+    fn lived(&mut self, of: LifeId, points: u32, killed: bool) {
+        let planned = self.kill(of);
+        self.died += usize::from(killed && planned > 0 && planned == points);
         let passed = self.passed.entry(of).or_default();
         *passed = points.max(*passed);
     }
@@ -268,7 +277,9 @@ impl Tree {
         let count = moves.len().min(u64::BITS as usize);
         let mut open = u64::MAX >> (u64::BITS as usize - count);
         for sleeper in &self.sleepers[self.asleep.clone()] {
-            if let Ok(place) = moves.binary_search(&sleeper.name) {
+            if let Ok(place) = moves.binary_search(&sleeper.name)
+                && place < count
+            {
                 open &= !(1 << place);
             }
         }
@@ -286,7 +297,7 @@ impl Tree {
     }
 
     fn moved(&mut self, touched: &[Touch]) {
-        if self.at < self.nodes.len() {
+        if self.whole || self.at < self.nodes.len() {
             return;
         }
         // Values that were asked since belong to the same move.
@@ -296,9 +307,6 @@ impl Tree {
         let start = self.touches.len();
         self.touches.extend_from_slice(touched);
         let range = start..self.touches.len();
-        if self.whole {
-            return;
-        }
         noted.get_or_insert_with(|| range.clone());
         // What does not conflict with the move sleeps on.
         let start = self.sleepers.len();
@@ -329,8 +337,8 @@ impl Policy for Search {
         self.0.borrow_mut().order(moves)
     }
 
-    fn lived(&mut self, life: LifeId, points: u32) {
-        self.0.borrow_mut().lived(life, points);
+    fn lived(&mut self, life: LifeId, points: u32, killed: bool) {
+        self.0.borrow_mut().lived(life, points, killed);
     }
 
     fn reduces(&self) -> bool {

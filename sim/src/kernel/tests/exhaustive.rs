@@ -116,10 +116,12 @@ fn orders_with_a_kill_are_counted() {
     assert_eq!(orders, 9_336);
 }
 
-/// Where a life dies at a point that it never comes to, nothing counts.
+/// Where a life dies at a point that it never comes to, or never boots, nothing counts.
 #[test]
 fn a_kill_that_is_not_reached_is_no_order() {
-    let (progress, ends) = search(2, 2, vec![(LifeId(1), 3)], true);
-    assert_eq!((progress.orders, ends.len()), (0, 0));
-    assert!(progress.abandoned > 0);
+    for kill in [(LifeId(1), 3), (LifeId(3), 1)] {
+        let (progress, ends) = search(2, 2, vec![kill], true);
+        assert_eq!((progress.orders, ends.len()), (0, 0), "{kill:?}");
+        assert!(progress.abandoned > 0);
+    }
 }

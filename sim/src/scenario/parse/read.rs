@@ -16,10 +16,10 @@ use crate::bullmq::cron::{Cron, CronDialect};
 use crate::civil::Zone;
 use crate::clock::{NANOS_PER_MS, Span};
 
-/// How patterns are written.
 /// The most characters of a cron pattern.
 const CRON_LONGEST: usize = 200;
 
+/// How patterns are written.
 const CRON_HELP: &str = "five fields: minute, hour, day of month, month, day of week; \
                          a sixth before them is the second";
 
