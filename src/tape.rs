@@ -18,9 +18,6 @@ const FORMAT: u32 = 1;
 /// The largest file that is read.
 const MOST_BYTES: u64 = 1 << 30;
 
-const SITES: [Site; Site::COUNT] =
-    [Site::Send, Site::Reply, Site::Tie, Site::Kill, Site::Loss, Site::Draw, Site::Order];
-
 /// What stands in the file.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -99,7 +96,7 @@ fn parse(text: &str, scenario: &Scenario) -> Result<Tape, Error> {
 
 fn choice(answer: &(u32, String, u16, u32, u16, u16)) -> Option<Choice> {
     let (life, site, label, n, bound, answer) = answer;
-    let site = SITES.into_iter().find(|known| known.name() == site)?;
+    let site = Site::ALL.into_iter().find(|known| known.name() == site)?;
     let question = Question { life: LifeId(*life), site, label: Label(*label), n: *n };
     (answer < bound).then_some(Choice { question, bound: *bound, answer: *answer })
 }

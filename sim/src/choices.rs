@@ -36,6 +36,10 @@ impl Site {
     /// How many kinds there are.
     pub const COUNT: usize = 7;
 
+    /// All kinds.
+    pub const ALL: [Site; Site::COUNT] =
+        [Site::Send, Site::Reply, Site::Tie, Site::Kill, Site::Loss, Site::Draw, Site::Order];
+
     /// The word that names this kind in tapes and reports.
     pub fn name(self) -> &'static str {
         match self {
@@ -95,6 +99,39 @@ pub struct Question {
     pub label: Label,
     /// How many of the same name came before it.
     pub n: u32,
+}
+
+/// A question's name in words, which outlives the run and the version that asked it:
+/// `worker-2.1 send addRepeatableJob #0`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Name {
+    /// The life that asks, as it is shown: `worker-2.1`, or `world`.
+    pub who: String,
+    /// What kind of question it is.
+    pub site: Site,
+    /// The word for what it is about.
+    pub label: String,
+    /// How many of the same name came before it.
+    pub n: u32,
+}
+
+impl Name {
+    /// Reads a name as it is shown; `None` if it is none.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Name> {
+        let (who, rest) = text.split_once(' ')?;
+        let (site, rest) = rest.split_once(' ')?;
+        let (label, n) = rest.rsplit_once(" #")?;
+        let site = Site::ALL.into_iter().find(|known| known.name() == site)?;
+        let (who, label) = (who.to_owned(), label.to_owned());
+        Some(Name { who, site, label, n: n.parse().ok()? })
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {} #{}", self.who, self.site.name(), self.label, self.n)
+    }
 }
 
 /// How likely an answer other than 0 is. Advice to policies that draw; never written on the tape.
@@ -263,10 +300,11 @@ impl Choices {
         &self.labels[usize::from(label.0)]
     }
 
-    /// The word for a question: `worker-2.1 send addRepeatableJob #0`.
-    pub fn describe(&self, question: &Question) -> String {
+    /// The name of a question in words.
+    pub fn describe(&self, question: &Question) -> Name {
         let Question { life, site, label, n } = *question;
-        format!("{} {} {} #{n}", self.name(life), site.name(), self.label(label))
+        let (who, label) = (self.name(life).to_string(), self.label(label).to_owned());
+        Name { who, site, label, n }
     }
 
     /// Answers one question with a number below `bound`. A question with one answer is not a

@@ -55,4 +55,4 @@ pub mod servers;
 pub mod ticks;
 mod world;
 
-pub use world::{MAX_STEPS, Outcome, run};
+pub use world::{MAX_STEPS, Outcome, labels, run};

@@ -48,6 +48,13 @@ pub struct Outcome {
     pub stopped: bool,
 }
 
+/// The words for what a run of a scenario asks about, by [`Label`](crate::choices::Label).
+#[must_use]
+pub fn labels(scenario: &Scenario) -> Vec<Rc<str>> {
+    let draws = scenario.draws.iter().map(|word| Rc::from(&**word));
+    servers::labels().chain(draws).collect()
+}
+
 /// Plays a scenario to its end. Every event goes to `sink` as it happens; answers are recorded on a
 /// tape if `record` is set.
 pub fn run(
@@ -114,8 +121,7 @@ struct Watch {
 
 impl World {
     fn new(scenario: &Arc<Scenario>, main: Main, policy: Box<dyn Policy>, record: bool) -> Self {
-        let words = servers::labels().chain(scenario.draws.iter().map(|word| Rc::from(&**word)));
-        let mut choices = Choices::new(policy, words.collect());
+        let mut choices = Choices::new(policy, labels(scenario));
         choices.record(record);
         let mut kernel = Kernel::new(scenario.start, networks(scenario), choices);
         let mut servers = Servers::default();

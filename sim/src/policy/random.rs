@@ -29,19 +29,19 @@ impl Random {
         }
         let seed = self.seed;
         self.streams[life][question.site as usize]
-            .get_or_insert_with(|| Box::new(open(seed, who, question.site)))
+            .get_or_insert_with(|| Box::new(open(seed, who, question.site as u8)))
     }
 }
 
 /// The stream's key is what names it, written out; a service counts by its name, so that adding
-/// another service moves nothing.
-fn open(seed: u64, who: &LifeName, site: Site) -> ChaCha8Rng {
+/// another service moves nothing. Other policies draw from streams of other numbers.
+pub(super) fn open(seed: u64, who: &LifeName, stream: u8) -> ChaCha8Rng {
     let mut key = [0_u8; 32];
     key[0..8].copy_from_slice(&seed.to_le_bytes());
     key[8..16].copy_from_slice(&fnv1a(who.service.as_bytes()).to_le_bytes());
     key[16..20].copy_from_slice(&who.ordinal.to_le_bytes());
     key[20..24].copy_from_slice(&who.life.to_le_bytes());
-    key[24] = site as u8;
+    key[24] = stream;
     ChaCha8Rng::from_seed(key)
 }
 
@@ -64,7 +64,7 @@ impl Policy for Random {
 }
 
 /// Maps 32 random bits to a number below `bound`; the bias is below `bound / 2^32`.
-fn bounded(bits: u64, bound: u32) -> u32 {
+pub(super) fn bounded(bits: u64, bound: u32) -> u32 {
     ((bits * u64::from(bound)) >> 32) as u32
 }
 

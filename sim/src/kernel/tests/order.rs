@@ -188,7 +188,7 @@ fn a_message_is_one_question_each_way() {
     let names: Vec<String> = {
         let tape = world.tape();
         let choices = world.kernel.choices();
-        tape.iter().map(|choice| choices.describe(&choice.question)).collect()
+        tape.iter().map(|choice| choices.describe(&choice.question).to_string()).collect()
     };
     let expected = [
         "box-1.1 send echo #0",
