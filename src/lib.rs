@@ -128,6 +128,7 @@
 
 #![warn(clippy::unwrap_used)]
 
+pub mod audit;
 pub mod cli;
 mod create;
 pub mod explore;

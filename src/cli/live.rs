@@ -2,6 +2,7 @@
 //! ever drawn where nobody looks, and nothing on standard output.
 
 use super::{Exit, tell};
+use crate::audit;
 use crate::explore::Played;
 use crate::pool::Watch;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -83,6 +84,18 @@ impl Watch<Played> for Live {
             self.bar.tick();
         }
         self.asked.load(Ordering::Relaxed)
+    }
+}
+
+impl Watch<audit::Played> for Live {
+    fn done(&mut self, played: &audit::Played) {
+        self.plays += 1;
+        self.violations += u64::from(played.harmed());
+        self.bar.set_position(self.plays / self.scenarios);
+    }
+
+    fn stops(&mut self) -> bool {
+        <Live as Watch<Played>>::stops(self)
     }
 }
 

@@ -4,6 +4,8 @@
 
 mod actions;
 mod ask;
+mod audit;
+mod cell;
 mod examples;
 mod explain;
 mod init;
@@ -118,8 +120,18 @@ enum Command {
         /// The scenario
         file: PathBuf,
         /// Say where each value comes from: a line of a file, or whose default it is
-        #[arg(long)]
+        #[arg(long, conflicts_with = "hazard")]
         effective: bool,
+        #[command(flatten)]
+        cell: cell::Cell,
+    },
+    /// Find out what every kind of bad day does to the schedules of scenarios
+    Audit {
+        /// The scenarios: what happens in them is put aside
+        #[arg(required_unless_present = "list")]
+        files: Vec<PathBuf>,
+        #[command(flatten)]
+        how: audit::How,
     },
     /// Say what a code of a diagnostic means
     Explain {
@@ -192,7 +204,8 @@ pub fn main() -> Exit {
         Command::Run { file, how } => run::run(file, how),
         Command::Compare { files, how } => run::compare(files, how),
         Command::Replay { file, how } => replay::replay(file, how),
-        Command::Show { file, effective } => show::show(file, *effective),
+        Command::Show { file, effective, cell } => show::show(file, *effective, cell),
+        Command::Audit { files, how } => audit::run(files, how),
         Command::Explain { code } => explain::explain(code),
         Command::Serve(how) => serve::serve(how),
         Command::Schema { which } => schema::schema(*which),

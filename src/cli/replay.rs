@@ -1,6 +1,7 @@
 //! `replay`: one run played to its end and told: a seed's, or the one that a tape repeats. It judges
 //! nothing.
 
+use super::cell::Cell;
 use super::{Exit, json, load_all, tell, write};
 use crate::load::Loaded;
 use crate::report::events::{Names, changes};
@@ -32,6 +33,8 @@ pub(super) struct How {
     /// Print the run's tape, which --tape plays again, instead of text
     #[arg(long, conflicts_with_all = ["events", "trace"])]
     record: bool,
+    #[command(flatten)]
+    cell: Cell,
 }
 
 pub(super) fn replay(file: &Path, how: &How) -> Exit {
@@ -39,6 +42,10 @@ pub(super) fn replay(file: &Path, how: &How) -> Exit {
         return Exit::BadInput;
     };
     let [Loaded { scenario, source, .. }] = &loaded[..] else { return Exit::BadInput };
+    let scenario = &match how.cell.of(scenario) {
+        Ok(scenario) => scenario,
+        Err(exit) => return exit,
+    };
     let policy = match policy(scenario, how) {
         Ok(policy) => policy,
         Err(exit) => return exit,

@@ -1,0 +1,88 @@
+//! `audit`: what each bad day does to each schedule, on each version of the library.
+
+use super::live::Live;
+use super::{Exit, cell, json, load_all, tell, write};
+use crate::audit::{Audit, audit, columns, interrupted};
+use crate::pool::Cut;
+use crate::report::audit::{Report, text};
+use bootrace_sim::battery::{Hazard, hazards};
+use bootrace_sim::scenario::Version;
+use clap::ValueEnum;
+use std::path::PathBuf;
+
+#[derive(clap::Args, Debug)]
+pub(super) struct How {
+    /// How many seeds of each cell, from 1
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    seeds: u64,
+    /// Only this hazard; may be given again
+    #[arg(long = "hazard", value_parser = cell::hazard)]
+    hazards: Vec<&'static Hazard>,
+    /// A version of BullMQ for all releases; may be given again; what the file says if not given
+    #[arg(long = "library", value_parser = cell::library)]
+    libraries: Vec<Version>,
+    /// Every version that bootrace knows
+    #[arg(long, conflicts_with = "libraries")]
+    all_libraries: bool,
+    /// Say what each hazard is, and play nothing
+    #[arg(long)]
+    list: bool,
+    /// What is printed
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, ValueEnum, Debug)]
+enum Format {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+pub(super) fn run(files: &[PathBuf], how: &How) -> Exit {
+    if how.list {
+        let each = hazards().map(|hazard| format!("{:22} {}\n", hazard.name, hazard.doc));
+        return write(&each.collect::<String>()).unwrap_or(Exit::AsDeclared);
+    }
+    let Some(loaded) = load_all(files) else { return Exit::BadInput };
+    let scenarios: Vec<_> = loaded.iter().map(|loaded| loaded.scenario.clone()).collect();
+    let versions = if how.all_libraries { Version::ALL.to_vec() } else { how.libraries.clone() };
+    let wanted = |hazard: &Hazard| {
+        how.hazards.is_empty() || how.hazards.iter().any(|one| one.name == hazard.name)
+    };
+    let columns = columns(&scenarios, &versions);
+    if columns.is_empty() {
+        tell("error: there is no schedule to audit\n");
+        return Exit::BadInput;
+    }
+    let plays = columns.len() as u64 * hazards().filter(|hazard| wanted(hazard)).count() as u64;
+    let mut live = Live::new(1, plays * how.seeds);
+    let audit = audit(&scenarios, columns, wanted, how.seeds, &mut live);
+    live.end();
+    let exit = ended(&audit);
+    let report = Report::new(&loaded, &audit, how.seeds);
+    let printed = match how.format {
+        Format::Text => text(&report),
+        Format::Json => json(&report),
+    };
+    write(&printed).unwrap_or(exit)
+}
+
+fn ended(audit: &Audit) -> Exit {
+    if let Some(Cut::Panicked { message, .. }) = &audit.cut {
+        tell(&format!("error: bug in bootrace: {message}\n"));
+        return Exit::Bug;
+    }
+    if interrupted(audit.cut.as_ref()) {
+        return Exit::Interrupted;
+    }
+    let seen = || audit.cells.iter().filter_map(|cell| cell.seen.as_ref().ok());
+    if seen().any(|seen| seen.worst().is_some()) {
+        Exit::NotAsDeclared
+    } else if seen().any(|seen| seen.endless > 0) {
+        Exit::Inconclusive
+    } else {
+        Exit::AsDeclared
+    }
+}
