@@ -4,6 +4,7 @@
 //! which is not a choice, and no result of the exploration can be trusted.
 
 use crate::pool::{self, Watch, work};
+use bootrace_sim::event::{FaultClass, Level, Stuck};
 use bootrace_sim::oracle::Verdict;
 use bootrace_sim::policy::Random;
 use bootrace_sim::scenario::Scenario;
@@ -22,6 +23,10 @@ pub struct Played {
     pub hash: u64,
     /// Whether the run was stopped because it would not end.
     pub out_of_steps: bool,
+    /// Why it did not get on, if it did not.
+    pub stuck: Option<Stuck>,
+    /// How bad each class of faults was, where the scenario leaves that open.
+    pub swarm: Vec<(FaultClass, Level)>,
 }
 
 /// What came of all seeds.
@@ -60,9 +65,9 @@ pub enum Cut {
 
 /// Plays one seed.
 pub fn play(scenario: &Arc<Scenario>, seed: u64) -> Played {
-    let Outcome { verdict, hash, out_of_steps, .. } =
+    let Outcome { verdict, hash, out_of_steps, stuck, swarm, .. } =
         run(scenario, Box::new(Random::new(seed)), false, &mut ());
-    Played { seed, verdict, hash, out_of_steps }
+    Played { seed, verdict, hash, out_of_steps, stuck, swarm }
 }
 
 /// Plays every seed of a range.

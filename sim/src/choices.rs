@@ -30,15 +30,26 @@ pub enum Site {
     Draw,
     /// What happens next of all that is in flight, where the network has no time.
     Order,
+    /// Whether something that the scenario gives odds happens, and how bad a class of faults is; 0
+    /// is not at all.
+    Fault,
 }
 
 impl Site {
     /// How many kinds there are.
-    pub const COUNT: usize = 7;
+    pub const COUNT: usize = 8;
 
     /// All kinds.
-    pub const ALL: [Site; Site::COUNT] =
-        [Site::Send, Site::Reply, Site::Tie, Site::Kill, Site::Loss, Site::Draw, Site::Order];
+    pub const ALL: [Site; Site::COUNT] = [
+        Site::Send,
+        Site::Reply,
+        Site::Tie,
+        Site::Kill,
+        Site::Loss,
+        Site::Draw,
+        Site::Order,
+        Site::Fault,
+    ];
 
     /// The word that names this kind in tapes and reports.
     pub fn name(self) -> &'static str {
@@ -50,6 +61,7 @@ impl Site {
             Site::Loss => "loss",
             Site::Draw => "draw",
             Site::Order => "order",
+            Site::Fault => "fault",
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::kernel::{Boot, Kernel, ProcId};
 use crate::property::{Finding, Kind, Property, Seen, Watch};
 use crate::scenario::{
     Change, Faults, Happens, Kills, Network, PlannedEvent, Quota, Range, Release, Restart, Rollout,
-    Scenario, Service, Version,
+    Scenario, Service, Skew, Version,
 };
 use crate::servers::{Ctx, FIRST_DRAW, Servers};
 use crate::world::{self, Outcome};
@@ -81,6 +81,7 @@ impl Container {
             zone: Zone::utc(),
             env: Vec::new(),
             round_trip: None,
+            clock: Skew::default(),
         };
         let main = move |kernel: &mut Kernel<Servers>, boot: Boot| {
             kernel.boot(boot, |ctx| live(ctx.clone(), main(ctx)))
@@ -271,7 +272,8 @@ impl Fleet {
         service.boot.draw = word(scenario, format!("boot {}", service.name));
         for (after, change) in events {
             let at = range((after, after));
-            scenario.events.push(PlannedEvent { at, happens: Happens::To(ServiceId(id), change) });
+            let happens = Happens::To(ServiceId(id), change);
+            scenario.events.push(PlannedEvent { at, odds_of_2_32: None, happens });
         }
         if let Some(odds_of_2_32) = kills {
             let kills = Kills { service: ServiceId(id), odds_of_2_32, points: KILL_POINTS };

@@ -4,6 +4,12 @@
 //! An event says what happened, never what it means: no event is a verdict and none is a sentence.
 //! If an oracle or a report needs something, the model emits it.
 
+mod fault;
+mod stuck;
+
+pub use fault::{FaultClass, Level};
+pub use stuck::Stuck;
+
 use crate::choices::{Label, LifeId};
 use crate::clock::Instant;
 use crate::redis::Bytes;
@@ -149,6 +155,15 @@ pub enum Event {
         /// The error, as it shows itself.
         error: Rc<str>,
     },
+    /// A process's clock is wrong from its boot on.
+    Skewed {
+        /// Wall clock minus true time, in nanoseconds.
+        offset: i64,
+        /// How much faster than true time it runs, in nanoseconds a second.
+        drift: i64,
+    },
+    /// The run came to its end, or would come to none, without getting on.
+    Stuck(Stuck),
 }
 
 /// A step of the fleet's plan.
@@ -221,6 +236,27 @@ pub enum Plan {
     },
     /// From here on nothing fails any more.
     Calm,
+    /// How bad a class of faults is in this run, where that is left open.
+    Swarm {
+        /// The class.
+        class: FaultClass,
+        /// How bad.
+        level: Level,
+    },
+    /// What a service's containers and Redis send each other is held back, and nobody is told.
+    Partitioned {
+        /// The service.
+        service: ServiceId,
+        /// When all of it arrives.
+        until: Instant,
+    },
+    /// The network of a service's containers is slow.
+    Delayed {
+        /// The service.
+        service: ServiceId,
+        /// Until when.
+        until: Instant,
+    },
 }
 
 /// A job's id within its queue.

@@ -4,16 +4,19 @@
 //! It does as Kubernetes' Deployment, ReplicaSet and kubelet do. It knows processes only by number
 //! and nothing of what they run; what it leaves open is asked of the run's choices.
 
+mod chance;
+mod change;
+
 use crate::choices::{Label, LifeId, LifeName, Odds, Site};
-use crate::civil::Zone;
 use crate::clock::{Clock, Instant, Span};
-use crate::event::{Event, Plan, ReleaseId, ServiceId};
-use crate::kernel::{Boot, End, Kernel, ProcId};
-use crate::scenario::{
-    Change, Happens, Loses, Mishap, Quota, Range, Restart, Rollout, Scenario, Service,
-};
-use crate::servers::{CONNECTION, FIRST_DRAW, REDIS, Servers};
+use crate::event::{Event, FaultClass, Plan, ReleaseId, ServiceId};
+use crate::kernel::{Boot, End, Kernel, Link, ProcId};
+use crate::scenario::{Happens, Loses, Mishap, Quota, Range, Restart, Rollout, Scenario, Service};
+use crate::servers::{CONNECTION, FIRST_DRAW, Servers};
+use chance::{Chance, draw_signed};
 use std::sync::Arc;
+
+pub(crate) use chance::labels;
 
 /// A container that ran this long is forgiven its crashes (kubelet: twice the longest back-off).
 const FORGIVEN_AFTER: Span = Span::from_secs(600);
@@ -34,6 +37,7 @@ pub(crate) struct Fleet {
     /// How often a person ran something.
     scripts: u32,
     calm: bool,
+    chance: Chance,
 }
 
 /// A service as it is now.
@@ -46,6 +50,8 @@ struct State {
     /// How the rollout under way, or the last one, goes.
     how: Rollout,
     ordinals: u32,
+    /// Until when its network is slow.
+    slow: Instant,
 }
 
 /// A container: created, run as process after process, gone.
@@ -90,6 +96,8 @@ enum Todo {
     Kill(usize),
     /// That of a process which was asked to end in its container.
     KillProcess(ProcId),
+    /// The network of a service may be as ever again.
+    Quick(ServiceId),
     Calm,
 }
 
@@ -111,7 +119,9 @@ impl Fleet {
             rolling: false,
             how: service.rollout,
             ordinals: 0,
+            slow: Instant::default(),
         };
+        let chance = Chance::new(&scenario, kernel);
         let mut fleet = Fleet {
             services: scenario.services.iter().map(state).collect(),
             main,
@@ -119,6 +129,7 @@ impl Fleet {
             todo: Vec::new(),
             scripts: 0,
             calm: false,
+            chance,
             scenario,
         };
         let start = kernel.now();
@@ -132,6 +143,7 @@ impl Fleet {
                 let from = Span::from_nanos((delay.nanos() - lost.nanos()).max(0));
                 fleet.plan(kernel, start + from, Todo::Copy(event));
             }
+            fleet.chance.plan(start + delay);
             fleet.plan(kernel, start + delay, Todo::Event(event));
         }
         if fleet.scenario.calm > Span::ZERO {
@@ -148,7 +160,10 @@ impl Fleet {
     pub(crate) fn due(&mut self, kernel: &mut Kernel<Servers>, token: u32) -> Option<Befalls> {
         match self.todo[token as usize] {
             Todo::Event(event) => return self.happen(kernel, event),
-            Todo::Copy(event) => return Some(Befalls::Copied(event)),
+            Todo::Copy(event) => {
+                let happens = self.chance.happens(kernel, &self.scenario, event);
+                return happens.then_some(Befalls::Copied(event));
+            }
             Todo::Start(container) => self.start(kernel, container),
             Todo::Kill(container) => {
                 if let Stage::Ending { proc } = self.containers[container].stage {
@@ -156,6 +171,11 @@ impl Fleet {
                 }
             }
             Todo::KillProcess(proc) => kernel.kill(proc),
+            Todo::Quick(service) if self.services[usize::from(service.0)].slow <= kernel.now() => {
+                let of = &self.scenario.services[usize::from(service.0)];
+                kernel.relink(service.0, &link(&of.round_trip.unwrap_or(self.scenario.round_trip)));
+            }
+            Todo::Quick(_) => {}
             Todo::Calm => {
                 self.calm = true;
                 kernel.spare_all();
@@ -185,96 +205,6 @@ impl Fleet {
         let token = u32::try_from(self.todo.len()).expect("fewer plans than that");
         self.todo.push(todo);
         kernel.plan(at, token);
-    }
-
-    fn happen(&mut self, kernel: &mut Kernel<Servers>, event: usize) -> Option<Befalls> {
-        let scenario = self.scenario.clone();
-        match &scenario.events[event].happens {
-            Happens::To(service, change) => self.change(kernel, *service, *change),
-            Happens::ByHand(release) => self.by_hand(kernel, *release),
-            Happens::InRedis(mishap) => return Some(Befalls::Mishap(event, mishap.clone())),
-        }
-        None
-    }
-
-    fn change(&mut self, kernel: &mut Kernel<Servers>, service: ServiceId, change: Change) {
-        let usual = self.scenario.services[usize::from(service.0)].rollout;
-        match change {
-            Change::Deploy(release, how) => {
-                self.roll_out(kernel, service, release, how.unwrap_or(usual));
-            }
-            Change::Restart => {
-                let release = self.services[usize::from(service.0)].release;
-                self.roll_out(kernel, service, release, usual);
-            }
-            Change::Scale(replicas) => {
-                self.services[usize::from(service.0)].replicas = replicas;
-                kernel.emit(LifeId::WORLD, Event::Plan(Plan::Scale { service, replicas }));
-                self.reconcile(kernel, usize::from(service.0));
-            }
-            Change::Kill(count) => {
-                let running = self.running(service).take(count as usize);
-                running.for_each(|(proc, _)| kernel.kill(proc));
-            }
-            Change::Terminate(count) => self.terminate(kernel, service, count as usize),
-            Change::Pause(span) => {
-                for (proc, life) in self.running(service) {
-                    let span = draw(kernel, life, &span);
-                    kernel.freeze(proc, span);
-                }
-            }
-            Change::Disconnect(time) => {
-                let span = draw(kernel, LifeId::WORLD, &time);
-                let until = kernel.now() + span;
-                kernel.emit(LifeId::WORLD, Event::Plan(Plan::Disconnected { service, until }));
-                // A service's network has its number.
-                kernel.cut(Some(service.0), REDIS, span);
-            }
-            Change::Clock(ms) => {
-                kernel.emit(LifeId::WORLD, Event::Plan(Plan::Clock { service, ms }));
-                self.running(service).for_each(|(proc, _)| kernel.step_clock(proc, ms * 1_000_000));
-            }
-        }
-    }
-
-    /// Asks the first so many containers that run to end, and kills them after the grace period.
-    /// They stay in their places.
-    fn terminate(&mut self, kernel: &mut Kernel<Servers>, service: ServiceId, count: usize) {
-        let at = kernel.now() + self.scenario.services[usize::from(service.0)].grace;
-        let running: Vec<_> = self.running(service).take(count).collect();
-        for (proc, _) in running {
-            kernel.terminate(proc);
-            self.plan(kernel, at, Todo::KillProcess(proc));
-        }
-    }
-
-    /// The processes of a service, the lowest ordinals first.
-    fn running(&self, service: ServiceId) -> impl Iterator<Item = (ProcId, LifeId)> {
-        let of = self
-            .containers
-            .iter()
-            .filter(move |container| container.service == usize::from(service.0));
-        of.filter_map(|container| match container.stage {
-            Stage::Running { proc, .. } | Stage::Ending { proc } => Some((proc, container.life)),
-            Stage::Pending | Stage::Dead | Stage::Gone => None,
-        })
-    }
-
-    /// A person runs steps: a process of its own, which nobody starts again.
-    fn by_hand(&mut self, kernel: &mut Kernel<Servers>, release: ReleaseId) {
-        self.scripts += 1;
-        let name = LifeName { service: "operator".into(), ordinal: self.scripts, life: 1 };
-        let life = kernel.choices().enter(name);
-        let network = self.scenario.services.len();
-        let boot = Boot {
-            life,
-            release,
-            clock: Clock::default(),
-            zone: Zone::utc(),
-            network: u16::try_from(network).expect("the parser bounds services"),
-            dies_at: None,
-        };
-        (self.main)(kernel, boot);
     }
 
     fn roll_out(
@@ -428,15 +358,20 @@ impl Fleet {
         let container = &self.containers[place];
         let service = &self.scenario.services[container.service];
         let (life, release) = (container.life, container.release);
+        let clock = clock(kernel, life, service);
         let boot = Boot {
             life,
             release,
-            clock: Clock::default(),
+            clock,
             zone: service.zone.clone(),
             network: u16::try_from(container.service).expect("the parser bounds services"),
             dies_at: self.dies_at(kernel, life, container.service),
         };
         let proc = (self.main)(kernel, boot);
+        let Clock { offset, drift, .. } = clock;
+        if (offset, drift) != (0, 0) {
+            kernel.emit(life, Event::Skewed { offset, drift });
+        }
         let service = container.service;
         self.containers[place].stage = Stage::Running { proc, since: kernel.now() };
         self.reconcile(kernel, service);
@@ -449,7 +384,8 @@ impl Fleet {
         }
         let of_service = |kills: &&crate::scenario::Kills| usize::from(kills.service.0) == service;
         let kills = self.scenario.faults.kills.iter().find(of_service)?;
-        let odds = Odds::Fault { of_2_32: kills.odds_of_2_32 };
+        let of_2_32 = self.chance.odds(FaultClass::Kill, kills.odds_of_2_32)?;
+        let odds = Odds::Fault { of_2_32 };
         let point = kernel.choices().ask(life, Site::Kill, CONNECTION, kills.points + 1, odds);
         (point > 0).then_some(point)
     }
@@ -523,6 +459,19 @@ impl Quota {
             Quota::Percent(percent) => replicas * percent / 100,
         }
     }
+}
+
+/// The clock of a process of a service from its boot on.
+fn clock(kernel: &mut Kernel<Servers>, life: LifeId, service: &Service) -> Clock {
+    let offset = draw_signed(kernel, life, service.clock.offset);
+    let drift = draw_signed(kernel, life, service.clock.drift);
+    Clock { offset, drift, since: kernel.now() }
+}
+
+/// A link on which a message and its reply take so long together.
+pub(crate) fn link(round_trip: &Range) -> Link {
+    let half = |span: Span| Span::from_nanos(span.nanos() / 2);
+    Link::new(half(round_trip.least), half(round_trip.most))
 }
 
 pub(crate) fn draw(kernel: &mut Kernel<Servers>, life: LifeId, range: &Range) -> Span {

@@ -4,7 +4,7 @@
 use crate::bullmq::keys::Keys;
 use crate::choices::{Choices, LifeId, LifeName, Policy, Tape};
 use crate::clock::{Instant, Span};
-use crate::event::{By, Event, Plan, Rolling, ServiceId, Sink, Stamp};
+use crate::event::{By, Event, FaultClass, Level, Plan, Rolling, ServiceId, Sink, Stamp, Stuck};
 use crate::fleet::{self, Befalls, Fleet, Main};
 use crate::kernel::{Boot, Kernel, Link, Step};
 use crate::oracle::{Judge, Verdict};
@@ -44,6 +44,10 @@ pub struct Outcome {
     pub diverged: Option<String>,
     /// Whether the run stopped at [`MAX_STEPS`] instead of its end: inconclusive.
     pub out_of_steps: bool,
+    /// Why it did not get on, if it did not.
+    pub stuck: Option<Stuck>,
+    /// How bad each class of faults was, where the scenario leaves that open.
+    pub swarm: Vec<(FaultClass, Level)>,
     /// Whether the policy stopped it, since all that it can come to has been seen.
     pub stopped: bool,
 }
@@ -52,7 +56,7 @@ pub struct Outcome {
 #[must_use]
 pub fn labels(scenario: &Scenario) -> Vec<Rc<str>> {
     let draws = scenario.draws.iter().map(|word| Rc::from(&**word));
-    servers::labels().chain(draws).collect()
+    servers::labels().chain(draws).chain(fleet::labels(scenario).map(Rc::from)).collect()
 }
 
 /// Plays a scenario to its end. Every event goes to `sink` as it happens; answers are recorded on a
@@ -110,6 +114,7 @@ struct World {
     watch: Watch,
     end: Instant,
     stopped: bool,
+    stuck: Option<Stuck>,
 }
 
 /// What reads the events.
@@ -141,6 +146,7 @@ impl World {
             watch: Watch { judge: Judge::new(scenario), hash: Rolling::default(), events: 0 },
             end: scenario.start + scenario.length,
             stopped: false,
+            stuck: None,
         }
     }
 
@@ -169,12 +175,25 @@ impl World {
                 self.kernel.drain(|stamp, event| watch.see(stamp, event, sink));
             }
             if idle {
+                self.come_to_rest(sink);
                 return true;
             }
         }
         let stamp = Stamp { at: self.kernel.now(), life: LifeId::WORLD };
         self.watch.see(&stamp, &Event::OutOfSteps, sink);
+        self.stuck = Some(Stuck::Endless);
         false
+    }
+
+    /// The run has come to its end: says why it did not get on, if it did not.
+    fn come_to_rest(&mut self, sink: &mut dyn Sink) {
+        let judge = &self.watch.judge;
+        let deadlock = self.kernel.waiting_for_ever().and_then(|waiting| judge.deadlock(waiting));
+        self.stuck = deadlock.or_else(|| judge.stuck(self.end));
+        if let Some(stuck) = &self.stuck {
+            let stamp = Stamp { at: self.kernel.now(), life: LifeId::WORLD };
+            self.watch.see(&stamp, &Event::Stuck(stuck.clone()), sink);
+        }
     }
 
     /// Something befalls Redis.
@@ -189,8 +208,7 @@ impl World {
         };
         match mishap {
             Mishap::Slow(range) => {
-                let draw = fleet::draw(&mut self.kernel, LifeId::WORLD, range);
-                let until = self.kernel.now() + draw;
+                let until = self.kernel.now() + self.lasts(event, range);
                 self.servers.stall(until);
                 self.say(Plan::RedisSlow { until });
             }
@@ -199,7 +217,7 @@ impl World {
                 self.say(Plan::RedisFlushed);
             }
             Mishap::Restart { down, loses } => {
-                let down = fleet::draw(&mut self.kernel, LifeId::WORLD, down);
+                let down = self.lasts(event, down);
                 let until = self.kernel.now() + down;
                 self.say(Plan::RedisDown { until });
                 self.kernel.cut(None, REDIS, down);
@@ -230,6 +248,10 @@ impl World {
         }
     }
 
+    fn lasts(&mut self, event: usize, range: &Range) -> Span {
+        self.fleet.lasts(&mut self.kernel, event, LifeId::WORLD, range)
+    }
+
     fn say(&mut self, plan: Plan) {
         self.kernel.emit(LifeId::WORLD, Event::Plan(plan));
     }
@@ -251,6 +273,8 @@ impl World {
             lives,
             diverged,
             out_of_steps,
+            stuck: self.stuck,
+            swarm: self.fleet.swarm(),
             stopped,
         }
     }
@@ -268,10 +292,8 @@ impl Watch {
 
 /// One network for each service, and the last for people, with a link to each server.
 fn networks(scenario: &Scenario) -> Vec<Vec<Link>> {
-    let half = |span: Span| Span::from_nanos(span.nanos() / 2);
     let links = |round_trip: Option<Range>| {
-        let round_trip = round_trip.unwrap_or(scenario.round_trip);
-        let link = Link::new(half(round_trip.least), half(round_trip.most));
+        let link = fleet::link(&round_trip.unwrap_or(scenario.round_trip));
         vec![link.clone(), link]
     };
     let services = scenario.services.iter().map(|service| service.round_trip);

@@ -116,6 +116,9 @@ pub(super) const EXAMPLES: &[Example] = &[
     example!("hazards", "worker-behind-beside-a-right-one"),
     example!("hazards", "worker-behind-is-late"),
     example!("hazards", "zones-that-disagree"),
+    example!("storms", "registered-again-while-redis-forgets"),
+    example!("storms", "scheduler-in-a-storm"),
+    example!("storms", "window-id-in-a-storm"),
 ];
 
 impl Example {

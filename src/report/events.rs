@@ -3,9 +3,9 @@
 
 use bootrace_sim::Outcome;
 use bootrace_sim::choices::{Label, LifeId};
-use bootrace_sim::clock::Instant;
+use bootrace_sim::clock::{Instant, Span};
 use bootrace_sim::event::{
-    Event, JobList, JobState, Plan, QueueEvent, QueueId, Stamp, StepId, StepResult,
+    Event, JobList, JobState, Plan, QueueEvent, QueueId, Stamp, StepId, StepResult, Stuck,
 };
 use bootrace_sim::scenario::{Scenario, Step};
 use bootrace_sim::servers;
@@ -26,6 +26,11 @@ impl<'a> Names<'a> {
             lives: outcome.lives.iter().map(ToString::to_string).collect(),
             labels: servers::labels().map(|word| word.to_string()).collect(),
         }
+    }
+
+    /// The words of a scenario without a run: no life has a name.
+    pub fn of(scenario: &'a Scenario) -> Self {
+        Names { scenario, lives: Vec::new(), labels: Vec::new() }
     }
 
     /// Who a life is.
@@ -89,6 +94,8 @@ impl<'a> Names<'a> {
             Event::Queue(queue, _, event) => {
                 format!("   {}: {}", self.queue(*queue), queued(event))
             }
+            Event::Skewed { offset, drift } => skewed(*offset, *drift),
+            Event::Stuck(stuck) => self.stuck(stuck),
             Event::Note { what } => format!("   {what}"),
             Event::Uncaught { error } => format!("fails: {error}"),
             Event::Rows { job, rows, .. } => format!("   {rows} rows committed by {}", job.0),
@@ -108,6 +115,39 @@ impl<'a> Names<'a> {
     /// What a step does, in short.
     pub fn step(&self, step: StepId) -> String {
         self.step_of(step).map_or_else(String::new, |step| step.action.to_string())
+    }
+
+    /// Why a run does not get on, in a sentence without its end.
+    pub fn stuck(&self, stuck: &Stuck) -> String {
+        let word = stuck.word();
+        match stuck {
+            Stuck::Deadlock { waiting, jobs } => format!(
+                "{word}: nothing is due any more, {waiting} processes wait for what cannot come, and \
+                 {jobs} jobs are left"
+            ),
+            Stuck::Endless => format!("{word}: the run took all its steps and would not end"),
+            Stuck::CrashLoop { release, boots } => {
+                let release = &self.scenario.releases[usize::from(release.0)].name;
+                format!("{word}: {boots} start-ups of {release} in a row have failed")
+            }
+            Stuck::JobLoop { queue, job, starts } => format!(
+                "{word}: {} of {} was started {starts} times in the calm and is not finished",
+                job,
+                self.queue(*queue)
+            ),
+            Stuck::Starvation { queue, job, since, overtaken } => {
+                let how = match overtaken {
+                    0 => "no job was taken meanwhile".to_owned(),
+                    n => format!("{n} that came later were taken meanwhile"),
+                };
+                let queue = self.queue(*queue);
+                format!(
+                    "{word}: {} of {queue} has waited since {} with a worker up; {how}",
+                    job,
+                    clock(*since)
+                )
+            }
+        }
     }
 
     fn plan(&self, plan: &Plan) -> String {
@@ -148,8 +188,28 @@ impl<'a> Names<'a> {
                 format!("{} cannot reach Redis until {}", service(of), clock(*until))
             }
             Plan::Calm => "from here on nothing fails".to_owned(),
+            Plan::Swarm { class, level } => {
+                format!("in this run faults of the kind {} are {}", class.word(), level.word())
+            }
+            Plan::Partitioned { service: of, until } => {
+                let until = clock(*until);
+                format!("what {} and Redis send each other is held back until {until}", service(of))
+            }
+            Plan::Delayed { service: of, until } => {
+                format!("the network of {} is slow until {}", service(of), clock(*until))
+            }
         }
     }
+}
+
+fn skewed(offset: i64, drift: i64) -> String {
+    let sign = if offset < 0 { "behind" } else { "ahead" };
+    let by = Span::from_nanos(offset.saturating_abs());
+    let drifts = match drift / 1000 {
+        0 => String::new(),
+        ppm => format!(" and runs {} ppm {}", ppm.abs(), if ppm < 0 { "slow" } else { "fast" }),
+    };
+    format!("has a clock that is {} {sign}{drifts}", by.rounded())
 }
 
 /// Whether an event changes something that a person would ask about: what a server was sent says less

@@ -14,6 +14,7 @@ pub mod text;
 pub mod trace;
 
 use crate::explore::{Exploration, Played};
+use bootrace_sim::event::{FaultClass, Level};
 use bootrace_sim::oracle::Figures;
 use bootrace_sim::scenario::{self, Declared, Expectation, Relation, Scenario, Subject, TextSpan};
 use schemars::JsonSchema;
@@ -32,6 +33,12 @@ pub struct Report {
     pub seeds: (u64, u64),
     /// One for each expectation, in the file's order.
     pub expectations: Vec<Expected>,
+    /// The runs that did not get on when nothing failed any more; left out if all did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stuck: Option<Stuck>,
+    /// How bad the faults were that seeds draw; left out if they draw none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub swarm: Vec<Swarm>,
     /// The figures, each over all seeds.
     pub figures: Vec<Figure>,
     /// How what is not as declared came about, or else what is violated as declared; null if nothing
@@ -39,6 +46,30 @@ pub struct Report {
     pub story: Option<Story>,
     /// How it all ends.
     pub verdict: Verdict,
+}
+
+/// Runs that did not get on.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
+pub struct Stuck {
+    /// In how many seeds.
+    pub seeds: u64,
+    /// The first of them.
+    pub first: u64,
+    /// Why, in that one: deadlock, livelock or starvation, and of what.
+    pub why: String,
+}
+
+/// How bad one class of faults was.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
+pub struct Swarm {
+    /// The class.
+    pub class: &'static str,
+    /// In how many seeds there was none of it.
+    pub off: u64,
+    /// In how many it was as likely as the file says.
+    pub mild: u64,
+    /// In how many it was four times as likely.
+    pub wild: u64,
 }
 
 /// How an exploration ends.
@@ -183,10 +214,30 @@ impl Report {
             seeds: (first, last),
             verdict: verdict(exploration, &expectations),
             story: story(scenario, &expectations, played),
+            stuck: stuck(scenario, played),
+            swarm: swarm(played),
             expectations,
             figures: FIGURES.iter().map(|(name, value)| figure(name, value, played)).collect(),
         }
     }
+}
+
+fn stuck(scenario: &Scenario, played: &[Played]) -> Option<Stuck> {
+    let mut each = played.iter().filter_map(|one| Some((one.seed, one.stuck.as_ref()?)));
+    let (first, why) = each.next()?;
+    let why = events::Names::of(scenario).stuck(why);
+    Some(Stuck { seeds: 1 + each.count() as u64, first, why })
+}
+
+fn swarm(played: &[Played]) -> Vec<Swarm> {
+    let classes = played.first().map(|one| one.swarm.as_slice()).unwrap_or_default();
+    let of = |&(class, _): &(FaultClass, Level)| {
+        let count =
+            |level| played.iter().filter(|one| one.swarm.contains(&(class, level))).count() as u64;
+        let [off, mild, wild] = Level::ALL.map(count);
+        Swarm { class: class.word(), off, mild, wild }
+    };
+    classes.iter().map(of).collect()
 }
 
 /// The story of what is not as declared, or else of what is violated as declared: the first of these

@@ -32,6 +32,8 @@ pub(super) fn report(file: &str, scenario: &str, schedule: &str) -> Report {
         seeds: (1, 10),
         expectations: STATUSES.map(expected).to_vec(),
         figures: Vec::new(),
+        stuck: None,
+        swarm: Vec::new(),
         story: None,
         verdict: Verdict::NotAsDeclared,
     }

@@ -2,7 +2,7 @@
 //! it last. It asks no terminal for its width.
 
 use super::diagnostic::escaped;
-use super::{Expected, Report, Status, Unit, Verdict};
+use super::{Expected, Report, Status, Stuck, Swarm, Unit, Verdict};
 use bootrace_sim::clock::Span;
 use std::fmt::Write as _;
 
@@ -15,6 +15,14 @@ pub fn run(report: &Report) -> String {
     let mut text = format!("{}\n{file}, {}\n\n", report.scenario, seeds(report));
     for expected in &report.expectations {
         text.push_str(&expectation(expected));
+    }
+    if let Some(stuck) = &report.stuck {
+        let of = report.seeds.1 - report.seeds.0 + 1;
+        let Stuck { seeds, first, why } = stuck;
+        let _ = writeln!(text, "  stuck   in {seeds}/{of} seeds; seed {first}: {why}");
+    }
+    for Swarm { class, off, mild, wild } in &report.swarm {
+        let _ = writeln!(text, "  swarm   {class}: off in {off}, mild in {mild}, wild in {wild}");
     }
     if let Some(story) = story(report) {
         let _ = write!(text, "\n{story}");
@@ -370,6 +378,8 @@ mod tests {
             scenario: "a story".to_owned(),
             seeds: (1, 200),
             expectations: vec![never],
+            stuck: None,
+            swarm: Vec::new(),
             figures: Vec::new(),
             verdict: Verdict::Vacuous,
         };

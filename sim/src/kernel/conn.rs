@@ -117,6 +117,7 @@ impl<S: Servers> Conn<S> {
         state.proc(proc).opened += 1;
         let broken = state.is_cut(proc, server);
         let shut = broken || !state.alive(proc);
+        let held = state.held_until(proc, server);
         state.conns.push(ConnState {
             proc,
             server,
@@ -125,8 +126,8 @@ impl<S: Servers> Conn<S> {
             broken,
             on_end: None,
             gone: false,
-            last_up: Instant::default(),
-            last_down: Instant::default(),
+            last_up: held,
+            last_down: held,
             requests: VecDeque::new(),
             replies: VecDeque::new(),
             waiting: VecDeque::new(),
@@ -285,6 +286,46 @@ impl<S: Servers> State<S> {
     fn is_cut(&self, proc: ProcId, server: ServerId) -> bool {
         let network = self.procs[proc.0 as usize].network;
         self.now < self.cuts[usize::from(network)][usize::from(server.0)]
+    }
+
+    /// Until when what a process and a server send each other is held back.
+    fn held_until(&self, proc: ProcId, server: ServerId) -> Instant {
+        let network = self.procs[proc.0 as usize].network;
+        self.held[usize::from(network)][usize::from(server.0)]
+    }
+
+    /// Whether what is sent on a connection is held back now.
+    pub(super) fn is_held(&self, id: ConnId) -> bool {
+        let conn = &self.conns[id.0 as usize];
+        self.now < self.held_until(conn.proc, conn.server)
+    }
+
+    /// Holds back what processes on one network and a server send each other: see
+    /// [`super::Kernel::hold`]. What is sent from now on comes after what was sent before.
+    pub(super) fn hold(&mut self, network: u16, server: ServerId, until: Instant) {
+        let held = &mut self.held[usize::from(network)][usize::from(server.0)];
+        let until = until.max(*held);
+        *held = until;
+        if self.flight.is_some() {
+            self.ground(until);
+            return;
+        }
+        let procs = &self.procs;
+        let affected = |conn: &ConnState<S>| {
+            conn.server == server && procs[conn.proc.0 as usize].network == network
+        };
+        for conn in self.conns.iter_mut().filter(|conn| affected(conn)) {
+            conn.last_up = conn.last_up.max(until);
+            conn.last_down = conn.last_down.max(until);
+        }
+        let mut entries = std::mem::take(&mut self.heap).into_vec();
+        for entry in &mut entries {
+            let (Due::Arrive(id) | Due::Answer(id) | Due::Close(id)) = entry.due else { continue };
+            if affected(&self.conns[id.0 as usize]) {
+                entry.at = entry.at.max(until);
+            }
+        }
+        self.heap = entries.into();
     }
 
     /// No reply will come for this slot: says so to whoever waits.

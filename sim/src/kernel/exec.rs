@@ -91,9 +91,10 @@ impl<S: Servers> Kernel<S> {
     /// A kernel at `start` without a process. A process on network `n` reaches server `i` over
     /// `networks[n][i]`.
     pub fn new(start: Instant, networks: Vec<Vec<Link>>, choices: Choices) -> Self {
-        let cuts = networks.iter().map(|links| vec![start; links.len()]).collect();
+        let never: Vec<_> = networks.iter().map(|links| vec![start; links.len()]).collect();
         let state = State {
-            cuts,
+            cuts: never.clone(),
+            held: never,
             now: start,
             seq: 0,
             heap: BinaryHeap::new(),
@@ -141,6 +142,11 @@ impl<S: Servers> Kernel<S> {
     /// Draws from a range of the scenario, as [`Ctx::draw`] does, for a life that is not running.
     pub fn draw(&mut self, life: LifeId, label: Label, least: Span, most: Span) -> Span {
         self.state.borrow_mut().draw(life, label, least, most)
+    }
+
+    /// Draws from a range about zero: one of sixteen numbers, the nearest to zero being plain.
+    pub fn draw_signed(&mut self, life: LifeId, label: Label, least: i64, most: i64) -> i64 {
+        self.state.borrow_mut().draw_signed(life, label, least, most)
     }
 
     /// Boots a process: `main` is polled from the next step on.
@@ -224,6 +230,18 @@ impl<S: Servers> Kernel<S> {
         self.disturbed = true;
     }
 
+    /// Holds back what a server and the processes on one network send each other until an instant,
+    /// what is in flight too; then all of it arrives, in order. Nobody is told.
+    pub fn hold(&mut self, network: u16, server: ServerId, until: Instant) {
+        self.state.borrow_mut().hold(network, server, until);
+    }
+
+    /// From now on the processes on one network reach every server over this link.
+    pub fn relink(&mut self, network: u16, link: &Link) {
+        let mut state = self.state.borrow_mut();
+        state.networks[usize::from(network)].fill(link.clone());
+    }
+
     /// Steps the wall clock of a process; its timers do not notice.
     pub fn step_clock(&mut self, proc: ProcId, nanos: i64) {
         let mut state = self.state.borrow_mut();
@@ -244,6 +262,17 @@ impl<S: Servers> Kernel<S> {
             let killed = process.dead == Some(End::Killed);
             state.choices.lived(process.life, process.points, killed);
         }
+    }
+
+    /// How many processes wait for a reply, if nothing is due any more, ever.
+    pub fn waiting_for_ever(&self) -> Option<u32> {
+        let state = self.state.borrow();
+        let moving = state.flight.as_ref().is_some_and(|flight| flight.moves());
+        if moving || !self.tied.is_empty() || state.heap.iter().any(|entry| live(&state, entry)) {
+            return None;
+        }
+        let waits = |process: &&Process| process.dead.is_none() && process.awaiting > 0;
+        u32::try_from(state.procs.iter().filter(waits).count()).ok()
     }
 
     /// Whether a process is alive.
@@ -306,6 +335,7 @@ impl<S: Servers> Kernel<S> {
             Due::Arrive(conn) => self.arrive(conn, servers),
             Due::Close(conn) => self.hang_up(conn, servers),
             Due::Servers => self.expire(servers),
+            Due::Heal => self.state.borrow_mut().heal(),
             Due::Plan(token) => return Step::Plan(token),
         }
         if self.disturbed {

@@ -20,6 +20,8 @@ pub(super) struct Flight {
     conns: Vec<ConnId>,
     /// Connections that are shut and whose servers do not know it yet.
     pub(super) closing: Vec<ConnId>,
+    /// What is in flight and held back.
+    held: Vec<(Move, ConnId)>,
     /// A move was made, and nobody was told what it met.
     untold: bool,
     /// What it met beside what the servers say.
@@ -35,6 +37,11 @@ pub(super) enum Next {
 }
 
 impl Flight {
+    /// Whether anything may happen next.
+    pub(super) fn moves(&self) -> bool {
+        !self.moves.is_empty()
+    }
+
     fn add(&mut self, name: Move, conn: ConnId) {
         if let Err(place) = self.moves.binary_search(&name) {
             self.moves.insert(place, name);
@@ -48,6 +55,7 @@ impl Flight {
     }
 
     fn forget(&mut self, name: Move) {
+        self.held.retain(|(held, _)| *held != name);
         if let Ok(place) = self.moves.binary_search(&name) {
             self.remove(place);
         }
@@ -63,7 +71,36 @@ impl<S: Servers> State<S> {
     /// A connection has a message in flight: a request, or a reply.
     pub(super) fn take_off(&mut self, conn: ConnId, reply: bool) {
         let name = self.name(conn, reply);
-        self.flight.as_mut().expect("the network has no time").add(name, conn);
+        let held = self.is_held(conn);
+        let flight = self.flight.as_mut().expect("the network has no time");
+        match held {
+            false => flight.add(name, conn),
+            true if flight.held.contains(&(name, conn)) => {}
+            true => flight.held.push((name, conn)),
+        }
+    }
+
+    /// Takes what is held back now out of what may happen next, until an instant.
+    pub(super) fn ground(&mut self, until: Instant) {
+        let flight = self.flight.as_ref().expect("the network has no time");
+        let each: Vec<_> = flight.moves.iter().copied().zip(flight.conns.iter().copied()).collect();
+        for (name, conn) in each {
+            if !self.is_held(conn) {
+                continue;
+            }
+            let flight = self.flight.as_mut().expect("just seen");
+            flight.forget(name);
+            flight.held.push((name, conn));
+        }
+        self.push(until, Due::Heal);
+    }
+
+    /// Puts what is not held back any more among what may happen next.
+    pub(super) fn heal(&mut self) {
+        let flight = self.flight.as_mut().expect("the network has no time");
+        for (name, conn) in std::mem::take(&mut flight.held) {
+            self.take_off(conn, name.reply);
+        }
     }
 
     /// A connection has shut: its replies have no reader, and some of its requests may be lost.

@@ -55,6 +55,22 @@ pub(super) fn quantile(least: Span, most: Span, answer: u32) -> Span {
     least + Span::from_nanos(i64::try_from(part).expect("within the range"))
 }
 
+/// The numbers that a range about zero can come out as, the nearest to zero first; zero itself is
+/// among them if it is in the range.
+pub(super) fn signed(least: i64, most: i64) -> Vec<i64> {
+    let width = i128::from(most) - i128::from(least);
+    let number = |answer: u32| {
+        let part = width * i128::from(answer) / i128::from(QUANTILES - 1);
+        i64::try_from(i128::from(least) + part).expect("within the range")
+    };
+    let mut numbers: Vec<i64> = (0..QUANTILES).map(number).collect();
+    numbers.sort_by_key(|number| (number.unsigned_abs(), *number));
+    if (least..=most).contains(&0) {
+        numbers[0] = 0;
+    }
+    numbers
+}
+
 /// What a process is born with.
 #[derive(Clone, Debug)]
 pub struct Boot {
@@ -126,6 +142,8 @@ pub(super) enum Due {
     Answer(ConnId),
     Close(ConnId),
     Servers,
+    /// Without time: what was held back may go on.
+    Heal,
     Plan(u32),
 }
 
@@ -188,6 +206,8 @@ pub(super) struct State<S: Servers> {
     pub(super) spared: bool,
     /// Until when the processes on each network cannot reach each server.
     pub(super) cuts: Vec<Vec<Instant>>,
+    /// Until when what the processes on each network and each server send each other is held back.
+    pub(super) held: Vec<Vec<Instant>>,
     pub(super) slots: Vec<Slot<S::Reply>>,
     pub(super) free_slots: Vec<u32>,
     pub(super) timers: Vec<Timer>,
@@ -308,6 +328,15 @@ impl<S: Servers> State<S> {
         quantile(least, most, answer)
     }
 
+    /// One of sixteen numbers of a range about zero; a point is not asked for.
+    pub(super) fn draw_signed(&mut self, life: LifeId, label: Label, least: i64, most: i64) -> i64 {
+        if least >= most {
+            return least;
+        }
+        let answer = self.choices.ask(life, Site::Draw, label, QUANTILES, Odds::Even);
+        signed(least, most)[answer as usize]
+    }
+
     /// Who is concerned by what is due: where two lives are, at one instant, their order is asked.
     pub(super) fn concerned(&self, due: Due) -> LifeId {
         let proc = match due {
@@ -316,7 +345,7 @@ impl<S: Servers> State<S> {
             Due::Arrive(conn) | Due::Answer(conn) | Due::Close(conn) => {
                 self.conns[conn.0 as usize].proc
             }
-            Due::Servers | Due::Plan(_) => return LifeId::WORLD,
+            Due::Servers | Due::Heal | Due::Plan(_) => return LifeId::WORLD,
         };
         self.procs[proc.0 as usize].life
     }

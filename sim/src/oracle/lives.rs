@@ -87,6 +87,13 @@ impl Lives {
         self.died.as_ref()
     }
 
+    /// Whether some process with a worker of a queue runs no job at all.
+    #[must_use]
+    pub fn worker_idle(&self, queue: QueueId) -> bool {
+        let looks = |life: &Life| !life.leaving && life.workers.contains(&queue);
+        self.alive.values().any(|life| looks(life) && life.running.is_empty())
+    }
+
     /// Whether some worker of a queue looks for jobs.
     #[must_use]
     pub fn worker_up(&self, queue: QueueId) -> bool {

@@ -19,6 +19,7 @@ mod lost;
 mod most;
 mod owed;
 mod probes;
+mod progress;
 #[cfg(test)]
 mod recount;
 mod registrations;
@@ -35,7 +36,7 @@ pub use lives::{Life, Lives};
 pub use windows::Window;
 
 use crate::clock::Instant;
-use crate::event::{Event, QueueId, Sink, Stamp};
+use crate::event::{Event, QueueId, Sink, Stamp, Stuck};
 use crate::scenario::{Measure, Mode, Probe, Property, Relation, Scenario, Subject};
 
 /// A property over events that holds or points at the event that broke it.
@@ -79,6 +80,7 @@ pub struct Verdict {
 pub struct Judge {
     ledger: Ledger,
     count: figures::Count,
+    progress: progress::Progress,
     oracles: Vec<Box<dyn Oracle>>,
 }
 
@@ -90,6 +92,7 @@ impl Judge {
         Judge {
             ledger: Ledger::new(scenario),
             count: figures::Count::new(scenario),
+            progress: progress::Progress::new(scenario),
             oracles: expectations
                 .map(|expectation| oracle(scenario, expectation.property))
                 .collect(),
@@ -101,6 +104,19 @@ impl Judge {
     pub fn broken(&self) -> impl Iterator<Item = usize> {
         let oracles = self.oracles.iter().enumerate();
         oracles.filter(|(_, oracle)| oracle.broke().is_some()).map(|(place, _)| place)
+    }
+
+    /// Why a run that ends now has not got on in its calm, if it has not.
+    #[must_use]
+    pub fn stuck(&self, end: Instant) -> Option<Stuck> {
+        self.progress.stuck(end, &self.ledger)
+    }
+
+    /// Whether a run in which nothing is due any more, and so many processes wait for something, is
+    /// stuck, or has nothing left to do.
+    #[must_use]
+    pub fn deadlock(&self, waiting: u32) -> Option<Stuck> {
+        self.progress.deadlock(waiting, &self.ledger)
     }
 
     /// The verdict on a run that ended at `end`. It is over: windows that end later are cut.
@@ -116,6 +132,7 @@ impl Judge {
     fn observe(&mut self, stamp: &Stamp, event: &Event) {
         let fact = self.ledger.fold(stamp, event);
         self.count.event(stamp, event, fact, &self.ledger);
+        self.progress.event(stamp, event, &self.ledger);
         let seen = Seen { stamp, event, fact, ledger: &self.ledger };
         for oracle in &mut self.oracles {
             oracle.observe(&seen);

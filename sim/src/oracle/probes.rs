@@ -434,7 +434,8 @@ mod tests {
         story.scenario.services = vec![Story::service(0), Story::service(2)];
         let range = Range { least: Span::ZERO, most: Span::ZERO, draw: 0 };
         let deploy = Happens::To(ServiceId(0), Change::Deploy(ReleaseId(1), None));
-        story.scenario.events = vec![PlannedEvent { at: range, happens: deploy }];
+        story.scenario.events =
+            vec![PlannedEvent { at: range, odds_of_2_32: None, happens: deploy }];
         story.boots(0, false).life(life(2)).boots(2, false).life(life(3)).boots(0, false);
         assert_eq!(seen(&story, Probe::ReleasesSideBySide), 0, "another service's release");
         story.life(life(4)).boots(1, false);

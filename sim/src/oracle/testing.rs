@@ -11,8 +11,8 @@ use crate::event::{
 use crate::redis::Bytes;
 use crate::scenario::{
     Declared, Expectation, Faults, JobOptions, Measure, Mode, Network, Probe, Property, Queue,
-    Range, Recurrence, Relation, Release, Restart, Rollout, Scenario, Schedule, Service, Subject,
-    Version,
+    Range, Recurrence, Relation, Release, Restart, Rollout, Scenario, Schedule, Service, Skew,
+    Subject, Version,
 };
 
 /// Always at most so many, or so long in nanoseconds, of the schedule.
@@ -107,6 +107,7 @@ impl Story {
             zone: Zone::utc(),
             env: Vec::new(),
             round_trip: None,
+            clock: Skew::default(),
         }
     }
 

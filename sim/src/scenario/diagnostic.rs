@@ -125,7 +125,7 @@ impl Diagnostic {
     /// probably goes wrong, which may be what it shows.
     #[must_use]
     pub fn is_without_effect(&self) -> bool {
-        [code::NEVER_ADDED, code::NEVER_UP].contains(&self.code)
+        [code::NEVER_ADDED, code::NEVER_UP, code::NO_FAULT].contains(&self.code)
     }
 
     /// The primary place.
@@ -197,6 +197,7 @@ pub const CODES: &[(&str, &str)] = &[
     (code::REFUSED, "The library refuses what a step asks for; the step says what its error does."),
     (code::IGNORED, "The version of the library does not know an option and ignores it."),
     (code::ENDS, "A schedule may end where clocks are put back by less than an hour."),
+    (code::NO_FAULT, "A fault never comes, or does nothing."),
 ];
 
 /// The codes by name. Errors are below 100, warnings from 100.
@@ -258,6 +259,7 @@ pub(super) mod code {
     pub(crate) const REFUSED: &str = "BR118";
     pub(crate) const IGNORED: &str = "BR119";
     pub(crate) const ENDS: &str = "BR120";
+    pub(crate) const NO_FAULT: &str = "BR121";
 }
 
 #[cfg(test)]

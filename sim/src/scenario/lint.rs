@@ -5,6 +5,7 @@
 //! runs nothing.
 
 mod adds;
+mod faults;
 mod fleet;
 mod times;
 mod upgrade;
@@ -41,6 +42,7 @@ pub(super) fn lint(scenario: &Scenario, tree: &DeTable<'_>) -> Vec<Diagnostic> {
     lint.adds(&mut found);
     lint.upgrades(&mut found);
     lint.fleet(&mut found);
+    lint.faults(&mut found);
     lint.versions(&mut found);
     found
 }

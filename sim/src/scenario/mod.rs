@@ -28,8 +28,9 @@ pub use crate::bullmq::Version;
 use crate::bullmq::cron::Cron;
 use crate::civil::Zone;
 use crate::clock::{Instant, Span};
-use crate::event::{QueueId, ReleaseId, ServiceId};
+use crate::event::{FaultClass, QueueId, ReleaseId, ServiceId};
 use crate::ticks::Ticks;
+use std::collections::BTreeSet;
 
 /// What to simulate and what must hold.
 #[derive(Clone, PartialEq, Debug)]
@@ -112,6 +113,16 @@ pub enum Recurrence {
     Pattern(Cron, Zone),
     /// Once a period, in windows that are aligned to the epoch.
     Every(Span),
+}
+
+impl Scenario {
+    /// The classes of what may happen by chance: kills by odds, and events that have odds.
+    #[must_use]
+    pub fn fault_classes(&self) -> BTreeSet<FaultClass> {
+        let kills = self.faults.kills.iter().map(|_| FaultClass::Kill);
+        let by_chance = self.events.iter().filter(|event| event.odds_of_2_32.is_some());
+        kills.chain(by_chance.map(|event| event.happens.class())).collect()
+    }
 }
 
 impl Recurrence {
@@ -258,6 +269,28 @@ pub struct Service {
     pub env: Vec<(Box<str>, Box<str>)>,
     /// How long a message and its reply take together, if not as for everybody.
     pub round_trip: Option<Range>,
+    /// How wrong the clocks of its containers are.
+    pub clock: Skew,
+}
+
+/// How wrong the clock of a container is in each of its lives. What is not said is right.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Skew {
+    /// The wall clock minus the right time, in nanoseconds.
+    pub offset: Option<Signed>,
+    /// How much faster than the right time it runs, in nanoseconds a second: 1,000 are 1 ppm.
+    pub drift: Option<Signed>,
+}
+
+/// A range of numbers that is drawn for each use: one of sixteen, the nearest to zero being plain.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Signed {
+    /// The lower end.
+    pub least: i64,
+    /// The upper end.
+    pub most: i64,
+    /// Which word names the draw in tapes; an index into [`Scenario::draws`].
+    pub draw: u16,
 }
 
 /// Kubernetes' `restartPolicy`.
@@ -299,6 +332,8 @@ pub enum Quota {
 pub struct PlannedEvent {
     /// When, after the start.
     pub at: Range,
+    /// The probability that it happens at all, in units of 2^-32; `None`: it is no matter of chance.
+    pub odds_of_2_32: Option<u64>,
     /// What.
     pub happens: Happens,
 }
@@ -312,6 +347,35 @@ pub enum Happens {
     ByHand(ReleaseId),
     /// Something befalls Redis.
     InRedis(Mishap),
+}
+
+impl Happens {
+    /// Which class of faults it is of, if it happens by chance.
+    #[must_use]
+    pub fn class(&self) -> FaultClass {
+        match self {
+            Happens::To(_, change) => match change {
+                Change::Deploy(..) => FaultClass::Deploy,
+                Change::Scale(_) => FaultClass::Scale,
+                Change::Kill(_) => FaultClass::Kill,
+                Change::Terminate(_) => FaultClass::Terminate,
+                Change::Restart => FaultClass::Restart,
+                Change::Pause(_) => FaultClass::Pause,
+                Change::Clock(_) => FaultClass::Clock,
+                Change::Disconnect(_) => FaultClass::Disconnect,
+                Change::Partition(_) => FaultClass::Partition,
+                Change::Delay { .. } => FaultClass::Delay,
+            },
+            Happens::ByHand(_) => FaultClass::ByHand,
+            Happens::InRedis(mishap) => match mishap {
+                Mishap::Slow(_) => FaultClass::RedisSlow,
+                Mishap::Flush => FaultClass::RedisFlush,
+                Mishap::Restart { loses: Loses::Since(_), .. } => FaultClass::RedisFailover,
+                Mishap::Restart { .. } => FaultClass::RedisRestart,
+                Mishap::Evict(..) => FaultClass::RedisEvict,
+            },
+        }
+    }
 }
 
 /// What befalls Redis.
@@ -367,6 +431,16 @@ pub enum Change {
     Clock(i64),
     /// The connections of its containers to Redis break, and for so long none can be opened.
     Disconnect(Range),
+    /// What its containers and Redis send each other is held back for so long, without an error, and
+    /// then arrives in order, as TCP sends it again. It is over when the calm begins.
+    Partition(Range),
+    /// The network of its containers is slow for a time. It is over when the calm begins.
+    Delay {
+        /// How long a message and its reply take together.
+        round_trip: Range,
+        /// For how long.
+        lasts: Range,
+    },
 }
 
 /// Random faults.
@@ -374,6 +448,9 @@ pub enum Change {
 pub struct Faults {
     /// Kills of containers, by service.
     pub kills: Vec<Kills>,
+    /// Whether each run draws how bad each class of faults is: off, as likely as it says, or four
+    /// times as likely.
+    pub swarm: bool,
 }
 
 /// The kills that a life of a container may meet: one question at its boot, 0 being none.

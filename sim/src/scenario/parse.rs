@@ -227,7 +227,7 @@ fn read<'t>(cx: &mut Context<'t>, top: Option<Top>, items: Vec<Item<'t>>) -> Opt
             What::Named(Kind::Release, name) => releases.extend(release::release(cx, name, node)),
             What::Named(Kind::Service, name) => services.extend(service::service(cx, name, node)),
             What::Event(number) => events.extend(service::event(cx, number, node)),
-            What::Faults => faults.kills = service::faults(cx, node).unwrap_or_default(),
+            What::Faults => faults = service::faults(cx, node).unwrap_or_default(),
             What::Expectation => expectations.extend(judge::expectation(cx, node)),
         }
     }

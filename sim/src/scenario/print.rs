@@ -11,7 +11,8 @@ use jiff::Timestamp;
 use super::place::{Part, Path};
 use super::{
     Change, Declared, Expectation, Happens, Kills, Loses, Mishap, PlannedEvent, Queue, Quota,
-    Range, Recurrence, Release, Restart, Rollout, Scenario, Schedule, Service, Subject, Unit,
+    Range, Recurrence, Release, Restart, Rollout, Scenario, Schedule, Service, Signed, Subject,
+    Unit,
 };
 use crate::clock::{Instant, Span};
 
@@ -66,6 +67,9 @@ pub fn lines(scenario: &Scenario) -> Vec<Line> {
     scenario.services.iter().for_each(|service| printer.service(service));
     for (number, event) in scenario.events.iter().enumerate() {
         printer.element("event", number, |printer| printer.event(event));
+    }
+    if scenario.faults.swarm {
+        printer.table(&["faults"], true, |printer| printer.say(&["swarm"], "true"));
     }
     for (number, kills) in scenario.faults.kills.iter().enumerate() {
         printer.table(&["faults"], false, |printer| {
@@ -214,6 +218,12 @@ impl<'s> Printer<'s> {
             if let Some(round_trip) = &service.round_trip {
                 printer.say(&["round_trip"], range(round_trip));
             }
+            if let Some(offset) = &service.clock.offset {
+                printer.say(&["clock", "offset"], signed_range(offset, signed_length));
+            }
+            if let Some(drift) = &service.clock.drift {
+                printer.say(&["clock", "drift"], signed_range(drift, ppm));
+            }
         });
     }
 
@@ -241,6 +251,9 @@ impl<'s> Printer<'s> {
 
     fn event(&mut self, event: &PlannedEvent) {
         self.say(&["at"], range(&event.at));
+        if let Some(odds) = event.odds_of_2_32 {
+            self.say(&["odds"], percentage(odds));
+        }
         match &event.happens {
             Happens::To(service, change) => {
                 let service = &self.scenario.services[usize::from(service.0)];
@@ -281,6 +294,11 @@ impl<'s> Printer<'s> {
             Change::Restart => self.say(&["restart"], "true"),
             Change::Pause(pause) => self.say(&["pause"], range(pause)),
             Change::Disconnect(time) => self.say(&["disconnect"], range(time)),
+            Change::Partition(time) => self.say(&["partition"], range(time)),
+            Change::Delay { round_trip, lasts } => {
+                self.say(&["delay", "round_trip"], range(round_trip));
+                self.say(&["delay", "lasts"], range(lasts));
+            }
             Change::Clock(ms) => {
                 let sign = if *ms < 0 { '-' } else { '+' };
                 let step = Span::from_ms(ms.saturating_abs());
@@ -388,6 +406,24 @@ fn range(range: &Range) -> String {
         return span(range.least);
     }
     format!("\"{}..{}\"", length(range.least), length(range.most))
+}
+
+fn signed_range(range: &Signed, number: impl Fn(i64) -> String) -> String {
+    if range.least == range.most {
+        return format!("\"{}\"", number(range.least));
+    }
+    format!("\"{}..{}\"", number(range.least), number(range.most))
+}
+
+/// A length of time before or after.
+fn signed_length(nanos: i64) -> String {
+    let sign = if nanos < 0 { "-" } else { "" };
+    format!("{sign}{}", length(Span::from_nanos(nanos.saturating_abs())))
+}
+
+/// Nanoseconds a second as parts in a million.
+fn ppm(nanos_a_second: i64) -> String {
+    format!("{}ppm", nanos_a_second / 1000)
 }
 
 /// A probability in units of 2^-32 as a percentage; the parser rounds down what it makes of one.

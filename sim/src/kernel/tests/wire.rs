@@ -175,3 +175,56 @@ fn a_cut_breaks_connections_for_a_time() {
     assert_eq!(world.server.heard.iter().map(|(_, ask)| *ask).collect::<Vec<_>>(), [3]);
     assert_eq!(world.log.take().len(), 1);
 }
+
+#[test]
+fn what_is_held_back_arrives_in_order_when_it_is_over() {
+    for close in [false, true] {
+        // The first is in flight when it begins; the second would arrive just when it ends.
+        let mut world = World::new(at(Site::Send, &[9, 15, 0, 3]));
+        let (_, ctx) = world.bystander();
+        let conn = ctx.connect(SERVER);
+        let mut replies = vec![conn.call(Ask::Echo(1))];
+        world.pass(5);
+        world.kernel.hold(0, SERVER, Instant::from_ms(20));
+        replies.push(conn.call(Ask::Echo(2)));
+        world.pass(12);
+        replies.push(conn.call(Ask::Echo(3)));
+        let other = ctx.connect(SERVER);
+        replies.push(other.call(Ask::Echo(4)));
+        if close {
+            conn.close();
+        }
+        world.pass(19);
+        assert_eq!(world.heard(), [0_u32; 0]);
+        world.run();
+        let mut heard = world.server.heard.clone();
+        heard.sort_unstable_by_key(|(_, word)| *word);
+        assert_eq!(heard, [(20, 1), (20, 2), (20, 3), (20, 4)]);
+        assert_eq!(world.server.closed.len(), usize::from(close));
+    }
+}
+
+#[test]
+fn a_reply_on_its_way_is_held_back_too() {
+    let mut world = World::new(at(Site::Reply, &[9]));
+    world.boot(|ctx, log| async move {
+        assert_eq!(ctx.connect(SERVER).call(Ask::Echo(1)).await, Ok(1));
+        log.note(&ctx, "answered");
+    });
+    world.pass(5);
+    world.kernel.hold(0, SERVER, Instant::from_ms(30));
+    world.run();
+    assert_eq!(world.server.heard, [(0, 1)]);
+    assert_eq!(world.log.take(), [(30, "answered")]);
+}
+
+#[test]
+fn a_range_about_zero_is_right_first_and_has_both_its_ends() {
+    use super::super::state::signed;
+    let numbers = signed(-2_000, 2_000);
+    assert_eq!((numbers.len(), numbers[0]), (16, 0));
+    assert!(numbers.is_sorted_by_key(|number| number.abs()));
+    assert!(numbers.contains(&-2_000) && numbers.contains(&2_000));
+    assert_eq!((signed(5, 20)[0], signed(-20, -5)[0]), (5, -5));
+    assert_eq!(signed(i64::MIN, i64::MAX).len(), 16);
+}

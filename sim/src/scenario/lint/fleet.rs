@@ -127,7 +127,12 @@ impl<'s> Lint<'s, '_> {
         let ends = match change {
             Change::Deploy(..) | Change::Restart | Change::Terminate(_) => true,
             Change::Scale(to) => to < service.replicas,
-            Change::Kill(_) | Change::Pause(_) | Change::Clock(_) | Change::Disconnect(_) => false,
+            Change::Kill(_)
+            | Change::Pause(_)
+            | Change::Clock(_)
+            | Change::Disconnect(_)
+            | Change::Partition(_)
+            | Change::Delay { .. } => false,
         };
         let queues = self.steps.iter().filter_map(|placed| match &placed.step.action {
             Action::Worker(worker) if self.is_of(service, placed.release) => Some(worker.queue),

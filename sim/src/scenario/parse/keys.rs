@@ -30,6 +30,10 @@ pub(super) enum Kind {
     Range,
     /// A length of time with a sign.
     Signed,
+    /// A length of time before or after, or a range of them.
+    SignedRange,
+    /// Parts in a million, or a range of them.
+    Ppm,
     /// A percentage.
     Percent,
     /// Whole percents.
@@ -95,6 +99,8 @@ pub(super) fn exactly_one(shape: &Shape) -> &'static [&'static str] {
             "pause",
             "clock",
             "disconnect",
+            "partition",
+            "delay",
             "terminate",
             "redis",
             "edit",
@@ -110,7 +116,7 @@ pub(super) fn exactly_one(shape: &Shape) -> &'static [&'static str] {
 
 /// Whether a table of a shape says something only with a key in it.
 pub(super) fn never_empty(shape: &Shape) -> bool {
-    matches!(shape.noun, "what is kept" | "a `when`")
+    matches!(shape.noun, "what is kept" | "a `when`" | "a service's `clock`")
 }
 
 const fn key_of(
@@ -337,11 +343,20 @@ static KEYS: &[Key] = &[
     key_of(EVENT, "queue", Kind::Name, "The queue of the job; it can be left out if there is one queue."),
     key_of(EVENT, "kill", Kind::Number(1, REPLICAS_MAX as u64), "So many of its running containers are killed."),
     key_of(EVENT, "restart", Kind::True, "The service is rolled out again with the release that it has."),
+    key_of(SERVICE, "clock", Kind::Table(&shape::CLOCK), "How wrong the clocks of its containers are, drawn for each life."),
+    key_of(&["a service's `clock`"], "offset", Kind::SignedRange, "The wall clock minus the right time: -2s..2s."),
+    anywhere("drift", Kind::Ppm, "How much faster than the right time it runs, timers too: -200ppm..200ppm."),
     anywhere("clock", Kind::Signed, "The clocks of its running containers step by so much: +5s or -5s."),
     anywhere("redis", Kind::Any(&[Kind::Words(&["flush"]), Kind::Table(&shape::REDIS)]), "Something befalls Redis."),
     anywhere("slow", Kind::Range, "Redis executes nothing for so long."),
     key_of(EVENT, "terminate", Kind::Number(1, REPLICAS_MAX as u64), "So many of its running containers are asked to end, as after a failed liveness probe; `restart` says what follows."),
     anywhere("disconnect", Kind::Range, "The connections of its containers to Redis break, and none can be opened for so long."),
+    anywhere("partition", Kind::Range, "What its containers and Redis send each other is held back for so long, without an error; then it arrives in order."),
+    key_of(EVENT, "delay", Kind::Table(&shape::DELAY), "The network of its containers is slow for a time."),
+    key_of(&["a `delay`"], "round_trip", Kind::Range, "How long a message and its reply take together then."),
+    anywhere("lasts", Kind::Range, "For how long."),
+    key_of(EVENT, "odds", Kind::Percent, "The probability that the event happens at all; without it, it does. None happens so in the calm."),
+    anywhere("swarm", Kind::Boolean, "Whether each run draws how bad each class of faults by chance is: off, as its odds say, or four times as likely."),
     key_of(&["what befalls Redis"], "restart", Kind::Range, "Redis is away for so long; all connections break."),
     anywhere("loses", Kind::Any(&[Kind::Words(&["all"]), Kind::Span]), "What it does not remember then: everything, or what was written in this time before. Without it, nothing."),
     anywhere("evict", Kind::Id, "Redis gives up this key of the queue, named below its prefix: `repeat`, `meta`, a job's id."),

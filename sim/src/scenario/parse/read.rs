@@ -7,7 +7,7 @@ use std::ops::{Range as Bytes, RangeInclusive};
 use toml::de::{DeInteger, DeValue};
 
 use super::super::diagnostic::{Diagnostic, Span as TextSpan, code};
-use super::super::{Range, RepeatWhen};
+use super::super::{Range, RepeatWhen, Signed};
 use super::context::Context;
 use super::names::{is_unseen, name_fault, name_help, nearest, shown};
 use super::table::{Known, Node};
@@ -187,6 +187,19 @@ impl<'t> Context<'t> {
         let text = self.timed(node)?;
         let ends = value::range(text).map_err(|fault| self.fault(node, text, fault)).ok()?;
         self.draw(ends, word.into(), node.span)
+    }
+
+    /// A range with signs, read by one of the readers of `value.rs`, whose draws are called `word`.
+    pub(super) fn signed(
+        &mut self,
+        node: Node<'t>,
+        word: String,
+        read: impl Fn(&str) -> Result<(i64, i64), Fault>,
+    ) -> Option<Signed> {
+        let text = self.string(node)?;
+        let (least, most) = read(text).map_err(|fault| self.fault(node, text, fault)).ok()?;
+        let draw = self.draw(Default::default(), word, node.span)?.draw;
+        Some(Signed { least, most, draw })
     }
 
     /// The text of a length of time; numbers are answered with the units.

@@ -14,6 +14,8 @@ use super::shape::{self, Shape};
 /// A length of time, without its ends.
 const SPAN: &str = "([0-9]+(\\.[0-9]+)?(d|h|m|s|ms|us|ns))+";
 
+const PPM: &str = "[+-]?[0-9]+ppm";
+
 const PERCENT: &str = "[0-9]+(\\.[0-9]{1,4})?%";
 
 /// The JSON Schema of scenario files.
@@ -91,6 +93,8 @@ fn value(kind: &Kind, of: Of) -> Value {
         Kind::Span => text(SPAN),
         Kind::Range => text(&format!("{SPAN}(\\.\\.{SPAN})?")),
         Kind::Signed => text(&format!("[+-]{SPAN}")),
+        Kind::SignedRange => text(&format!("[+-]?{SPAN}(\\.\\.[+-]?{SPAN})?")),
+        Kind::Ppm => text(&format!("{PPM}(\\.\\.{PPM})?")),
         Kind::Percent => text(PERCENT),
         Kind::WholePercent => text("[0-9]+(\\.0{1,4})?%"),
         Kind::Share => text(">= *[0-9]{1,3} *%"),

@@ -7,8 +7,8 @@ use toml::de::DeValue;
 
 use super::super::diagnostic::{Diagnostic, code};
 use super::super::{
-    Change, Happens, Kills, Loses, Mishap, PlannedEvent, Quota, Release, Restart, Rollout, Service,
-    Step,
+    Change, Faults, Happens, Kills, Loses, Mishap, PlannedEvent, Quota, Release, Restart, Rollout,
+    Service, Skew, Step,
 };
 use super::context::Context;
 use super::keys;
@@ -18,6 +18,7 @@ use super::read::Grain;
 use super::shape;
 use super::step;
 use super::table::{Known, Node, Table, list};
+use super::value;
 use crate::civil::Zone;
 use crate::clock::Span;
 use crate::event::{QueueId, ReleaseId, ServiceId};
@@ -55,6 +56,7 @@ pub(super) fn service<'t>(cx: &mut Context<'t>, name: &str, node: Node<'t>) -> O
     let env = maybe(cx, &table, "env", step::env);
     let round_trip =
         maybe(cx, &table, "round_trip", |cx, node| cx.range(node, format!("round_trip {name}")));
+    let clock = maybe(cx, &table, "clock", |cx, node| skew(cx, node, name));
     Some(Service {
         name: name.into(),
         release: ReleaseId(u16::try_from(release?).ok()?),
@@ -69,7 +71,20 @@ pub(super) fn service<'t>(cx: &mut Context<'t>, name: &str, node: Node<'t>) -> O
         zone: zone?.unwrap_or_else(Zone::utc),
         env: env?.unwrap_or_default(),
         round_trip: round_trip?,
+        clock: clock?.unwrap_or_default(),
     })
+}
+
+/// `clock = { offset = "-2s..2s", drift = "-200ppm..200ppm" }`.
+fn skew<'t>(cx: &mut Context<'t>, node: Node<'t>, name: &str) -> Option<Skew> {
+    let table = Table::open(cx, node, &shape::CLOCK)?;
+    let offset = maybe(cx, &table, "offset", |cx, node| {
+        cx.signed(node, format!("clock offset {name}"), value::signed_range)
+    });
+    let drift = maybe(cx, &table, "drift", |cx, node| {
+        cx.signed(node, format!("clock drift {name}"), value::ppm)
+    });
+    Some(Skew { offset: offset?, drift: drift? })
 }
 
 fn rollout<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Rollout> {
@@ -162,6 +177,7 @@ pub(super) fn event<'t>(
         let help = "an earlier `at`, or a longer `length` at the top of the file";
         cx.fail(Diagnostic::error(code::OUTSIDE, node.span, message).help(help))
     });
+    let odds = maybe(cx, &table, "odds", odds);
     let what = table.exactly_one(cx, shape::EVENT.noun, keys::exactly_one(&shape::EVENT))?;
     let of_job = matches!(what.key, "remove" | "promote" | "retry");
     let of_service = !of_job && !matches!(what.key, "redis" | "edit");
@@ -186,7 +202,7 @@ pub(super) fn event<'t>(
             service.zip(change).map(|(service, change)| Happens::To(service, change))
         }
     };
-    Some(PlannedEvent { at: at?, happens: happens? })
+    Some(PlannedEvent { at: at?, odds_of_2_32: odds?, happens: happens? })
 }
 
 fn change<'t>(
@@ -208,6 +224,17 @@ fn change<'t>(
         "pause" => cx.range(node, format!("pause of event {number}")).map(Change::Pause),
         "disconnect" => {
             cx.range(node, format!("disconnect of event {number}")).map(Change::Disconnect)
+        }
+        "partition" => {
+            cx.range(node, format!("partition of event {number}")).map(Change::Partition)
+        }
+        "delay" => {
+            let table = Table::open(cx, node, &shape::DELAY)?;
+            let mut part = |key: &str| {
+                table.get(key).and_then(|node| cx.range(node, format!("{key} of event {number}")))
+            };
+            let (round_trip, lasts) = (part("round_trip"), part("lasts"));
+            Some(Change::Delay { round_trip: round_trip?, lasts: lasts? })
         }
         "clock" => cx.signed_ms(node).map(Change::Clock),
         _ if cx.boolean(node)? => Some(Change::Restart),
@@ -271,11 +298,14 @@ fn by_hand<'t>(cx: &mut Context<'t>, steps: Arc<[Step]>, number: usize) -> Optio
 }
 
 /// Reads `[faults]`.
-pub(super) fn faults<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Vec<Kills>> {
+pub(super) fn faults<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Faults> {
     let table = Table::open(cx, node, &shape::FAULTS)?;
-    let Some(node) = table.get("kill") else {
-        return Some(Vec::new());
-    };
+    let swarm = maybe(cx, &table, "swarm", |cx, node| cx.boolean(node));
+    let kills = maybe(cx, &table, "kill", all_kills);
+    Some(Faults { kills: kills?.unwrap_or_default(), swarm: swarm?.unwrap_or(false) })
+}
+
+fn all_kills<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Vec<Kills>> {
     let nodes = match node.value {
         DeValue::Table(_) => vec![node],
         _ => list(

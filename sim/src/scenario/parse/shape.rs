@@ -59,7 +59,7 @@ pub(super) static NETWORK: Shape = Shape {
     noun: "the `network` table",
     required: &[],
     optional: &[&["round_trip"]],
-    later: &["mode", "modes", "loss", "partition"],
+    later: &["mode", "modes", "loss"],
 };
 
 pub(super) static SCHEDULE: Shape = Shape {
@@ -376,10 +376,20 @@ pub(super) static SERVICE: Shape = Shape {
     required: &["release"],
     optional: &[
         &["replicas", "boot", "restart", "restart_delay", "max_restarts"],
-        &["termination_grace_period", "rollout", "tz", "round_trip", "env"],
+        &["termination_grace_period", "rollout", "tz", "round_trip", "env", "clock"],
     ],
-    later: &["exec", "clock"],
+    later: &["exec"],
 };
+
+pub(super) static CLOCK: Shape = Shape {
+    noun: "a service's `clock`",
+    required: &[],
+    optional: &[&["offset", "drift"]],
+    later: &[],
+};
+
+pub(super) static DELAY: Shape =
+    Shape { noun: "a `delay`", required: &["round_trip", "lasts"], optional: &[], later: &[] };
 
 pub(super) static ROLLOUT: Shape = Shape {
     noun: "a `rollout`",
@@ -393,7 +403,7 @@ pub(super) static EVENT: Shape = Shape {
     required: &["at"],
     optional: &[
         &["service", "deploy", "rollout", "scale", "kill", "restart", "pause", "clock"],
-        &["disconnect", "terminate"],
+        &["disconnect", "terminate", "partition", "delay", "odds"],
         &["redis", "edit", "remove", "promote", "retry", "queue"],
     ],
     later: &["network"],
@@ -409,18 +419,8 @@ pub(super) static REDIS: Shape = Shape {
 pub(super) static FAULTS: Shape = Shape {
     noun: "the `faults` table",
     required: &[],
-    optional: &[&["kill"]],
-    later: &[
-        "crash",
-        "redis",
-        "clock",
-        "network",
-        "partition",
-        "slow",
-        "evict",
-        "failover",
-        "disconnect",
-    ],
+    optional: &[&["kill", "swarm"]],
+    later: &["crash", "redis", "clock", "network", "slow", "evict", "failover"],
 };
 
 pub(super) static KILL: Shape = Shape {
@@ -456,6 +456,8 @@ pub(super) fn all() -> impl Iterator<Item = &'static Shape> {
         &ON_ERROR,
         &ROLLOUT,
         &KILL,
+        &CLOCK,
+        &DELAY,
         &NETWORK,
         &BULK,
         &WHEN,

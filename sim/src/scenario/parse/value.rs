@@ -225,6 +225,55 @@ pub(super) fn range(text: &str) -> Result<(Span, Span), Fault> {
     Ok(ends)
 }
 
+/// A range of lengths of time before or after, `-2s..2s`, or one of them: in nanoseconds.
+pub(super) fn signed_range(text: &str) -> Result<(i64, i64), Fault> {
+    ends(text, "-2s..2s", |end, sign| duration(end).map(|span| sign * span.nanos()))
+}
+
+/// The fastest and slowest clock, in parts in a million.
+const PPM_MAX: i64 = 100_000;
+
+/// A range of parts in a million, `-200ppm..200ppm`, or one number of them: in thousands of those.
+pub(super) fn ppm(text: &str) -> Result<(i64, i64), Fault> {
+    ends(text, "-200ppm..200ppm", |end, sign| {
+        let help = "a drift is a whole number of parts in a million: \"200ppm\"";
+        let fault = |message| Fault::new(code::DURATION, 0..end.len(), message).help(help);
+        let number = end.strip_suffix("ppm").filter(|number| digits(number) == number.len());
+        let number = number.and_then(|number| number.parse::<i64>().ok());
+        let number = number.ok_or_else(|| fault(format!("{} is no drift", shown(end))))?;
+        if number > PPM_MAX {
+            return Err(fault(format!("a drift is at most {PPM_MAX}ppm")));
+        }
+        Ok(sign * number * 1000)
+    })
+}
+
+/// One or two ends, each perhaps with a sign, which is given to the reader of what follows it.
+fn ends(
+    text: &str,
+    like: &str,
+    read: impl Fn(&str, i64) -> Result<i64, Fault>,
+) -> Result<(i64, i64), Fault> {
+    let end = |text: &str| {
+        let (sign, rest) = match text.strip_prefix('-') {
+            Some(rest) => (-1, rest),
+            None => (1, text.strip_prefix('+').unwrap_or(text)),
+        };
+        read(rest, sign).map_err(|fault| fault.shift(text.len() - rest.len()))
+    };
+    let Some((least, most)) = text.split_once("..") else {
+        return end(text).map(|both| (both, both));
+    };
+    let start = least.len() + 2;
+    let (low, high) = (end(least)?, end(most).map_err(|fault| fault.shift(start))?);
+    if low > high {
+        let message = format!("the range {} is the wrong way round", shown(text));
+        let help = format!("the smaller end comes first, as in \"{like}\"");
+        return Err(Fault::new(code::RANGE, 0..text.len(), message).help(help));
+    }
+    Ok((low, high))
+}
+
 /// A percentage with at most four decimals, in millionths: `25%` is 250,000.
 pub(super) fn percent(text: &str) -> Result<u32, Fault> {
     let fault = |message: &str| {
@@ -340,6 +389,26 @@ mod tests {
         }
     }
 
+    #[test]
+    fn signs_stand_before_each_end() {
+        let s = 1_000_000_000;
+        assert_eq!(signed_range("-2s..1s"), Ok((-2 * s, s)));
+        assert_eq!(signed_range("+1s..+2s"), Ok((s, 2 * s)));
+        assert_eq!(signed_range("-5s"), Ok((-5 * s, -5 * s)));
+        assert_eq!(ppm("-200ppm..+300ppm"), Ok((-200_000, 300_000)));
+        assert_eq!(ppm("0ppm"), Ok((0, 0)));
+        for (text, wrong) in
+            [("2s..-2s", "2s..-2s"), ("-2s..", ""), ("-2s..-3", "3"), ("--2s", "-2s")]
+        {
+            let fault = signed_range(text).expect_err(text);
+            assert_eq!(&text[fault.range], wrong, "{text}");
+        }
+        for text in ["5", "5 ppm", "ppm", "-ppm", "1.5ppm", "100001ppm", "99999999999999999999ppm"]
+        {
+            assert!(ppm(text).is_err(), "{text}");
+        }
+    }
+
     proptest! {
         #[test]
         fn what_a_span_prints_is_that_span(nanos in 0..i64::MAX) {
@@ -349,7 +418,13 @@ mod tests {
 
         #[test]
         fn faults_point_into_the_text(text in "[0-9.dhmsnuµ %=-]{0,12}") {
-            let faults = [duration(&text).err(), range(&text).err(), percent(&text).err()];
+            let faults = [
+                duration(&text).err(),
+                range(&text).err(),
+                percent(&text).err(),
+                signed_range(&text).err(),
+                ppm(&text).err(),
+            ];
             for fault in faults.into_iter().flatten() {
                 prop_assert!(text.get(fault.range.clone()).is_some(), "{:?}", fault);
             }
