@@ -84,14 +84,16 @@ pub(super) fn differences<'a>(
 pub(super) fn ended(loaded: &[Loaded], policies: Policies, cut: Option<&Cut>) -> Exit {
     match cut {
         Some(Cut::Bug { scenario, seed, message }) => {
-            let path = loaded.get(*scenario).map(|loaded| shown(&loaded.source.path));
-            let path = path.unwrap_or_default();
             let policy = match policies.of(*seed) {
                 Kind::Random => String::new(),
                 kind => format!(" --policy {kind}"),
             };
             tell(&format!("error: bug in bootrace: seed {seed}: {message}\n"));
-            tell(&format!("Replay: bootrace replay {path} --seed {seed}{policy}\n"));
+            // Else it is the canary, which has no file.
+            if let Some(loaded) = loaded.get(*scenario) {
+                let path = shown(&loaded.source.path);
+                tell(&format!("Replay: bootrace replay {path} --seed {seed}{policy}\n"));
+            }
             Exit::Bug
         }
         Some(Cut::Stopped) => Exit::Interrupted,

@@ -59,15 +59,20 @@ fn expected(
     let sum = |of: fn(&Count) -> u64| counts.iter().map(of).sum::<u64>();
     let (judged, violated) = (sum(|count| count.judged), sum(|count| count.violated));
     let of = sum(|count| count.of);
-    // A share is one of draws: what other policies play is no sample.
     let random = kinds.iter().position(|kind| *kind == Kind::Random);
-    let shared = match (expectation.declared, random) {
-        (Declared::AtLeast(_), Some(place)) => (counts[place].violated, counts[place].of),
-        _ => (violated, of),
+    let status = match (expectation.declared, random) {
+        // A share is one of random draws: what other policies play is no sample of anything.
+        (declared @ (Declared::AtLeast(_) | Declared::EverySeed), Some(place)) => {
+            status(declared, counts[place].violated, judged, counts[place].of)
+        }
+        (Declared::AtLeast(_) | Declared::EverySeed, None) => {
+            status(Declared::SomeSeed, violated, judged, of)
+        }
+        (declared, _) => status(declared, violated, judged, of),
     };
     Expected {
         by_policy: by_policy.collect(),
-        status: status(expectation.declared, shared.0, judged, shared.1),
+        status,
         judged,
         violated,
         of,
