@@ -2,12 +2,13 @@
 //!
 //! What a run does is the simulator's business; here are threads, sums and words.
 
+use crate::explore::Policies;
 use crate::report::Verdict;
 use crate::report::events::Names;
 use crate::scenario::{Explorable, told};
 use bootrace_sim::container::{Fleet, Played};
 use bootrace_sim::event::{Event, Stamp};
-use bootrace_sim::policy::Random;
+use bootrace_sim::policy::Kind as Policy;
 use bootrace_sim::property::{Finding, Kind, Place, Property};
 use rayon::prelude::*;
 use std::fmt;
@@ -123,14 +124,13 @@ impl Report {
 impl Explorable for Fleet {
     type Report = Report;
 
-    fn explore(&self, seeds: RangeInclusive<u64>) -> Report {
+    fn explore(&self, policies: Policies, seeds: RangeInclusive<u64>) -> Report {
         let (first, last) = seeds.clone().into_inner();
-        let (runs, again) = rayon::join(
-            || seeds.into_par_iter().map(|seed| Run::play(self, seed)).collect::<Vec<_>>(),
-            || Run::play(self, first),
-        );
+        let play = |seed| Run::play(self, policies.of(seed), seed);
+        let (runs, again) =
+            rayon::join(|| seeds.into_par_iter().map(play).collect::<Vec<_>>(), || play(first));
         let differs = runs.first().filter(|once| **once != again);
-        let judge = |(place, property)| judged(self, property, place, &runs);
+        let judge = |(place, property)| judged(self, property, policies, place, &runs);
         Report {
             fleet: self.scenario().name.to_string(),
             seeds: (first, last),
@@ -140,8 +140,8 @@ impl Explorable for Fleet {
         }
     }
 
-    fn tell(&self, seed: u64) -> String {
-        let (played, seen) = keep(self, seed);
+    fn tell(&self, policy: Policy, seed: u64) -> String {
+        let (played, seen) = keep(self, policy, seed);
         told(&Names::new(self.scenario(), &played.outcome), &seen, tells)
     }
 }
@@ -157,9 +157,9 @@ struct Run {
 }
 
 impl Run {
-    fn play(fleet: &Fleet, seed: u64) -> Run {
-        let _named = Named { fleet, seed };
-        let Played { findings, outcome } = fleet.play(Box::new(Random::new(seed)), &mut ());
+    fn play(fleet: &Fleet, policy: Policy, seed: u64) -> Run {
+        let _named = Named { fleet, policy, seed };
+        let Played { findings, outcome } = fleet.play(policy.policy(seed), &mut ());
         let finding = |finding: Finding| (finding.held, finding.judged > 0);
         let findings = findings.into_iter().map(finding).collect();
         Run { seed, hash: outcome.hash, endless: outcome.out_of_steps, findings }
@@ -169,25 +169,33 @@ impl Run {
 /// Says in which run a container's code panicked: the panic itself cannot know.
 struct Named<'a> {
     fleet: &'a Fleet,
+    policy: Policy,
     seed: u64,
 }
 
 impl Drop for Named<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("that was seed {} of the fleet {:?}", self.seed, self.fleet.scenario().name);
+            let name = &self.fleet.scenario().name;
+            eprintln!("that was seed {}, {}, of the fleet {name:?}", self.seed, self.policy);
         }
     }
 }
 
 /// Plays a seed and keeps its events.
-fn keep(fleet: &Fleet, seed: u64) -> (Played, Vec<(Stamp, Event)>) {
-    let _named = Named { fleet, seed };
+fn keep(fleet: &Fleet, policy: Policy, seed: u64) -> (Played, Vec<(Stamp, Event)>) {
+    let _named = Named { fleet, policy, seed };
     let mut seen = Vec::new();
-    (fleet.play(Box::new(Random::new(seed)), &mut seen), seen)
+    (fleet.play(policy.policy(seed), &mut seen), seen)
 }
 
-fn judged(fleet: &Fleet, property: &Property, place: usize, runs: &[Run]) -> Judged {
+fn judged(
+    fleet: &Fleet,
+    property: &Property,
+    policies: Policies,
+    place: usize,
+    runs: &[Run],
+) -> Judged {
     let count = |which: &dyn Fn(&(bool, bool)) -> bool| {
         runs.iter().filter(|run| which(&run.findings[place])).count() as u64
     };
@@ -199,13 +207,13 @@ fn judged(fleet: &Fleet, property: &Property, place: usize, runs: &[Run]) -> Jud
         violated: if once { 0 } else { count(&|(held, _)| !held) },
         met: if once { count(&|(held, _)| *held) } else { count(&|(_, met)| *met) },
         of: runs.len() as u64,
-        violation: broke.map(|run| violation(fleet, place, run.seed)),
+        violation: broke.map(|run| violation(fleet, policies.of(run.seed), place, run.seed)),
     }
 }
 
 /// Plays a seed that breaks a property again, and tells what led to it.
-fn violation(fleet: &Fleet, property: usize, seed: u64) -> Violation {
-    let (played, mut seen) = keep(fleet, seed);
+fn violation(fleet: &Fleet, policy: Policy, property: usize, seed: u64) -> Violation {
+    let (played, mut seen) = keep(fleet, policy, seed);
     let names = Names::new(fleet.scenario(), &played.outcome);
     let place = &played.findings[property].at;
     if let Some(Place { stamp, event }) = place {

@@ -128,6 +128,7 @@
 
 #![warn(clippy::unwrap_used)]
 
+mod canary;
 pub mod cli;
 mod create;
 pub mod explore;

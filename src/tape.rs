@@ -102,7 +102,7 @@ fn choice(answer: &(u32, String, u16, u32, u16, u16)) -> Option<Choice> {
 }
 
 /// The hash of a scenario's resolved text.
-fn fingerprint(scenario: &Scenario) -> String {
+pub(crate) fn fingerprint(scenario: &Scenario) -> String {
     let mut hash = Rolling::default();
     hash.write(scenario::print(scenario).as_bytes());
     format!("{:016x}", hash.finish())

@@ -1,6 +1,7 @@
 //! bootrace from a program: a scenario loaded, explored, held to what it declares.
 
-use bootrace::report::Verdict;
+use bootrace::report::{Verdict, text};
+use bootrace::sim::policy::Kind;
 use bootrace::{Explore, Scenario, load};
 use std::error::Error as _;
 
@@ -59,6 +60,28 @@ fn a_seed_is_told_line_by_line() {
     let told = Explore::new(&scenario).tell(1);
     assert_eq!(told, Explore::new(&scenario).tell(1));
     assert_eq!(told.lines().filter(|line| line.contains("boots")).count(), 12, "{told}");
+}
+
+#[test]
+fn policies_play_in_turn_or_one_plays_all() {
+    let scenario = Scenario::load(BEFORE).expect("it is a scenario");
+    let by = |policy| Explore::new(&scenario).policy(policy).seeds(2..=4).run();
+    let (pct, random) = (by(Kind::Pct(2)), by(Kind::Random));
+    assert_eq!(random, Explore::new(&scenario).seeds(2..=4).run());
+    assert_ne!(pct.figures, random.figures);
+    assert!(text::run(&pct).ends_with("--seed 2 --policy pct:2\n"), "{}", text::run(&pct));
+    let portfolio = Explore::new(&scenario).portfolio().seeds(1..=4);
+    let report = portfolio.run();
+    assert_eq!(report.policy.to_string(), "portfolio");
+    for (seed, kind) in (1..).zip(Kind::PORTFOLIO) {
+        assert_eq!(portfolio.tell(seed), Explore::new(&scenario).policy(kind).tell(seed));
+        let alone = Explore::new(&scenario).policy(kind).seeds(seed..=seed).run();
+        let commands = |report: &bootrace::report::Report, place: usize| {
+            report.figures.last().map(|figure| figure.values[place])
+        };
+        let place = usize::try_from(seed - 1).expect("a small number");
+        assert_eq!(commands(&report, place), commands(&alone, 0));
+    }
 }
 
 #[test]

@@ -471,6 +471,12 @@ impl QueueEvent {
 pub trait Sink {
     /// One event.
     fn event(&mut self, stamp: &Stamp, event: &Event);
+
+    /// Asked after every few events of a scenario's run: whether that was enough, so that the run is
+    /// stopped here. `broken` are the expectations that are violated whatever comes, by their places.
+    fn enough(&mut self, _broken: &mut dyn Iterator<Item = usize>) -> bool {
+        false
+    }
 }
 
 /// Keeps nothing.

@@ -48,7 +48,9 @@ pub struct Outcome {
     pub stuck: Option<Stuck>,
     /// How bad each class of faults was, where the scenario leaves that open.
     pub swarm: Vec<(FaultClass, Level)>,
-    /// Whether the policy stopped it, since all that it can come to has been seen.
+    /// Whether it was stopped before its end: by the policy, since all that it can come to has been
+    /// seen, or by the sink, which has seen enough. Only what is sure by then is judged rightly: the
+    /// run has no end at which the rest could be looked at.
     pub stopped: bool,
 }
 
@@ -170,12 +172,18 @@ impl World {
                 return true;
             }
             let idle = step == Step::Idle && !ended;
-            if idle || self.kernel.events() >= BATCH {
+            let handed = self.kernel.events() >= BATCH;
+            if idle || handed {
                 let watch = &mut self.watch;
                 self.kernel.drain(|stamp, event| watch.see(stamp, event, sink));
             }
             if idle {
                 self.come_to_rest(sink);
+                return true;
+            }
+            if handed && sink.enough(&mut self.watch.judge.broken()) {
+                self.end = self.kernel.now();
+                self.stopped = true;
                 return true;
             }
         }

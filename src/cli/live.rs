@@ -2,7 +2,7 @@
 //! ever drawn where nobody looks, and nothing on standard output.
 
 use super::{Exit, tell};
-use crate::explore::Played;
+use crate::explore::{Played, Ran};
 use crate::pool::Watch;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use signal_hook::{consts, flag};
@@ -37,14 +37,17 @@ pub(super) struct Live {
 
 impl Live {
     /// Looks on from now. From now on a signal asks to end; another one ends the process at once.
-    pub(super) fn new(scenarios: usize, seeds: u64) -> Self {
+    /// How many seeds there will be is not always known.
+    pub(super) fn new(scenarios: usize, seeds: Option<u64>) -> Self {
         let asked = Arc::new(AtomicBool::new(false));
         if let Err(error) = ENDING.iter().try_for_each(|signal| listen(*signal, &asked)) {
             tell(&format!("warning: a signal will end bootrace without a result: {error}\n"));
         }
-        let bar = ProgressBar::with_draw_target(Some(seeds), ProgressDrawTarget::hidden());
-        let style =
-            ProgressStyle::with_template("[{bar:30}] {human_pos} of {human_len} seeds, {msg}");
+        let bar = ProgressBar::with_draw_target(seeds, ProgressDrawTarget::hidden());
+        let style = ProgressStyle::with_template(match seeds {
+            Some(_) => "[{bar:30}] {human_pos} of {human_len} seeds, {msg}",
+            None => "{human_pos} seeds, {msg}",
+        });
         bar.set_style(style.expect("the template is right").progress_chars("=> "));
         Live {
             asked,
@@ -57,16 +60,21 @@ impl Live {
         }
     }
 
-    /// Leaves the terminal as it was.
-    pub(super) fn end(self) {
-        self.bar.finish_and_clear();
+    /// The seeds up to this one were played before.
+    pub(super) fn goes_on_after(&mut self, seed: u64) {
+        self.plays = seed * self.scenarios;
+        self.bar.set_position(seed);
+        self.bar.reset_eta();
     }
-}
 
-impl Watch<Played> for Live {
-    fn done(&mut self, played: &Played) {
-        let violated = played.verdict.judgements.iter().filter(|judgement| !judgement.held).count();
-        self.violations += violated as u64;
+    /// Whether a signal asked to end.
+    pub(super) fn is_asked(&self) -> bool {
+        self.asked.load(Ordering::Relaxed)
+    }
+
+    /// One more run is done, with so many violations.
+    fn count(&mut self, violations: u64) {
+        self.violations += violations;
         self.plays += 1;
         self.bar.set_position(self.plays / self.scenarios);
         let rate = self.bar.per_sec();
@@ -76,13 +84,40 @@ impl Watch<Played> for Live {
         });
     }
 
-    fn stops(&mut self) -> bool {
+    /// Whether a signal asked to end. Shows what is to be shown.
+    fn looks(&mut self) -> bool {
         if self.waits && self.begun.elapsed() >= PATIENCE {
             self.waits = false;
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
             self.bar.tick();
         }
-        self.asked.load(Ordering::Relaxed)
+        self.is_asked()
+    }
+
+    /// Leaves the terminal as it was.
+    pub(super) fn end(self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Watch<Played> for Live {
+    fn done(&mut self, played: &Played) {
+        let violated = played.verdict.judgements.iter().filter(|judgement| !judgement.held).count();
+        self.count(violated as u64);
+    }
+
+    fn stops(&mut self) -> bool {
+        self.looks()
+    }
+}
+
+impl Watch<Ran> for Live {
+    fn done(&mut self, ran: &Ran) {
+        self.count(ran.violations());
+    }
+
+    fn stops(&mut self) -> bool {
+        self.looks()
     }
 }
 

@@ -6,6 +6,7 @@ mod actions;
 mod ask;
 mod examples;
 mod explain;
+mod explore;
 mod init;
 mod live;
 mod replay;
@@ -14,6 +15,7 @@ mod schema;
 mod serve;
 mod show;
 
+use crate::explore::Policies;
 use crate::load::{self, Loaded, Source, load};
 use crate::report::{Verdict, diagnostic, github};
 use anstream::{AutoStream, ColorChoice};
@@ -40,7 +42,7 @@ pub enum Exit {
     Nondeterminism = 4,
     /// The result could not be written.
     Io = 5,
-    /// A tape does not apply to the scenario any more.
+    /// A tape does not apply to the scenario any more, nor a checkpoint to the exploration.
     Diverged = 6,
     /// A bound was reached.
     Inconclusive = 7,
@@ -106,6 +108,14 @@ enum Command {
         #[command(flatten)]
         how: How,
     },
+    /// Look for a run that is not as scenarios declare, on many seeds and by several policies
+    Explore {
+        /// The scenarios
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        #[command(flatten)]
+        how: explore::How,
+    },
     /// Play one run to its end and tell it
     Replay {
         /// The scenario
@@ -151,6 +161,9 @@ struct How {
     /// One seed alone
     #[arg(long, conflicts_with = "seeds")]
     seed: Option<u64>,
+    /// Which policy draws the answers: random, pct, pct:DEPTH, starvation, or portfolio: in turn
+    #[arg(long, default_value = "random", value_parser = policies)]
+    policy: Policies,
     /// What is printed
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -191,12 +204,20 @@ pub fn main() -> Exit {
         Command::Init(given) => init::init(given),
         Command::Run { file, how } => run::run(file, how),
         Command::Compare { files, how } => run::compare(files, how),
+        Command::Explore { files, how } => explore::explore(files, how),
         Command::Replay { file, how } => replay::replay(file, how),
         Command::Show { file, effective } => show::show(file, *effective),
         Command::Explain { code } => explain::explain(code),
         Command::Serve(how) => serve::serve(how),
         Command::Schema { which } => schema::schema(*which),
     }
+}
+
+/// Reads the name of a policy, or of several.
+fn policies(text: &str) -> Result<Policies, String> {
+    Policies::parse(text).ok_or_else(|| {
+        "a policy is random, pct, pct:DEPTH (1 to 1000), starvation or portfolio".to_owned()
+    })
 }
 
 /// Loads every file, and says everything that is wrong with any of them.

@@ -2,6 +2,7 @@
 //! nothing.
 
 use super::{Exit, json, load_all, tell, write};
+use crate::explore::Policies;
 use crate::load::Loaded;
 use crate::report::events::{Names, changes};
 use crate::report::trace;
@@ -9,7 +10,7 @@ use crate::scenario::told;
 use crate::tape;
 use bootrace_sim::choices::Policy;
 use bootrace_sim::event::{Event, Stamp};
-use bootrace_sim::policy::{Random, Replay};
+use bootrace_sim::policy::Replay;
 use bootrace_sim::scenario::Scenario;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -20,8 +21,11 @@ pub(super) struct How {
     /// Which seed
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Which policy draws the seed's answers: random, pct, pct:DEPTH, starvation, portfolio
+    #[arg(long, default_value = "random", value_parser = super::policies)]
+    policy: Policies,
     /// The run of a tape instead of a seed's
-    #[arg(long, conflicts_with = "seed")]
+    #[arg(long, conflicts_with_all = ["seed", "policy"])]
     tape: Option<PathBuf>,
     /// Print every event, not only what changed something
     #[arg(long)]
@@ -58,7 +62,8 @@ pub(super) fn replay(file: &Path, how: &How) -> Exit {
         let mut text = told(&names, &seen, |event| how.events || changes(event));
         let run = match &how.tape {
             Some(tape) => format!("tape {}", tape.display()),
-            None => format!("seed {}", how.seed),
+            None if how.policy.is_random() => format!("seed {}", how.seed),
+            None => format!("seed {}, {},", how.seed, how.policy.of(how.seed)),
         };
         let _ = writeln!(text, "{run} of {}: hash {:016x}", source.path.display(), outcome.hash);
         text
@@ -72,7 +77,7 @@ pub(super) fn replay(file: &Path, how: &How) -> Exit {
 
 /// What answers the questions of the run.
 fn policy(scenario: &Scenario, how: &How) -> Result<Box<dyn Policy>, Exit> {
-    let Some(path) = &how.tape else { return Ok(Box::new(Random::new(how.seed))) };
+    let Some(path) = &how.tape else { return Ok(how.policy.of(how.seed).policy(how.seed)) };
     let tape = tape::load(path, scenario).map_err(|error| {
         let path = path.display();
         match error {

@@ -11,7 +11,7 @@ mod select;
 use super::events::{Names, changes, clock};
 use bootrace_sim::event::{Event, Sink, Stamp};
 use bootrace_sim::oracle::Broke;
-use bootrace_sim::policy::Random;
+use bootrace_sim::policy::Kind;
 use bootrace_sim::scenario::{Property, Scenario};
 use jobs::{Job, index};
 use schemars::JsonSchema;
@@ -70,9 +70,14 @@ struct Run<'a> {
 }
 
 /// Plays a seed again and tells how it broke an expectation; none if it does not.
-pub fn tell(scenario: &Arc<Scenario>, seed: u64, expectation: usize) -> Option<Story> {
+pub fn tell(
+    scenario: &Arc<Scenario>,
+    policy: Kind,
+    seed: u64,
+    expectation: usize,
+) -> Option<Story> {
     let mut telling = Telling(Vec::new());
-    let outcome = bootrace_sim::run(scenario, Box::new(Random::new(seed)), false, &mut telling);
+    let outcome = bootrace_sim::run(scenario, policy.policy(seed), false, &mut telling);
     let broke = outcome.verdict.judgements.get(expectation)?.broke.clone()?;
     let run = Run {
         scenario,

@@ -2,12 +2,13 @@
 //! it last. It asks no terminal for its width.
 
 use super::diagnostic::escaped;
-use super::{Expected, Report, Status, Stuck, Swarm, Unit, Verdict};
+use super::{Expected, Report, Status, Stuck, Swarm, Unit, Verdict, swept};
 use bootrace_sim::clock::Span;
+use bootrace_sim::policy::Kind;
 use std::fmt::Write as _;
 
 /// The kind of an expectation that something happens.
-const PROBE: &str = "sometimes";
+pub(super) const PROBE: &str = "sometimes";
 
 /// The report on one scenario.
 pub fn run(report: &Report) -> String {
@@ -90,7 +91,7 @@ pub fn compare(reports: &[Report]) -> String {
 }
 
 /// The story of a report, if it has one.
-fn story(report: &Report) -> Option<String> {
+pub(super) fn story(report: &Report) -> Option<String> {
     let story = report.story.as_ref()?;
     let of = report.expectations.get(story.expectation)?;
     Some(story.render(&sentence(of)))
@@ -188,6 +189,9 @@ pub(super) fn word(status: Status) -> &'static str {
 
 /// What was found of an expectation, and what is declared where it was violated.
 pub(super) fn found(expected: &Expected) -> String {
+    if !expected.by_policy.is_empty() {
+        return swept::found(expected);
+    }
     if expected.kind == PROBE {
         let first = expected.worst.map_or_else(String::new, |(_, seed)| format!(" (seed {seed})"));
         return format!("seen in {}/{} seeds{first}", expected.judged, expected.of);
@@ -262,13 +266,20 @@ pub(super) fn ending(report: &Report) -> String {
 
 /// The command that repeats what is worth a look.
 pub(super) fn replay(report: &Report) -> String {
+    if let Some(run) = swept::run(report) {
+        return run.command("replay");
+    }
     let worst = report
         .expectations
         .iter()
         .filter(|expected| expected.status == Status::NotAsDeclared || expected.violated > 0)
         .find_map(|expected| expected.worst);
     let seed = worst.map_or(report.seeds.0, |(_, seed)| seed);
-    format!("bootrace replay {} --seed {seed}", escaped(&report.file))
+    let policy = match report.policy.of(seed) {
+        Kind::Random => String::new(),
+        kind => format!(" --policy {kind}"),
+    };
+    format!("bootrace replay {} --seed {seed}{policy}", escaped(&report.file))
 }
 
 /// The expectations whose premise was never met.
@@ -278,7 +289,7 @@ fn vacuous(report: &Report) -> String {
 }
 
 /// A number with its thousands apart.
-fn grouped(number: u64) -> String {
+pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (place, digit) in digits.char_indices() {
@@ -293,6 +304,7 @@ fn grouped(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::explore::Policies;
 
     /// What a report says of an expectation: the sentence, and what was found.
     fn said(expected: &Expected) -> [String; 2] {
@@ -302,6 +314,7 @@ mod tests {
     fn expected(property: &'static str, subject: Option<&str>) -> Expected {
         Expected {
             badness: Vec::new(),
+            by_policy: Vec::new(),
             line: 1,
             kind: "always",
             property,
@@ -377,6 +390,8 @@ mod tests {
             file: "a.toml".to_owned(),
             scenario: "a story".to_owned(),
             seeds: (1, 200),
+            policy: Policies::RANDOM,
+            endless: None,
             expectations: vec![never],
             stuck: None,
             swarm: Vec::new(),
