@@ -1,55 +1,111 @@
 //! Every order of a scenario's messages, with at most so many kills: nothing is left to chance, so
 //! what holds in all of them holds within these bounds, and what does not is refuted by a tape.
 //!
-//! The orders are those of a network without time: see [`Network::Order`]. First nobody dies; then
-//! each life dies at each of the kill points that it was seen to pass, and so on. A search is cut
-//! into parts that are played on all cores; what comes out does not depend on how many.
+//! The orders are those of a network without time: see [`Network::Order`]. They are searched from
+//! rest to rest: where nothing is in flight and time is about to go on, what follows is a function of
+//! the state alone. So the states there are gone through in the order of their instants, and of each
+//! it is kept in how many orders it is reached; what follows is searched once for all of them. Kills
+//! are spread over the stretches between rests: from each state on, first nobody dies, then each life
+//! at each kill point that it was seen to pass on this stretch, and so on.
+//!
+//! A stretch that has many orders is cut into parts that are played on all cores. What comes out
+//! depends on the number of neither cores nor parts.
 
-use crate::pool::{Cut, Watch, work};
+use crate::pool::{Cut, Watch, fold};
 use bootrace_sim::choices::{LifeId, Tape};
+use bootrace_sim::clock::Instant;
 use bootrace_sim::event::ServiceId;
-use bootrace_sim::policy::{Exhaustive, Progress, Search};
+use bootrace_sim::policy::{Beginning, Deaths, Exhaustive, Search};
 use bootrace_sim::redis::{Db, Value, frozen_hash};
 use bootrace_sim::scenario::{Kills, Network, Scenario};
 use bootrace_sim::{Outcome, run};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
-/// Into how many parts a search without kills is cut, at least, if it is large enough.
-const PARTS: usize = 256;
+/// How many runs are one part. A stretch that has more is cut.
+const RUNS: u64 = 256;
+
+/// Into how many parts it is cut at most, at a time.
+const PARTS: usize = 64;
 
 /// Among how many kill points a life may die: more than any passes.
 const POINTS: u32 = 60_000;
 
-/// Within which bounds a search is.
+/// Within which bounds a search is, and how it goes about it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Bounds {
     /// How many lives may die in one run.
     pub kills: u32,
+    /// Whether each range of the scenario comes out as all of its sixteen values, not as its least.
+    pub draws: bool,
     /// Whether orders that nobody could tell apart are played, too.
     pub whole: bool,
+    /// Whether every order is played from the start to its end, however often its states were met.
+    pub apart: bool,
 }
 
-/// Who dies, and where.
-type Plan = Vec<(LifeId, u32)>;
-
-/// What a search, or a part of it, came to.
+/// What a search came to.
 #[derive(Clone, Default, Debug)]
 pub struct Searched {
-    /// How many orders were played.
-    pub progress: Progress,
+    /// How many orders there are, by the number of those who died in them: nobody, one, two, …
+    pub by_kills: Vec<u128>,
     /// In how many of them each expectation was not kept.
-    pub violated: Vec<u64>,
-    /// The first tape that breaks each expectation.
-    pub tapes: Vec<Option<Tape>>,
-    /// How many runs would not end.
-    pub endless: u64,
+    pub violated: Vec<u128>,
+    /// In how many of them its premise was met.
+    pub judged: Vec<u128>,
+    /// How an order begins, and ends, that breaks each expectation: one with the fewest kills.
+    broken: Vec<Option<Beginning>>,
     /// All that Redis held at the end of some run but for the stream of events, as hashes.
     pub ends: BTreeSet<u64>,
-    /// How many orders nobody died in, one life did, two did, and so on.
-    pub by_kills: Vec<u64>,
-    plan: Plan,
-    passed: BTreeMap<LifeId, u32>,
+    /// How many states there were at rests, from which runs went on.
+    pub states: u64,
+    /// How many runs were played.
+    pub runs: u64,
+    /// How many of them were given up, since all that they could come to had been seen, or since
+    /// somebody did not come to where he was to die.
+    pub abandoned: u64,
+    /// How many runs would not end.
+    pub endless: u64,
+    /// Something was too large to be searched whole.
+    pub incomplete: bool,
+    /// How far into the scenario everything was searched, if it was cut short.
+    pub until: Option<Instant>,
+}
+
+/// A state at a rest: when, how many have died on the way there, and a hash of all the rest.
+type State = (Instant, usize, u64);
+
+/// How it is reached.
+#[derive(Clone, Debug)]
+struct Reached {
+    /// In one of the orders that lead there.
+    by: Beginning,
+    /// How many kill points each life has passed there.
+    points: Vec<u32>,
+    /// In how many orders.
+    orders: u128,
+}
+
+/// Part of a stretch: of which state, who dies on it, and what is to be played.
+type Part = (usize, Deaths, Exhaustive);
+
+/// What a part came to: the states at its end, and the runs that had their end.
+#[derive(Debug, Default)]
+pub struct Stretch {
+    rests: BTreeMap<State, Reached>,
+    ends: Searched,
+    /// How many kill points each life passed, at most.
+    most: Vec<u32>,
+    left: Vec<Exhaustive>,
+}
+
+impl Stretch {
+    /// How many runs were played.
+    #[must_use]
+    pub fn runs(&self) -> u64 {
+        self.ends.runs
+    }
 }
 
 /// A scenario as it is searched: messages without time, and kills anywhere if there may be any.
@@ -64,135 +120,213 @@ pub fn bounded(scenario: &Scenario, kills: u32) -> Scenario {
     bounded
 }
 
-/// Searches a scenario that [`bounded`] made, with at most so many kills, for as long as `watch`
-/// wants more.
+/// Searches a scenario that [`bounded`] made, for as long as `watch` wants more.
 pub fn search(
     scenario: &Arc<Scenario>,
     bounds: Bounds,
-    watch: &mut impl Watch<Searched>,
+    jobs: usize,
+    watch: &mut impl Watch<Stretch>,
 ) -> (Searched, Option<Cut>) {
     let mut all = Searched::default();
-    let Bounds { kills, whole } = bounds;
-    let of = move |plan| match Exhaustive::new(plan) {
-        search if whole => search.whole(),
-        search => search,
-    };
-    let mut parts = split(scenario, of, &mut all);
-    for dead in 0..=kills {
-        let played = scenario.clone();
-        let tasks = parts.len();
-        let task = move |number: usize| {
-            let (plan, search) = &parts[number];
-            Searched::of(&played, plan, search.clone())
-        };
-        let done = work(tasks, task, watch);
-        done.results.iter().for_each(|part| all.add(part));
-        if dead == kills || done.cut.is_some() {
-            return (all, done.cut);
+    let first = Reached { by: Beginning::default(), points: Vec::new(), orders: 1 };
+    let mut open = BTreeMap::from([((scenario.start, 0, 0), first)]);
+    while let Some(((at, ..), _)) = open.first_key_value() {
+        let at = *at;
+        let later = open.split_off(&(Instant::from_nanos(at.nanos() + 1), 0, 0));
+        let from: Vec<Reached> = std::mem::replace(&mut open, later).into_values().collect();
+        all.states += from.len() as u64;
+        if let Some(cut) = layer(scenario, bounds, jobs, &from, &mut open, &mut all, watch) {
+            all.until = Some(at);
+            return (all, Some(cut));
         }
-        let plans = one_more(&done.results, (dead == 0).then_some(&all));
-        parts = plans.into_iter().map(|plan| (plan.clone(), of(plan))).collect();
     }
-    unreachable!("the last round returns")
+    (all, None)
 }
 
-/// Cuts the search without kills into parts; what is too short to be cut is played.
-fn split(
+/// Searches the stretches that begin at the states of one instant.
+fn layer(
     scenario: &Arc<Scenario>,
-    of: impl Fn(Plan) -> Exhaustive,
+    bounds: Bounds,
+    jobs: usize,
+    from: &[Reached],
+    open: &mut BTreeMap<State, Reached>,
     all: &mut Searched,
-) -> Vec<(Plan, Exhaustive)> {
-    for depth in 1.. {
-        let mut top = Searched::default();
-        let parts = top.play(scenario, of(Plan::new()).begin_to(depth));
-        if parts.len() >= PARTS || parts.is_empty() {
-            *all = top;
-            return parts.into_iter().map(|part| (Plan::new(), part)).collect();
+    watch: &mut impl Watch<Stretch>,
+) -> Option<Cut> {
+    let Bounds { kills, draws, whole, apart } = bounds;
+    let part = |state: usize, deaths: Deaths| -> Part {
+        let search = Exhaustive::from(from[state].by.clone(), deaths.clone());
+        (state, deaths, search.draws(draws).whole(whole).stops(!apart))
+    };
+    let mut plans: BTreeSet<(usize, Deaths)> =
+        (0..from.len()).map(|state| (state, Deaths::new())).collect();
+    while !plans.is_empty() {
+        // How many kill points each life passes with those deaths.
+        let mut passed: BTreeMap<(usize, Deaths), Vec<u32>> = BTreeMap::new();
+        let mut parts: Vec<Part> =
+            plans.into_iter().map(|(state, deaths)| part(state, deaths)).collect();
+        while !parts.is_empty() {
+            let (played, tasks) = (scenario.clone(), parts.clone());
+            let cut_up = tasks.len() < PARTS;
+            let task = move |number: usize| Stretch::of(&played, &tasks[number].2, cut_up);
+            let (mut left, count) = (Vec::new(), parts.len());
+            let mut played = parts.into_iter();
+            let cut = fold(jobs, count, task, watch, |stretch| {
+                let (state, deaths, _) = played.next().expect("each part has one result");
+                let orders = from[state].orders;
+                all.add(&stretch.ends, orders);
+                for (key, reached) in stretch.rests {
+                    let orders = orders.saturating_mul(reached.orders);
+                    let known = open.entry(key).or_insert(Reached { orders: 0, ..reached });
+                    known.orders = known.orders.saturating_add(orders);
+                }
+                left.extend(stretch.left.into_iter().map(|rest| (state, deaths.clone(), rest)));
+                raise(passed.entry((state, deaths)).or_default(), &stretch.most);
+                ControlFlow::Continue(())
+            });
+            if cut.is_some() {
+                return cut;
+            }
+            parts = left;
+        }
+        let may = |state: usize| kills as usize - from[state].by.deaths.len();
+        plans = BTreeSet::new();
+        for ((state, deaths), most) in &passed {
+            if deaths.len() < may(*state) {
+                let more = one_more(&from[*state], deaths, most);
+                plans.extend(more.map(|deaths| (*state, deaths)));
+            }
         }
     }
-    unreachable!("a run asks a finite number of questions")
+    None
 }
 
-/// All plans with one kill more: of a life that began after those that die already.
-fn one_more(results: &[Searched], top: Option<&Searched>) -> Vec<Plan> {
-    let mut passed: BTreeMap<&Plan, BTreeMap<LifeId, u32>> = BTreeMap::new();
-    for part in results.iter().chain(top) {
-        let of = passed.entry(&part.plan).or_default();
-        for (life, points) in &part.passed {
-            let most = of.entry(*life).or_default();
-            *most = (*most).max(*points);
+fn raise(most: &mut Vec<u32>, by: &[u32]) {
+    most.resize(most.len().max(by.len()), 0);
+    for (most, by) in most.iter_mut().zip(by) {
+        *most = (*most).max(*by);
+    }
+}
+
+/// The same deaths and one more, at each place on the stretch where it may be.
+fn one_more(from: &Reached, deaths: &Deaths, most: &[u32]) -> impl Iterator<Item = Deaths> {
+    let lives = (0..).map(LifeId).zip(most.iter().copied());
+    let alive = move |life: LifeId| !deaths.iter().any(|(of, _)| *of == life);
+    lives.filter(move |(life, _)| alive(*life)).flat_map(move |(life, most)| {
+        let passed = from.points.get(life.0 as usize).copied().unwrap_or(0);
+        (passed + 1..=most).map(move |point| {
+            let mut more = [&deaths[..], &[(life, point)]].concat();
+            more.sort_unstable();
+            more
+        })
+    })
+}
+
+impl Stretch {
+    /// Plays a part, or so much of it that the rest is worth a part of its own.
+    fn of(scenario: &Arc<Scenario>, part: &Exhaustive, cut_up: bool) -> Stretch {
+        let mut stretch = Stretch::default();
+        let search = part.clone().begin();
+        loop {
+            let outcome = run(scenario, search.policy(), false, &mut ());
+            stretch.ends.runs += 1;
+            if search.counts() {
+                stretch.take(&search, outcome);
+            }
+            let more = search.next();
+            if !more || stretch.ends.runs >= RUNS && cut_up {
+                stretch.ends.abandoned = search.progress().abandoned;
+                stretch.ends.incomplete = search.progress().incomplete;
+                stretch.most = search.most_points();
+                if more {
+                    let (one, other) = search.rest();
+                    stretch.left = [Some(one), other].into_iter().flatten().collect();
+                }
+                return stretch;
+            }
         }
     }
-    let mut plans = Vec::new();
-    for (plan, lives) in passed {
-        let last = plan.last().map_or(LifeId::WORLD, |(life, _)| *life);
-        for (life, points) in lives.into_iter().filter(|(life, _)| *life > last) {
-            plans.extend((1..=points).map(|point| [&plan[..], &[(life, point)]].concat()));
+
+    fn take(&mut self, search: &Search, outcome: Outcome) {
+        let by = || search.beginning();
+        match outcome.rest {
+            None => self.ends.take(by(), &outcome),
+            Some((at, state)) => {
+                let key = (at, search.deaths(), state);
+                let reached = || Reached { by: by(), points: search.points(), orders: 0 };
+                self.rests.entry(key).or_insert_with(reached).orders += 1;
+            }
         }
     }
-    plans
 }
 
 impl Searched {
-    /// Plays a part.
-    fn of(scenario: &Arc<Scenario>, plan: &Plan, part: Exhaustive) -> Searched {
-        let mut searched = Searched { plan: plan.clone(), ..Searched::default() };
-        searched.play(scenario, part.begin());
-        searched
+    /// How many orders there are.
+    #[must_use]
+    pub fn orders(&self) -> u128 {
+        self.by_kills.iter().fold(0, |sum: u128, orders| sum.saturating_add(*orders))
     }
 
-    /// Plays all runs of a search; what it leaves to others.
-    fn play(&mut self, scenario: &Arc<Scenario>, search: Search) -> Vec<Exhaustive> {
-        loop {
-            let outcome = run(scenario, search.policy(), true, &mut ());
-            if search.counts() {
-                self.take(outcome);
-            }
-            if !search.next() {
-                break;
-            }
-        }
-        self.progress = search.progress();
-        self.passed = search.passed();
-        self.by_kills = vec![0; self.plan.len() + 1];
-        self.by_kills[self.plan.len()] = self.progress.orders;
-        search.left()
+    /// An order that breaks an expectation, as the tape of a run of the scenario that was searched,
+    /// if there is one. Of those with the fewest kills.
+    #[must_use]
+    pub fn tape(&self, scenario: &Arc<Scenario>, expectation: usize) -> Option<Tape> {
+        let broken = self.broken.get(expectation)?.clone()?;
+        let search = Exhaustive::from(broken, Deaths::new()).begin();
+        Some(run(scenario, search.policy(), true, &mut ()).tape)
     }
 
-    fn take(&mut self, outcome: Outcome) {
-        let judgements = outcome.verdict.judgements;
-        self.grow(judgements.len());
+    /// An order that was played to its end.
+    fn take(&mut self, by: Beginning, outcome: &Outcome) {
+        let judgements = &outcome.verdict.judgements;
+        self.grow(judgements.len(), by.deaths.len() + 1);
+        self.by_kills[by.deaths.len()] += 1;
         self.endless += u64::from(outcome.out_of_steps);
         self.ends.insert(digest(&outcome.redis));
         for (number, judgement) in judgements.iter().enumerate() {
+            self.judged[number] += u128::from(judgement.judged > 0);
             if !judgement.held {
                 self.violated[number] += 1;
-                self.tapes[number].get_or_insert_with(|| outcome.tape.clone());
+                self.breaks(number, &by);
             }
         }
     }
 
-    fn grow(&mut self, expectations: usize) {
-        self.violated.resize(expectations, 0);
-        self.tapes.resize(expectations, None);
+    /// An order that breaks an expectation: is it a better example than what there was?
+    fn breaks(&mut self, number: usize, by: &Beginning) {
+        let rank = |by: &Beginning| (by.deaths.len(), by.answers.clone(), by.deaths.clone());
+        let place = &mut self.broken[number];
+        if place.as_ref().is_none_or(|known| rank(by) < rank(known)) {
+            *place = Some(by.clone());
+        }
     }
 
-    fn add(&mut self, other: &Searched) {
-        self.progress.orders += other.progress.orders;
-        self.progress.abandoned += other.progress.abandoned;
-        self.progress.incomplete |= other.progress.incomplete;
-        self.endless += other.endless;
-        self.ends.extend(&other.ends);
-        self.grow(other.violated.len().max(self.violated.len()));
-        for (number, count) in other.violated.iter().enumerate() {
-            self.violated[number] += count;
-            if self.tapes[number].is_none() {
-                self.tapes[number].clone_from(&other.tapes[number]);
+    fn grow(&mut self, expectations: usize, kills: usize) {
+        let most = |length: usize, least: usize| length.max(least);
+        self.violated.resize(most(self.violated.len(), expectations), 0);
+        self.judged.resize(most(self.judged.len(), expectations), 0);
+        self.broken.resize(most(self.broken.len(), expectations), None);
+        self.by_kills.resize(most(self.by_kills.len(), kills), 0);
+    }
+
+    /// Adds what came of a part, each of whose orders stands for so many.
+    fn add(&mut self, part: &Searched, orders: u128) {
+        self.grow(part.violated.len(), part.by_kills.len());
+        let scaled = |sums: &mut Vec<u128>, by: &[u128]| {
+            for (sum, by) in sums.iter_mut().zip(by) {
+                *sum = sum.saturating_add(by.saturating_mul(orders));
             }
-        }
-        self.by_kills.resize(self.by_kills.len().max(other.by_kills.len()), 0);
-        for (place, count) in other.by_kills.iter().enumerate() {
-            self.by_kills[place] += count;
+        };
+        scaled(&mut self.violated, &part.violated);
+        scaled(&mut self.judged, &part.judged);
+        scaled(&mut self.by_kills, &part.by_kills);
+        self.ends.extend(&part.ends);
+        self.runs += part.runs;
+        self.abandoned += part.abandoned;
+        self.endless += part.endless;
+        self.incomplete |= part.incomplete;
+        for (number, broken) in part.broken.iter().enumerate() {
+            broken.iter().for_each(|by| self.breaks(number, by));
         }
     }
 }

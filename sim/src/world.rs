@@ -6,7 +6,7 @@ use crate::choices::{Choices, LifeId, LifeName, Policy, Tape};
 use crate::clock::{Instant, Span};
 use crate::event::{By, Event, Plan, Rolling, ServiceId, Sink, Stamp};
 use crate::fleet::{self, Befalls, Fleet, Main};
-use crate::kernel::{Boot, Kernel, Link, Step};
+use crate::kernel::{Boot, Kernel, Link, Servers as _, Step};
 use crate::oracle::{Judge, Verdict};
 use crate::redis::{Bytes, Db};
 use crate::release::{self, Image, Place};
@@ -46,6 +46,9 @@ pub struct Outcome {
     pub out_of_steps: bool,
     /// Whether the policy stopped it, since all that it can come to has been seen.
     pub stopped: bool,
+    /// Where the policy let others go on, if it did: the instant, and a hash of the state. Two runs of
+    /// a scenario with equal ones go on alike.
+    pub rest: Option<(Instant, u64)>,
 }
 
 /// The words for what a run of a scenario asks about, by [`Label`](crate::choices::Label).
@@ -110,6 +113,7 @@ struct World {
     watch: Watch,
     end: Instant,
     stopped: bool,
+    rest: Option<(Instant, u64)>,
 }
 
 /// What reads the events.
@@ -141,6 +145,7 @@ impl World {
             watch: Watch { judge: Judge::new(scenario), hash: Rolling::default(), events: 0 },
             end: scenario.start + scenario.length,
             stopped: false,
+            rest: None,
         }
     }
 
@@ -164,9 +169,14 @@ impl World {
                 return true;
             }
             let idle = step == Step::Idle && !ended;
-            if idle || self.kernel.events() >= BATCH {
+            let rests = step == Step::Rests;
+            if idle || rests || self.kernel.events() >= BATCH {
                 let watch = &mut self.watch;
                 self.kernel.drain(|stamp, event| watch.see(stamp, event, sink));
+            }
+            if rests {
+                self.rest = Some((self.kernel.now(), self.state()));
+                return true;
             }
             if idle {
                 return true;
@@ -175,6 +185,19 @@ impl World {
         let stamp = Stamp { at: self.kernel.now(), life: LifeId::WORLD };
         self.watch.see(&stamp, &Event::OutOfSteps, sink);
         false
+    }
+
+    /// A hash of all that the rest of the run hangs on.
+    fn state(&self) -> u64 {
+        let World { kernel, servers, fleet, copies, scenario: _, watch, .. } = self;
+        let mut state = Rolling::default();
+        let planned = |token, into: &mut Rolling| fleet.recall_planned(token, into);
+        kernel.recall(&mut state, servers.next_deadline(), planned);
+        servers.recall(&mut state, |conn| kernel.end_of(conn));
+        fleet.recall(&mut state);
+        state.show(copies);
+        watch.judge.recall(&mut state);
+        state.finish()
     }
 
     /// Something befalls Redis.
@@ -252,6 +275,7 @@ impl World {
             diverged,
             out_of_steps,
             stopped,
+            rest: self.rest,
         }
     }
 }

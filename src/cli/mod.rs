@@ -5,6 +5,7 @@
 mod actions;
 mod ask;
 mod examples;
+mod exhaustive;
 mod explain;
 mod init;
 mod live;
@@ -106,6 +107,14 @@ enum Command {
         #[command(flatten)]
         how: How,
     },
+    /// Play every order of a scenario's messages
+    Explore {
+        /// The scenarios
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        #[command(flatten)]
+        how: exhaustive::How,
+    },
     /// Play one run to its end and tell it
     Replay {
         /// The scenario
@@ -191,6 +200,7 @@ pub fn main() -> Exit {
         Command::Init(given) => init::init(given),
         Command::Run { file, how } => run::run(file, how),
         Command::Compare { files, how } => run::compare(files, how),
+        Command::Explore { files, how } => exhaustive::explore(files, how),
         Command::Replay { file, how } => replay::replay(file, how),
         Command::Show { file, effective } => show::show(file, *effective),
         Command::Explain { code } => explain::explain(code),

@@ -2,6 +2,7 @@
 //! that dropping the future that waits for its reply takes nothing back.
 
 use super::ctx::Ctx;
+use super::recall::Recalled;
 use super::state::{Due, ProcId, State, Waiter};
 use super::{Out, Servers};
 use crate::choices::{Label, LifeId, Odds, Site};
@@ -117,6 +118,14 @@ impl<S: Servers> Conn<S> {
         state.proc(proc).opened += 1;
         let broken = state.is_cut(proc, server);
         let shut = broken || !state.alive(proc);
+        state.recall(proc, |_| (Recalled::Opened, broken));
+        let (mut requests, mut replies, mut waiting) = match state.spare_conns.pop() {
+            Some(ConnState { requests, replies, waiting, .. }) => (requests, replies, waiting),
+            None => Default::default(),
+        };
+        requests.clear();
+        replies.clear();
+        waiting.clear();
         state.conns.push(ConnState {
             proc,
             server,
@@ -127,9 +136,9 @@ impl<S: Servers> Conn<S> {
             gone: false,
             last_up: Instant::default(),
             last_down: Instant::default(),
-            requests: VecDeque::new(),
-            replies: VecDeque::new(),
-            waiting: VecDeque::new(),
+            requests,
+            replies,
+            waiting,
         });
         state.proc(proc).conns.push(id);
         state.opened.push(id);
@@ -275,6 +284,8 @@ impl<S: Servers> State<S> {
             let network_of = self.procs[conn.proc.0 as usize].network;
             let affected = conn.server == server && network.is_none_or(|of| of == network_of);
             if affected && !conn.shut {
+                let (proc, number) = (conn.proc, conn.number);
+                self.recall(proc, |state| (Recalled::Broken, state.now, number));
                 self.conns[id.0 as usize].broken = true;
                 self.shut(id, in_flight);
             }
@@ -376,6 +387,7 @@ impl<S: Servers> State<S> {
         let (label, slot) =
             self.conns[id.0 as usize].waiting.pop_front().expect("a reply answers a request");
         let life = self.procs[proc.0 as usize].life;
+        self.recall_reply(id, &reply);
         self.emit(life, Event::Answered { label });
         match std::mem::replace(&mut self.slots[slot as usize], Slot::Ready(reply)) {
             Slot::Waiting(waiter) => self.wake(waiter),

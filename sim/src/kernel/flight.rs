@@ -30,11 +30,21 @@ pub(super) struct Flight {
 pub(super) enum Next {
     Do(Due),
     Idle,
+    /// The policy lets another run go on from here.
+    Rest,
     /// The policy has seen all that this run can come to.
     Stop,
 }
 
 impl Flight {
+    pub(super) fn clear(&mut self) {
+        self.moves.clear();
+        self.conns.clear();
+        self.closing.clear();
+        self.untold = false;
+        self.met.clear();
+    }
+
     fn add(&mut self, name: Move, conn: ConnId) {
         if let Err(place) = self.moves.binary_search(&name) {
             self.moves.insert(place, name);
@@ -116,6 +126,7 @@ impl<S: Servers> Kernel<S> {
     pub fn without_time(&mut self) {
         let mut state = self.state.borrow_mut();
         state.flight = Some(Flight::default());
+        state.recalls = state.choices.compares();
         self.out.touched = state.choices.reduces().then(Vec::new);
     }
 
@@ -142,6 +153,9 @@ impl<S: Servers> Kernel<S> {
             touched.clear();
         }
         if flight.moves.is_empty() {
+            if state.choices.rests() {
+                return Next::Rest;
+            }
             let Some(entry) = pop_live(state, until) else { return Next::Idle };
             state.now = entry.at;
             return Next::Do(entry.due);

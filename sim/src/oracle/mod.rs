@@ -35,11 +35,13 @@ pub use lives::{Life, Lives};
 pub use windows::Window;
 
 use crate::clock::Instant;
-use crate::event::{Event, QueueId, Sink, Stamp};
+use crate::event::{Event, QueueId, Rolling, Sink, Stamp};
+use std::fmt;
+
 use crate::scenario::{Measure, Mode, Probe, Property, Relation, Scenario, Subject};
 
 /// A property over events that holds or points at the event that broke it.
-pub trait Oracle {
+pub trait Oracle: fmt::Debug {
     /// Takes in one event. Commands and replies are not shown: they are many, and say nothing that
     /// a queue's own events do not say.
     fn observe(&mut self, seen: &Seen<'_>);
@@ -101,6 +103,12 @@ impl Judge {
     pub fn broken(&self) -> impl Iterator<Item = usize> {
         let oracles = self.oracles.iter().enumerate();
         oracles.filter(|(_, oracle)| oracle.broke().is_some()).map(|(place, _)| place)
+    }
+
+    /// Adds to a hash all that the judgements of the rest of the run hang on. Figures are not among it.
+    pub(crate) fn recall(&self, into: &mut Rolling) {
+        into.show(&self.ledger);
+        into.show(&self.oracles);
     }
 
     /// The verdict on a run that ended at `end`. It is over: windows that end later are cut.
