@@ -1,15 +1,19 @@
 //! Every order of a scenario's messages, with at most so many kills: nothing is left to chance, so
 //! what holds in all of them holds within these bounds, and what does not is refuted by a tape.
 //!
-//! The orders are those of a network without time: see [`Network::Order`]. They are searched from
-//! rest to rest: where nothing is in flight and time is about to go on, what follows is a function of
-//! the state alone. So the states there are gone through in the order of their instants, and of each
-//! it is kept in how many orders it is reached; what follows is searched once for all of them. Kills
-//! are spread over the stretches between rests: from each state on, first nobody dies, then each life
-//! at each kill point that it was seen to pass on this stretch, and so on.
+//! The orders are those of a network without time: see [`Network::Order`]. What follows a state is
+//! searched once, for all orders that lead to it: of each state it is kept in how many it is reached, so
+//! orders are counted and not played one by one. States are compared where a run rests (nothing is in
+//! flight, and time is about to go on) and at each question between two rests; at a question, what
+//! sleeps is part of the state. They are gone through in the order of their instants and, between two
+//! rests, of how many answers led there: so all ways to one are known when it is gone on from.
 //!
-//! A stretch that has many orders is cut into parts that are played on all cores. What comes out
-//! depends on the number of neither cores nor parts.
+//! Kills are spread over the stretches between rests: from each rest on, first nobody dies up to the
+//! next, then each life at each kill point that it was seen to pass on this stretch, and so on. Who is
+//! to die is fixed from one rest to the next, so that what sleeps was seen with the same deaths.
+//!
+//! Two states are taken for one if their hashes of 64 bits are the same. Of a million states any two
+//! are by chance with odds of one in thirty million.
 
 use crate::pool::{Cut, Watch, fold};
 use bootrace_sim::choices::{LifeId, Tape};
@@ -87,13 +91,19 @@ struct Reached {
     orders: u128,
 }
 
-/// Part of a stretch: of which state, who dies on it, and what is to be played.
-type Part = (usize, Deaths, Exhaustive);
+/// What is searched together: the stretches from one state to the next rests, with these deaths.
+type Plan = (usize, Deaths);
+
+/// Where a plan is on its way to the next rests: how many answers after its state, and a hash of the
+/// state it has come to. A part that was cut off counts as none of these.
+type Place = (usize, u64);
 
 /// What a part came to: the states at its end, and the runs that had their end.
 #[derive(Debug, Default)]
 pub struct Stretch {
+    /// Those at which it rests, and those at a question before that.
     rests: BTreeMap<State, Reached>,
+    flies: BTreeMap<Place, Reached>,
     ends: Searched,
     /// How many kill points each life passed, at most.
     most: Vec<u32>,
@@ -154,38 +164,56 @@ fn layer(
     watch: &mut impl Watch<Stretch>,
 ) -> Option<Cut> {
     let Bounds { kills, draws, whole, apart } = bounds;
-    let part = |state: usize, deaths: Deaths| -> Part {
-        let search = Exhaustive::from(from[state].by.clone(), deaths.clone());
-        (state, deaths, search.draws(draws).whole(whole).stops(!apart))
+    let begin = |by: &Beginning, deaths: &Deaths| {
+        let search = Exhaustive::from(by.clone(), deaths.clone());
+        search.draws(draws).whole(whole).stops(!apart)
     };
-    let mut plans: BTreeSet<(usize, Deaths)> =
-        (0..from.len()).map(|state| (state, Deaths::new())).collect();
+    let mut plans: BTreeSet<Plan> = (0..from.len()).map(|state| (state, Deaths::new())).collect();
     while !plans.is_empty() {
         // How many kill points each life passes with those deaths.
-        let mut passed: BTreeMap<(usize, Deaths), Vec<u32>> = BTreeMap::new();
-        let mut parts: Vec<Part> =
-            plans.into_iter().map(|(state, deaths)| part(state, deaths)).collect();
+        let mut passed: BTreeMap<Plan, Vec<u32>> = BTreeMap::new();
+        let mut parts: Vec<(Plan, u128, Exhaustive)> = Vec::new();
+        for (state, deaths) in plans {
+            let Reached { by, orders, .. } = &from[state];
+            let search = begin(by, &deaths);
+            parts.push(((state, deaths), *orders, search));
+        }
+        // What is in flight, nearest to the state first: all ways to a place are nearer than it is.
+        let mut flies: BTreeMap<(usize, Plan, u64), Reached> = BTreeMap::new();
         while !parts.is_empty() {
-            let (played, tasks) = (scenario.clone(), parts.clone());
-            let cut_up = tasks.len() < PARTS;
-            let task = move |number: usize| Stretch::of(&played, &tasks[number].2, cut_up);
-            let (mut left, count) = (Vec::new(), parts.len());
-            let mut played = parts.into_iter();
+            let tasks: Vec<Exhaustive> = parts.iter().map(|(.., part)| part.clone()).collect();
+            let (played, cut_up, count) = (scenario.clone(), tasks.len() < PARTS, tasks.len());
+            let task = move |number: usize| Stretch::of(&played, &tasks[number], cut_up);
+            let (mut left, mut of) = (Vec::new(), parts.into_iter());
             let cut = fold(jobs, count, task, watch, |stretch| {
-                let (state, deaths, _) = played.next().expect("each part has one result");
-                let orders = from[state].orders;
+                let (plan, orders, _) = of.next().expect("each part has one result");
                 all.add(&stretch.ends, orders);
                 for (key, reached) in stretch.rests {
-                    let orders = orders.saturating_mul(reached.orders);
-                    let known = open.entry(key).or_insert(Reached { orders: 0, ..reached });
-                    known.orders = known.orders.saturating_add(orders);
+                    reach(open, key, reached, orders);
                 }
-                left.extend(stretch.left.into_iter().map(|rest| (state, deaths.clone(), rest)));
-                raise(passed.entry((state, deaths)).or_default(), &stretch.most);
+                let begun = from[plan.0].by.answers.len();
+                for ((answers, state), reached) in stretch.flies {
+                    reach(&mut flies, (answers - begun, plan.clone(), state), reached, orders);
+                }
+                left.extend(stretch.left.into_iter().map(|rest| (plan.clone(), orders, rest)));
+                raise(passed.entry(plan).or_default(), &stretch.most);
                 ControlFlow::Continue(())
             });
             if cut.is_some() {
                 return cut;
+            }
+            if left.is_empty()
+                && let Some(((nearest, ..), _)) = flies.first_key_value()
+            {
+                let next = (nearest + 1, (0, Deaths::new()), 0);
+                let farther = flies.split_off(&next);
+                all.states += flies.len() as u64;
+                for ((_, plan, _), Reached { by, orders, .. }) in
+                    std::mem::replace(&mut flies, farther)
+                {
+                    let search = begin(&by, &plan.1);
+                    left.push((plan, orders, search));
+                }
             }
             parts = left;
         }
@@ -199,6 +227,13 @@ fn layer(
         }
     }
     None
+}
+
+/// A state is reached by one more way, whose first part is as many orders.
+fn reach<K: Ord>(known: &mut BTreeMap<K, Reached>, key: K, reached: Reached, orders: u128) {
+    let orders = orders.saturating_mul(reached.orders);
+    let known = known.entry(key).or_insert(Reached { orders: 0, ..reached });
+    known.orders = known.orders.saturating_add(orders);
 }
 
 fn raise(most: &mut Vec<u32>, by: &[u32]) {
@@ -248,14 +283,14 @@ impl Stretch {
     }
 
     fn take(&mut self, search: &Search, outcome: Outcome) {
-        let by = || search.beginning();
-        match outcome.rest {
-            None => self.ends.take(by(), &outcome),
-            Some((at, state)) => {
-                let key = (at, search.deaths(), state);
-                let reached = || Reached { by: by(), points: search.points(), orders: 0 };
-                self.rests.entry(key).or_insert_with(reached).orders += 1;
-            }
+        let by = search.beginning();
+        let Some((at, state)) = outcome.goes_on else { return self.ends.take(by, &outcome) };
+        let points = if by.flying { Vec::new() } else { search.points() };
+        let (flies, answers, deaths) = (by.flying, by.answers.len(), by.deaths.len());
+        let reached = Reached { by, points, orders: 1 };
+        match flies {
+            true => reach(&mut self.flies, (answers, state), reached, 1),
+            false => reach(&mut self.rests, (at, deaths, state), reached, 1),
         }
     }
 }

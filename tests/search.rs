@@ -59,7 +59,7 @@ fn what_is_left_out_ends_as_something_that_is_played() {
 #[test]
 fn states_are_searched_once_and_counted_as_often_as_they_are_reached() {
     for (step, boots, worker, kills) in
-        [(UPSERT, 2, false, 1), (ADD, 2, false, 1), (ADD, 1, true, 0), (UPSERT, 2, true, 0)]
+        [(UPSERT, 2, false, 2), (ADD, 2, false, 1), (ADD, 1, true, 1), (UPSERT, 2, true, 0)]
     {
         let text = story("5.34.10", step, boots, worker);
         let apart = searched(&text, Bounds { kills, apart: true, ..Bounds::default() });

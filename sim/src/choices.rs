@@ -250,6 +250,12 @@ pub trait Policy {
         false
     }
 
+    /// Asked where a run was stopped: whether others go on from what it has come to, and if so, a
+    /// number for what that hangs on of the policy itself.
+    fn goes_on(&self) -> Option<u64> {
+        None
+    }
+
     /// What the move that it has chosen has met, with all that followed before the next question.
     fn moved(&mut self, _: &[Touch]) {}
 
@@ -417,6 +423,11 @@ impl Choices {
     /// Whether the run is to stop where nothing is in flight and time is about to go on.
     pub fn rests(&mut self) -> bool {
         self.policy.rests()
+    }
+
+    /// Whether others go on from where the run was stopped: see [`Policy::goes_on`].
+    pub fn goes_on(&self) -> Option<u64> {
+        self.policy.goes_on()
     }
 
     /// Whether what the run has come to where it stops is compared with that of others.

@@ -319,6 +319,10 @@ impl kernel::Servers for Servers {
         into.show(reply);
     }
 
+    fn recall_request(request: &Request, into: &mut Rolling) {
+        into.show(request);
+    }
+
     fn next_deadline(&self) -> Option<Instant> {
         let redis = match self.stalled {
             Some(until) => Some(until),

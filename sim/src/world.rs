@@ -46,9 +46,9 @@ pub struct Outcome {
     pub out_of_steps: bool,
     /// Whether the policy stopped it, since all that it can come to has been seen.
     pub stopped: bool,
-    /// Where the policy let others go on, if it did: the instant, and a hash of the state. Two runs of
-    /// a scenario with equal ones go on alike.
-    pub rest: Option<(Instant, u64)>,
+    /// Where the policy lets others go on, if it does: the instant, and a hash of the state. Two runs
+    /// of a scenario with equal ones go on alike.
+    pub goes_on: Option<(Instant, u64)>,
 }
 
 /// The words for what a run of a scenario asks about, by [`Label`](crate::choices::Label).
@@ -113,7 +113,7 @@ struct World {
     watch: Watch,
     end: Instant,
     stopped: bool,
-    rest: Option<(Instant, u64)>,
+    goes_on: Option<(Instant, u64)>,
 }
 
 /// What reads the events.
@@ -145,7 +145,7 @@ impl World {
             watch: Watch { judge: Judge::new(scenario), hash: Rolling::default(), events: 0 },
             end: scenario.start + scenario.length,
             stopped: false,
-            rest: None,
+            goes_on: None,
         }
     }
 
@@ -164,18 +164,15 @@ impl World {
             if ended {
                 self.fleet.ended(&mut self.kernel);
             }
-            if step == Step::Stopped {
-                self.stopped = true;
-                return true;
-            }
             let idle = step == Step::Idle && !ended;
-            let rests = step == Step::Rests;
-            if idle || rests || self.kernel.events() >= BATCH {
+            let stops = matches!(step, Step::Rests | Step::Stopped);
+            if idle || stops || self.kernel.events() >= BATCH {
                 let watch = &mut self.watch;
                 self.kernel.drain(|stamp, event| watch.see(stamp, event, sink));
             }
-            if rests {
-                self.rest = Some((self.kernel.now(), self.state()));
+            if stops {
+                self.stopped = step == Step::Stopped;
+                self.goes_on = self.goes_on();
                 return true;
             }
             if idle {
@@ -187,17 +184,19 @@ impl World {
         false
     }
 
-    /// A hash of all that the rest of the run hangs on.
-    fn state(&self) -> u64 {
+    /// Where others go on, if the policy wants it: a hash of all that the rest of the run hangs on.
+    fn goes_on(&mut self) -> Option<(Instant, u64)> {
+        let of_policy = self.kernel.choices().goes_on()?;
         let World { kernel, servers, fleet, copies, scenario: _, watch, .. } = self;
         let mut state = Rolling::default();
+        state.write_u64(of_policy);
         let planned = |token, into: &mut Rolling| fleet.recall_planned(token, into);
         kernel.recall(&mut state, servers.next_deadline(), planned);
         servers.recall(&mut state, |conn| kernel.end_of(conn));
         fleet.recall(&mut state);
         state.show(copies);
         watch.judge.recall(&mut state);
-        state.finish()
+        Some((self.kernel.now(), state.finish()))
     }
 
     /// Something befalls Redis.
@@ -275,7 +274,7 @@ impl World {
             diverged,
             out_of_steps,
             stopped,
-            rest: self.rest,
+            goes_on: self.goes_on,
         }
     }
 }

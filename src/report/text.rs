@@ -380,7 +380,7 @@ mod tests {
 
     #[test]
     fn thousands_stand_apart() {
-        let shown = [0, 999, 1_000, 517_788, 12_345_678].map(grouped);
+        let shown = [0_u64, 999, 1_000, 517_788, 12_345_678].map(grouped);
         assert_eq!(shown, ["0", "999", "1,000", "517,788", "12,345,678"]);
     }
 }

@@ -7,10 +7,11 @@ use super::state::{Due, ProcId, State, Waiter};
 use super::{Out, Servers};
 use crate::choices::{Label, LifeId, Odds, Site};
 use crate::clock::Instant;
-use crate::event::{Event, ServerId, Stamp};
+use crate::event::{Event, Rolling, ServerId, Stamp};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::future::Future;
+use std::hash::Hash as _;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -60,6 +61,17 @@ impl<S: Servers> ConnState<S> {
     /// How many replies are.
     pub(super) fn replies(&self) -> usize {
         self.replies.len()
+    }
+
+    /// Adds to a hash all that is on its way on it.
+    pub(super) fn recall(&self, into: &mut Rolling) {
+        (self.requests.len(), self.replies.len(), self.shut).hash(into);
+        for (_, request) in &self.requests {
+            S::recall_request(request, into);
+        }
+        for reply in &self.replies {
+            S::recall(reply, into);
+        }
     }
 
     /// Whether replies are still read.

@@ -45,6 +45,11 @@ impl Flight {
         self.met.clear();
     }
 
+    /// The connections on which something moves, by the names of the moves.
+    pub(super) fn moving(&self) -> impl Iterator<Item = ConnId> {
+        self.conns.iter().copied()
+    }
+
     fn add(&mut self, name: Move, conn: ConnId) {
         if let Err(place) = self.moves.binary_search(&name) {
             self.moves.insert(place, name);

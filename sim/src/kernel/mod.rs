@@ -55,6 +55,9 @@ pub trait Servers: 'static {
     /// Adds all of a reply to a hash: what its process has seen.
     fn recall(_: &Self::Reply, _: &mut Rolling) {}
 
+    /// Adds all of a request to a hash: what is in flight.
+    fn recall_request(_: &Self::Request, _: &mut Rolling) {}
+
     /// When the servers want [`Servers::expire`] to be called, if nothing arrives before.
     fn next_deadline(&self) -> Option<Instant>;
 

@@ -1,5 +1,5 @@
-//! What a run has come to where nothing is in flight, as one number: two runs that have the same go on
-//! alike, so that what follows need be searched once.
+//! What a run has come to where it is stopped, as one number: two runs that have the same go on alike, so
+//! that what follows need be searched once.
 //!
 //! A future cannot be looked into, but it is a function of what it was told: replies, timers, SIGTERM
 //! and the like, each with its instant. So a process that lives is the hash of all it has seen (never
@@ -43,6 +43,11 @@ impl<S: Servers> State<S> {
         }
     }
 
+    fn end(&self, conn: ConnId) -> (ProcId, u16) {
+        let conn = &self.conns[conn.0 as usize];
+        (conn.proc, conn.number)
+    }
+
     /// It gets a reply.
     #[inline]
     pub(super) fn recall_reply(&mut self, conn: ConnId, reply: &S::Reply) {
@@ -60,7 +65,7 @@ impl<S: Servers> Kernel<S> {
     /// adds what stands behind a token of [`Kernel::plan`]; the servers want to be called at
     /// `deadline`, and say the rest of themselves.
     ///
-    /// Nothing may be in flight: see [`super::Step::Rests`].
+    /// Messages must take no time, and the run must rest or have been stopped at a question.
     pub fn recall(
         &self,
         into: &mut Rolling,
@@ -72,6 +77,12 @@ impl<S: Servers> Kernel<S> {
         for until in state.cuts.iter().flatten() {
             (*until).max(state.now).hash(into);
         }
+        let flight = state.flight.as_ref().expect("the network has no time");
+        for conn in flight.moving() {
+            state.end(conn).hash(into);
+            state.conns[conn.0 as usize].recall(into);
+        }
+        flight.closing.iter().for_each(|conn| state.end(*conn).hash(into));
         let mut due: Vec<&Entry> = state.heap.iter().filter(|entry| live(state, entry)).collect();
         due.sort_unstable_by_key(|entry| (entry.at, entry.seq));
         for (place, entry) in due.iter().enumerate() {
@@ -103,7 +114,6 @@ impl<S: Servers> Kernel<S> {
 
     /// A connection by a name that does not hang on who opened his first: whose, and which of his.
     pub fn end_of(&self, conn: ConnId) -> (ProcId, u16) {
-        let conn = &self.state.borrow().conns[conn.0 as usize];
-        (conn.proc, conn.number)
+        self.state.borrow().end(conn)
     }
 }

@@ -6,9 +6,10 @@
 //! others are explored, until one of them conflicts with it; a run in which all that could happen
 //! sleeps has been seen, and is given up. What conflicts is what moves were seen to touch.
 //!
-//! A search may end its runs where they rest: nothing is in flight, so nothing sleeps, and time is
-//! about to go on. What follows is a function of the state there, and is left to a search that begins
-//! with the answers that led to it.
+//! A search may end its runs early: at the first question after one that had several answers, and
+//! where a run rests (nothing is in flight, so nothing sleeps, and time is about to go on). What follows
+//! is a function of the state there and of what sleeps, and is left to a search that begins with the
+//! answers that led to it.
 //!
 //! It refuses to guess: an answer to another question than the run before asked at that place is a
 //! bug, and more than 64 moves at once are said to be too many.
@@ -29,6 +30,10 @@ pub struct Beginning {
     pub answers: Arc<[u16]>,
     /// Who has died.
     pub deaths: Deaths,
+    /// Whether something is in flight at their end.
+    pub flying: bool,
+    /// What sleeps there.
+    asleep: Arc<[(Move, Box<[Touch]>)]>,
 }
 
 /// A search through all tapes, or through all that begin alike.
@@ -73,10 +78,12 @@ struct Tree {
     whole: bool,
     /// Ranges are open, too.
     draws: bool,
-    /// Runs end where they rest, once something was open.
+    /// Runs end early, once something was open.
     stops: bool,
-    /// Whether this run has.
+    /// Whether this run has, where it rests.
     rests: bool,
+    /// Or where something is in flight.
+    pauses: bool,
     /// The first node that had several answers.
     open: Option<usize>,
     /// How many of `deaths` have come about in this run.
@@ -130,8 +137,16 @@ impl Exhaustive {
     }
 
     /// The same, of runs that begin with the answers of others up to where they rested.
+    /// Some of those who die may have died on the way there.
     pub fn from(beginning: Beginning, deaths: Deaths) -> Self {
-        Exhaustive(Tree { beginning, deaths, ..Tree::default() })
+        let mut tree = Tree { deaths, ..Tree::default() };
+        for (name, touched) in beginning.asleep.iter() {
+            let start = tree.touches.len();
+            tree.touches.extend_from_slice(touched);
+            tree.sleepers.push(Sleeper { name: *name, touched: start..tree.touches.len() });
+        }
+        tree.beginning = beginning;
+        Exhaustive(tree)
     }
 
     /// Without reduction: orders that nobody could tell apart are played, too.
@@ -148,7 +163,8 @@ impl Exhaustive {
         self
     }
 
-    /// Of runs that end at the first rest after something was open, or after somebody died.
+    /// Of runs that end early: at the first question or rest after something was open, and at the
+    /// first rest after somebody died.
     #[must_use]
     pub fn stops(mut self, stops: bool) -> Self {
         self.0.stops = stops;
@@ -172,15 +188,16 @@ impl Search {
     pub fn next(&self) -> bool {
         let tree = &mut *self.0.borrow_mut();
         match tree.counts() {
-            true if !tree.rests => tree.progress.orders += 1,
+            true if !tree.rests && !tree.pauses => tree.progress.orders += 1,
             true => {}
             false => tree.progress.abandoned += 1,
         }
         tree.next()
     }
 
-    /// Whether the run that has just ended was played to its end or to its rest, and everybody died
-    /// who was to. One in which somebody did not is one of those without that death.
+    /// Whether the run that has just ended was played to its end, to its rest or to a question, and but
+    /// for the last everybody died who was to. One in which somebody did not is one of those without
+    /// that death.
     pub fn counts(&self) -> bool {
         self.0.borrow().counts()
     }
@@ -195,8 +212,14 @@ impl Search {
         let tree = self.0.borrow();
         let answers = tree.nodes.iter().map(|node| node.answer as u16);
         let answers = tree.beginning.answers.iter().copied().chain(answers).collect();
-        let deaths = [&tree.beginning.deaths[..], &tree.deaths[..]].concat();
-        Beginning { answers, deaths }
+        let mut deaths = tree.beginning.deaths.clone();
+        if tree.pauses {
+            let asleep = tree.sleepers[tree.asleep.clone()].iter();
+            let asleep = asleep.map(|of| (of.name, tree.touches[of.touched.clone()].into()));
+            return Beginning { answers, deaths, flying: true, asleep: asleep.collect() };
+        }
+        deaths.extend_from_slice(&tree.deaths);
+        Beginning { answers, deaths, ..Beginning::default() }
     }
 
     /// How many have died at the end of a run that counts.
@@ -227,15 +250,16 @@ impl Search {
 impl Tree {
     fn restart(&mut self) {
         self.at = 0;
-        self.asleep = 0..0;
+        self.asleep = 0..self.beginning.asleep.len();
         self.given_up = false;
         self.rests = false;
+        self.pauses = false;
         self.died = 0;
         self.points.iter_mut().for_each(|(now, _)| *now = 0);
     }
 
     fn counts(&self) -> bool {
-        !self.given_up && self.died == self.deaths.len()
+        !self.given_up && (self.pauses || self.died == self.deaths.len())
     }
 
     /// Makes the tape the next one; `false` if it was the last.
@@ -378,9 +402,13 @@ impl Tree {
             self.given_up = true;
             return None;
         }
+        let several = open.count_ones() > 1;
+        if several && self.stops && self.open.is_some() {
+            self.pauses = true;
+            return None;
+        }
         let answer = open.trailing_zeros();
         let name = moves[answer as usize];
-        let several = open.count_ones() > 1;
         Some(self.push(Kind::Order { open, name, touched: None }, answer, several))
     }
 
@@ -412,9 +440,27 @@ impl Tree {
     }
 
     fn rests(&mut self) -> bool {
-        let open = self.open.map(|open| self.beginning.answers.len() + open);
-        self.rests = self.stops && (self.died > 0 || open.is_some_and(|open| open < self.at));
+        let begun = self.beginning.answers.len();
+        let open = self.beginning.flying || self.open.is_some_and(|open| begun + open < self.at);
+        self.rests = self.stops && self.at >= begun && (self.died > 0 || open);
         self.rests
+    }
+
+    /// What sleeps where the run has ended, as one number, if others are to go on from there.
+    fn goes_on(&self) -> Option<u64> {
+        let mixed =
+            |sum: u64, word: u64| (sum ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+        let named = |of: &Sleeper| {
+            let Move { life, conn, reply } = of.name;
+            let name = u64::from(life.0) << 32 | u64::from(conn) << 1 | u64::from(reply);
+            // In whatever order it touched them.
+            let touched = self.touches[of.touched.clone()].iter();
+            let touched = touched.map(|touch| mixed(mixed(3, touch.thing), touch.access as u64));
+            mixed(name, touched.fold(0, u64::wrapping_add))
+        };
+        let asleep = self.sleepers[self.asleep.clone()].iter().map(named);
+        let asleep = asleep.fold(u64::from(self.pauses), u64::wrapping_add);
+        (self.pauses || self.rests).then_some(asleep)
     }
 }
 
@@ -447,6 +493,10 @@ impl Policy for Search {
 
     fn compares(&self) -> bool {
         self.0.borrow().stops
+    }
+
+    fn goes_on(&self) -> Option<u64> {
+        self.0.borrow().goes_on()
     }
 
     fn reduces(&self) -> bool {

@@ -103,6 +103,10 @@ impl Policy for Named {
         self.beneath.rests()
     }
 
+    fn goes_on(&self) -> Option<u64> {
+        self.beneath.goes_on()
+    }
+
     fn compares(&self) -> bool {
         self.beneath.compares()
     }
