@@ -13,6 +13,7 @@ pub use stuck::Stuck;
 use crate::choices::{Label, LifeId};
 use crate::clock::Instant;
 use crate::redis::Bytes;
+use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
@@ -514,6 +515,23 @@ impl Rolling {
         // The 128-bit product folded back: every input bit reaches every output bit.
         let product = u128::from(self.0 ^ word) * 0x9e37_79b9_7f4a_7c15;
         self.0 = (product as u64) ^ ((product >> 64) as u64) ^ 0xa409_3822_299f_31d0;
+    }
+}
+
+/// Takes in what is written: a value as `Debug` shows it.
+impl fmt::Write for Rolling {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.write(text.as_bytes());
+        // Where one piece ends and the next begins is part of it.
+        self.word(text.len() as u64);
+        Ok(())
+    }
+}
+
+impl Rolling {
+    /// Takes in a value as `Debug` shows it: all of it, for types that derive that.
+    pub fn show(&mut self, value: &dyn fmt::Debug) {
+        fmt::Write::write_fmt(self, format_args!("{value:?}")).expect("a hash takes everything");
     }
 }
 

@@ -9,7 +9,7 @@ mod change;
 
 use crate::choices::{Label, LifeId, LifeName, Odds, Site};
 use crate::clock::{Clock, Instant, Span};
-use crate::event::{Event, FaultClass, Plan, ReleaseId, ServiceId};
+use crate::event::{Event, FaultClass, Plan, ReleaseId, Rolling, ServiceId};
 use crate::kernel::{Boot, End, Kernel, Link, ProcId};
 use crate::scenario::{Happens, Loses, Mishap, Quota, Range, Restart, Rollout, Scenario, Service};
 use crate::servers::{CONNECTION, FIRST_DRAW, Servers};
@@ -41,6 +41,7 @@ pub(crate) struct Fleet {
 }
 
 /// A service as it is now.
+#[derive(Debug)]
 struct State {
     release: ReleaseId,
     replicas: u32,
@@ -55,6 +56,7 @@ struct State {
 }
 
 /// A container: created, run as process after process, gone.
+#[derive(Debug)]
 struct Container {
     service: usize,
     ordinal: u32,
@@ -86,7 +88,7 @@ enum Stage {
 }
 
 /// Something that the fleet has planned.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 enum Todo {
     Event(usize),
     /// What Redis holds is what it will hold after the failover of an event.
@@ -154,6 +156,17 @@ impl Fleet {
             fleet.reconcile(kernel, service);
         }
         fleet
+    }
+
+    /// Adds to a hash all that the rest of the run hangs on.
+    pub(crate) fn recall(&self, into: &mut Rolling) {
+        let Fleet { scenario: _, main: _, services, containers, todo: _, scripts, calm } = self;
+        into.show(&(services, containers, scripts, calm));
+    }
+
+    /// Adds what was planned under a token.
+    pub(crate) fn recall_planned(&self, token: u32, into: &mut Rolling) {
+        into.show(&self.todo[token as usize]);
     }
 
     /// Does what was planned under a token. What befalls a server is for the caller to do.

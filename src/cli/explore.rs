@@ -2,6 +2,7 @@
 //! violation. It keeps sums and tells where to look; what a run was like is told by `replay`.
 
 use super::actions::Actions;
+use super::exhaustive::{self, Orders};
 use super::live::Live;
 use super::{Exit, Format, json, load_each, policies, run, shown, tell};
 use crate::explore::{Checkpoint, CheckpointError, Cut, Policies, Ran, Swept, sweep};
@@ -40,6 +41,8 @@ pub(super) struct How {
     /// Keep how far it is in this file, and go on from there if the file is there
     #[arg(long, value_name = "FILE")]
     resume: Option<PathBuf>,
+    #[command(flatten)]
+    orders: Orders,
 }
 
 /// Reads a length of real time.
@@ -60,6 +63,11 @@ fn time(text: &str) -> Result<Duration, String> {
 }
 
 pub(super) fn explore(files: &[PathBuf], how: &How) -> Exit {
+    let jobs = how.jobs.map_or(ALL_CORES, usize::from);
+    if how.orders.exhaustive {
+        let How { orders, time, format, .. } = how;
+        return exhaustive::explore(files, &exhaustive::How { orders, time: *time, jobs, format: *format });
+    }
     let mut actions = Actions::here();
     let loaded = load_each(files);
     actions.loaded(&loaded);

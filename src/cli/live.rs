@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// The signals that ask a process to end.
-const ENDING: &[i32] = &[
+pub(super) const ENDING: &[i32] = &[
     consts::SIGINT,
     consts::SIGTERM,
     #[cfg(unix)]
@@ -121,7 +121,8 @@ impl Watch<Ran> for Live {
     }
 }
 
-fn listen(signal: i32, asked: &Arc<AtomicBool>) -> io::Result<()> {
+/// From now on a signal is noted; another one ends the process at once.
+pub(super) fn listen(signal: i32, asked: &Arc<AtomicBool>) -> io::Result<()> {
     // In this order, so that the first signal does not find its own mark.
     flag::register_conditional_shutdown(signal, Exit::Interrupted as i32, asked.clone())?;
     flag::register(signal, asked.clone())?;

@@ -5,6 +5,7 @@
 mod actions;
 mod ask;
 mod examples;
+mod exhaustive;
 mod explain;
 mod explore;
 mod init;

@@ -7,6 +7,7 @@ use crate::load::Loaded;
 use crate::report::events::{Names, changes};
 use crate::report::trace;
 use crate::scenario::told;
+use crate::search::bounded;
 use crate::tape;
 use bootrace_sim::choices::Policy;
 use bootrace_sim::event::{Event, Stamp};
@@ -14,6 +15,7 @@ use bootrace_sim::policy::Replay;
 use bootrace_sim::scenario::Scenario;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Which run, and in which form it is printed.
 #[derive(clap::Args, Debug)]
@@ -42,11 +44,13 @@ pub(super) fn replay(file: &Path, how: &How) -> Exit {
     let Some(loaded) = load_all(std::slice::from_ref(&file.to_owned())) else {
         return Exit::BadInput;
     };
-    let [Loaded { scenario, source, .. }] = &loaded[..] else { return Exit::BadInput };
-    let policy = match policy(scenario, how) {
+    let [Loaded { scenario: own, source, .. }] = &loaded[..] else { return Exit::BadInput };
+    let (policy, searched) = match policy(own, how) {
         Ok(policy) => policy,
         Err(exit) => return exit,
     };
+    // The tape of a search is of the scenario as that was searched.
+    let scenario = &searched.map_or_else(|| own.clone(), |kills| Arc::new(bounded(own, kills)));
     let mut seen: Vec<(Stamp, Event)> = Vec::new();
     let outcome = bootrace_sim::run(scenario, policy, how.record, &mut seen);
     if let Some(place) = &outcome.diverged {
@@ -55,7 +59,7 @@ pub(super) fn replay(file: &Path, how: &How) -> Exit {
     }
     let names = Names::new(scenario, &outcome);
     let printed = if how.record {
-        tape::text(scenario, &outcome.tape)
+        tape::text(own, searched, &outcome.tape)
     } else if how.trace {
         json(&trace::trace(&names, scenario.start, &seen))
     } else {
@@ -75,10 +79,12 @@ pub(super) fn replay(file: &Path, how: &How) -> Exit {
     })
 }
 
-/// What answers the questions of the run.
-fn policy(scenario: &Scenario, how: &How) -> Result<Box<dyn Policy>, Exit> {
-    let Some(path) = &how.tape else { return Ok(how.policy.of(how.seed).policy(how.seed)) };
-    let tape = tape::load(path, scenario).map_err(|error| {
+/// What answers the questions of the run; of a search, with how many kills that was.
+fn policy(scenario: &Scenario, how: &How) -> Result<(Box<dyn Policy>, Option<u32>), Exit> {
+    let Some(path) = &how.tape else {
+        return Ok((how.policy.of(how.seed).policy(how.seed), None));
+    };
+    let (tape, searched) = tape::load(path, scenario).map_err(|error| {
         let path = path.display();
         match error {
             tape::Error::Io(error) => {
@@ -95,5 +101,5 @@ fn policy(scenario: &Scenario, how: &How) -> Result<Box<dyn Policy>, Exit> {
             }
         }
     })?;
-    Ok(Box::new(Replay::new(tape)))
+    Ok((Box::new(Replay::new(tape)), searched))
 }

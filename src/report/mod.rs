@@ -5,6 +5,7 @@ pub mod diagnostic;
 pub mod document;
 pub mod effective;
 pub mod events;
+pub mod exhaustive;
 pub mod github;
 pub mod junit;
 pub mod story;

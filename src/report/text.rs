@@ -289,8 +289,8 @@ fn vacuous(report: &Report) -> String {
 }
 
 /// A number with its thousands apart.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
+pub(super) fn grouped(number: impl Into<u128>) -> String {
+    let digits = number.into().to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (place, digit) in digits.char_indices() {
         if place > 0 && (digits.len() - place).is_multiple_of(3) {
@@ -405,7 +405,7 @@ mod tests {
 
     #[test]
     fn thousands_stand_apart() {
-        let shown = [0, 999, 1_000, 517_788, 12_345_678].map(grouped);
+        let shown = [0_u64, 999, 1_000, 517_788, 12_345_678].map(grouped);
         assert_eq!(shown, ["0", "999", "1,000", "517,788", "12,345,678"]);
     }
 }

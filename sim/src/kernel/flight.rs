@@ -32,6 +32,8 @@ pub(super) struct Flight {
 pub(super) enum Next {
     Do(Due),
     Idle,
+    /// The policy lets another run go on from here.
+    Rest,
     /// The policy has seen all that this run can come to.
     Stop,
 }
@@ -40,6 +42,19 @@ impl Flight {
     /// Whether anything may happen next.
     pub(super) fn moves(&self) -> bool {
         !self.moves.is_empty()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.moves.clear();
+        self.conns.clear();
+        self.closing.clear();
+        self.untold = false;
+        self.met.clear();
+    }
+
+    /// The connections on which something moves, by the names of the moves.
+    pub(super) fn moving(&self) -> impl Iterator<Item = ConnId> {
+        self.conns.iter().copied()
     }
 
     fn add(&mut self, name: Move, conn: ConnId) {
@@ -153,6 +168,7 @@ impl<S: Servers> Kernel<S> {
     pub fn without_time(&mut self) {
         let mut state = self.state.borrow_mut();
         state.flight = Some(Flight::default());
+        state.recalls = state.choices.compares();
         self.out.touched = state.choices.reduces().then(Vec::new);
     }
 
@@ -179,6 +195,9 @@ impl<S: Servers> Kernel<S> {
             touched.clear();
         }
         if flight.moves.is_empty() {
+            if state.choices.rests() {
+                return Next::Rest;
+            }
             let Some(entry) = pop_live(state, until) else { return Next::Idle };
             state.now = entry.at;
             return Next::Do(entry.due);

@@ -36,11 +36,12 @@ pub use lives::{Life, Lives};
 pub use windows::Window;
 
 use crate::clock::Instant;
-use crate::event::{Event, QueueId, Sink, Stamp, Stuck};
+use crate::event::{Event, QueueId, Rolling, Sink, Stamp, Stuck};
 use crate::scenario::{Measure, Mode, Probe, Property, Relation, Scenario, Subject};
+use std::fmt;
 
 /// A property over events that holds or points at the event that broke it.
-pub trait Oracle {
+pub trait Oracle: fmt::Debug {
     /// Takes in one event. Commands and replies are not shown: they are many, and say nothing that
     /// a queue's own events do not say.
     fn observe(&mut self, seen: &Seen<'_>);
@@ -117,6 +118,12 @@ impl Judge {
     #[must_use]
     pub fn deadlock(&self, waiting: u32) -> Option<Stuck> {
         self.progress.deadlock(waiting, &self.ledger)
+    }
+
+    /// Adds to a hash all that the judgements of the rest of the run hang on. Figures are not among it.
+    pub(crate) fn recall(&self, into: &mut Rolling) {
+        into.show(&self.ledger);
+        into.show(&self.oracles);
     }
 
     /// The verdict on a run that ended at `end`. It is over: windows that end later are cut.

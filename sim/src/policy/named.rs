@@ -91,8 +91,24 @@ impl Policy for Named {
         self.beneath.reduces()
     }
 
-    fn lived(&mut self, life: LifeId, points: u32, killed: bool) {
-        self.beneath.lived(life, points, killed);
+    fn died(&mut self, life: LifeId) {
+        self.beneath.died(life);
+    }
+
+    fn lived(&mut self, life: LifeId, points: u32) {
+        self.beneath.lived(life, points);
+    }
+
+    fn rests(&mut self) -> bool {
+        self.beneath.rests()
+    }
+
+    fn goes_on(&self) -> Option<u64> {
+        self.beneath.goes_on()
+    }
+
+    fn compares(&self) -> bool {
+        self.beneath.compares()
     }
 
     fn moved(&mut self, touched: &[Touch]) {

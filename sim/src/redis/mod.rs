@@ -422,6 +422,18 @@ impl Redis {
         self.server.dbs[0].met.take()
     }
 
+    /// The clients that wait for each key, first come first served, with the last millisecond of each
+    /// wait; sorted by key.
+    pub fn waiting(&self) -> Vec<(&Key, Vec<(ClientId, Option<i64>)>)> {
+        let server = &*self.server;
+        let of = |client: &ClientId| (*client, server.blocked.deadline_ms(*client));
+        let each = server.dbs[0].waiting.iter().filter(|(_, clients)| !clients.is_empty());
+        let mut all: Vec<_> =
+            each.map(|(key, clients)| (key, clients.iter().map(of).collect())).collect();
+        all.sort_unstable();
+        all
+    }
+
     /// Whether `client` waits.
     pub fn is_blocked(&self, client: ClientId) -> bool {
         self.server.blocked.contains(client) || self.server.pause.contains(client)
