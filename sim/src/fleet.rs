@@ -9,6 +9,7 @@ use crate::civil::Zone;
 use crate::clock::{Clock, Instant, Span};
 use crate::event::{Event, Plan, ReleaseId, ServiceId};
 use crate::kernel::{Boot, End, Kernel, ProcId};
+use crate::mutants::{Mutant, planted};
 use crate::scenario::{
     Change, Happens, Loses, Mishap, Quota, Range, Restart, Rollout, Scenario, Service,
 };
@@ -322,7 +323,7 @@ impl Fleet {
         for container in self.of(service, false).into_iter().rev() {
             match self.containers[container].stage {
                 Stage::Pending | Stage::Dead => self.remove(kernel, container),
-                Stage::Running { .. } if self.available(service) > least => {
+                Stage::Running { .. } if self.available(service) > least || planted(Mutant::O9) => {
                     self.remove(kernel, container);
                 }
                 Stage::Running { .. } | Stage::Ending { .. } | Stage::Gone => {}
@@ -464,6 +465,7 @@ impl Fleet {
         container.stage = Stage::Ending { proc };
         let grace = self.scenario.services[container.service].grace;
         kernel.terminate(proc);
+        let grace = if planted(Mutant::O8) { Span::ZERO } else { grace };
         let at = kernel.now() + grace;
         self.plan(kernel, at, Todo::Kill(place));
     }
@@ -490,7 +492,7 @@ impl Fleet {
             self.reconcile(kernel, service);
             return;
         }
-        if kernel.now().since(since) >= FORGIVEN_AFTER {
+        if kernel.now().since(since) >= FORGIVEN_AFTER && !planted(Mutant::O10) {
             container.crashes = 0;
         }
         let delay = self.scenario.services[service].restart_delay;

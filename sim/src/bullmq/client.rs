@@ -11,6 +11,7 @@ use super::{QueueError, Version};
 use crate::clock::Span;
 use crate::event::By;
 use crate::kernel::Closed;
+use crate::mutants::{Mutant, planted};
 use crate::redis::{self, Bytes, Command};
 use crate::servers::{Conn, Ctx, REDIS, Reply, Request};
 use std::cell::{Cell, RefCell};
@@ -112,6 +113,9 @@ impl Line {
                     },
                 }
                 self.until_up().await?;
+                if planted(Mutant::Q25) {
+                    drop(self.conn.borrow().call(request.clone()));
+                }
                 sent = Some(self.conn.borrow().call(request.clone()));
             }
         }
