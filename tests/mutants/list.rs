@@ -40,7 +40,7 @@ pub(crate) const KILLERS: &[(Mutant, &str, &str)] = &[
     (O9, "tests/mutants/rolling.toml", "xxx"),
     (O10, "tests/mutants/crashes.toml", "xxx"),
     (O11, "tests/mutants/side-by-side.toml", "xxx"),
-    (O12, "tests/mutants/an-id-for-each-window.toml", "xxx"),
+    (O12, "tests/mutants/an-id-among-others.toml", "xxx"),
     (O13, "tests/mutants/one-after-another.toml", "xxx"),
     (O14, "tests/mutants/paused.toml", "xxx"),
     (X6, "tests/mutants/deploy-without-extras.toml", "xxx"),
