@@ -42,10 +42,9 @@ fn every_fault_is_killed_as_the_table_says() {
 fn every_fault_has_a_killer() {
     let queue = list::KILLERS.iter().map(|killer| format!("{:?}", killer.0));
     let own = harness::CHECKS.iter().map(|check| format!("{:?}", check.mutant));
-    let killed: Vec<String> = queue.chain(own).collect();
+    let killed: BTreeSet<String> = queue.chain(own).collect();
     let all: BTreeSet<String> = Mutant::ALL.iter().map(|mutant| format!("{mutant:?}")).collect();
-    assert_eq!(killed.iter().cloned().collect::<BTreeSet<_>>(), all);
-    assert_eq!(killed.len(), all.len(), "one killer a fault");
+    assert_eq!(killed, all);
 }
 
 #[test]

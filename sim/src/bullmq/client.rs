@@ -64,13 +64,16 @@ impl Line {
 
     /// Sees to it that there is a connection, until the process closes it (`closeHandler`).
     async fn keep(self: Rc<Self>) {
+        let mut attempts = 0;
         loop {
             let conn = self.conn.borrow().clone();
             if conn.ended().await == Closed::Here {
                 return;
             }
             self.up.set(false);
-            let mut attempts = 0;
+            if attempts > 0 && !planted(Mutant::O15) {
+                attempts = 0;
+            }
             loop {
                 attempts += 1;
                 if self.gives_up && attempts % (RETRIES + 1) == 0 {

@@ -138,6 +138,7 @@ impl Script<'_> {
         options: &FetchOptions,
     ) -> Result<Returned> {
         let lock = SetOptions::px(options.lock_duration);
+        let lock = if planted(Mutant::O18) { SetOptions::default() } else { lock };
         self.db.set(&self.keys.lock(&id), token.clone(), lock)?;
         self.xadd(
             None,

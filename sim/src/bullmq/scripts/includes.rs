@@ -168,6 +168,7 @@ impl Script<'_> {
     /// `includes/getDelayedScore`: the score, and the due millisecond.
     pub(super) fn get_delayed_score(&self, timestamp: i64, delay: i64) -> Result<(f64, i64)> {
         let due = if delay > 0 { timestamp + delay } else { timestamp };
+        let due = if delay > 0 && planted(Mutant::O16) { due + 1 } else { due };
         let least = due as f64 * DELAY_SCALE;
         let most = (due + 1) as f64 * DELAY_SCALE - 1.0;
         let taken = self
