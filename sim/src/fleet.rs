@@ -11,6 +11,7 @@ use crate::choices::{Label, LifeId, LifeName, Odds, Site};
 use crate::clock::{Clock, Instant, Span};
 use crate::event::{Event, FaultClass, Plan, ReleaseId, Rolling, ServiceId};
 use crate::kernel::{Boot, End, Kernel, Link, ProcId};
+use crate::mutants::{Mutant, planted};
 use crate::scenario::{Happens, Loses, Mishap, Quota, Range, Restart, Rollout, Scenario, Service};
 use crate::servers::{CONNECTION, FIRST_DRAW, Servers};
 use chance::{Chance, draw_signed};
@@ -265,7 +266,7 @@ impl Fleet {
         for container in self.of(service, false).into_iter().rev() {
             match self.containers[container].stage {
                 Stage::Pending | Stage::Dead => self.remove(kernel, container),
-                Stage::Running { .. } if self.available(service) > least => {
+                Stage::Running { .. } if self.available(service) > least || planted(Mutant::O9) => {
                     self.remove(kernel, container);
                 }
                 Stage::Running { .. } | Stage::Ending { .. } | Stage::Gone => {}
@@ -413,6 +414,7 @@ impl Fleet {
         container.stage = Stage::Ending { proc };
         let grace = self.scenario.services[container.service].grace;
         kernel.terminate(proc);
+        let grace = if planted(Mutant::O8) { Span::ZERO } else { grace };
         let at = kernel.now() + grace;
         self.plan(kernel, at, Todo::Kill(place));
     }
@@ -439,7 +441,7 @@ impl Fleet {
             self.reconcile(kernel, service);
             return;
         }
-        if kernel.now().since(since) >= FORGIVEN_AFTER {
+        if kernel.now().since(since) >= FORGIVEN_AFTER && !planted(Mutant::O10) {
             container.crashes = 0;
         }
         let delay = self.scenario.services[service].restart_delay;

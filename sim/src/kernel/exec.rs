@@ -13,6 +13,7 @@ use super::{Out, Servers};
 use crate::choices::{Choices, Label, LifeId, Odds, Site};
 use crate::clock::{Instant, Span};
 use crate::event::{Event, ServerId, Stamp};
+use crate::mutants::{Mutant, planted};
 use std::cell::{RefCell, RefMut};
 use std::collections::{BinaryHeap, VecDeque};
 use std::future::Future;
@@ -239,6 +240,7 @@ impl<S: Servers> Kernel<S> {
     pub fn step_clock(&mut self, proc: ProcId, nanos: i64) {
         let mut state = self.state.borrow_mut();
         let process = state.proc(proc);
+        let nanos = if planted(Mutant::X4) { nanos.saturating_mul(2) } else { nanos };
         process.clock.offset = process.clock.offset.saturating_add(nanos);
         state.recall(proc, |state| (Recalled::Clock, state.now, nanos));
     }
@@ -391,6 +393,7 @@ impl<S: Servers> Kernel<S> {
         self.contenders.sort_unstable();
         self.contenders.dedup();
         let lives = u32::try_from(self.contenders.len()).expect("fewer lives than that");
+        let lives = if lives > 1 && planted(Mutant::X1) { 1 } else { lives };
         let first = state.choices.ask(self.contenders[0], Site::Tie, Label(0), lives, Odds::Even);
         let life = self.contenders[first as usize];
         let place = self.tied.iter().position(|entry| state.concerned(entry.due) == life);
@@ -569,6 +572,10 @@ impl<S: Servers> Kernel<S> {
             process.reaped = true;
             let end = process.dead.expect("a dying process is dead");
             for conn in std::mem::take(&mut process.conns) {
+                let replies = state.conns[conn.0 as usize].replies();
+                if end == End::Killed && replies > 0 && planted(Mutant::X2) {
+                    continue;
+                }
                 let in_flight = match end {
                     End::Killed => InFlight::MayBeLost,
                     End::Exited(_) => InFlight::Arrives,

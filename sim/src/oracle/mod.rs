@@ -17,7 +17,9 @@ mod length;
 mod lives;
 mod lost;
 mod most;
+mod order;
 mod owed;
+mod owners;
 mod probes;
 mod progress;
 #[cfg(test)]
@@ -191,9 +193,12 @@ fn of_schedule(scenario: &Scenario, property: Property, of: usize) -> Box<dyn Or
             Box::new(registrations::LiveRegistrations::new(scenario, of, bound))
         }
         Measure::TimeToHeal => Box::new(heal::TimeToHeal::new(scenario, of, bound)),
-        Measure::QueueLength | Measure::LostJobs | Measure::Seen(_) => {
-            unreachable!("the table gives it another subject")
-        }
+        Measure::QueueLength
+        | Measure::KeptJobs
+        | Measure::Overtaking
+        | Measure::EndsByOldOwners
+        | Measure::LostJobs
+        | Measure::Seen(_) => unreachable!("the table gives it another subject"),
     }
 }
 
@@ -205,6 +210,9 @@ fn of_queue(scenario: &Scenario, property: Property, queue: QueueId) -> Box<dyn 
             let at_end = mode == Mode::Eventually;
             Box::new(length::QueueLength::new(scenario, queue, bound, at_end))
         }
+        Measure::KeptJobs => Box::new(length::QueueLength::kept(scenario, queue, bound)),
+        Measure::Overtaking => Box::new(order::Overtaking::new(scenario, queue, bound)),
+        Measure::EndsByOldOwners => Box::new(owners::OldOwners::new(scenario, queue, bound)),
         _ => unreachable!("the table gives it another subject"),
     }
 }
