@@ -1,8 +1,9 @@
 //! Many runs of scenarios: seeds on all cores, outcomes in the order of the seeds.
 //!
-//! The first seed is played twice and compared, always: a difference means that something decides
-//! which is not a choice, and no result of the exploration can be trusted.
+//! The first seed is played twice and compared event by event, always: a difference means that
+//! something decides which is not a choice, and no result of the exploration can be trusted.
 
+use crate::determinism::{Difference, compare_twice};
 use crate::pool::{self, Watch, work};
 use bootrace_sim::oracle::Verdict;
 use bootrace_sim::policy::Random;
@@ -22,6 +23,8 @@ pub struct Played {
     pub hash: u64,
     /// Whether the run was stopped because it would not end.
     pub out_of_steps: bool,
+    /// Where it differs from another run of its seed, if it was played twice and does.
+    pub differs: Option<Box<Difference>>,
 }
 
 /// What came of all seeds.
@@ -29,8 +32,8 @@ pub struct Played {
 pub struct Exploration {
     /// By seed.
     pub played: Vec<Played>,
-    /// The hashes of the first seed's two runs, if they differ.
-    pub nondeterministic: Option<(u64, u64)>,
+    /// Where the first seed's two runs differ, if they do.
+    pub nondeterministic: Option<Box<Difference>>,
 }
 
 /// What came of several scenarios that are played on the same seeds.
@@ -60,9 +63,20 @@ pub enum Cut {
 
 /// Plays one seed.
 pub fn play(scenario: &Arc<Scenario>, seed: u64) -> Played {
-    let Outcome { verdict, hash, out_of_steps, .. } =
-        run(scenario, Box::new(Random::new(seed)), false, &mut ());
-    Played { seed, verdict, hash, out_of_steps }
+    Played::new(seed, run(scenario, Box::new(Random::new(seed)), false, &mut ()))
+}
+
+/// Plays one seed twice, and says whether the two are the same.
+pub fn play_twice(scenario: &Arc<Scenario>, seed: u64) -> Played {
+    let (outcome, differs) = compare_twice(scenario, || Box::new(Random::new(seed)));
+    Played { differs: differs.map(Box::new), ..Played::new(seed, outcome) }
+}
+
+impl Played {
+    fn new(seed: u64, outcome: Outcome) -> Played {
+        let Outcome { verdict, hash, out_of_steps, .. } = outcome;
+        Played { seed, verdict, hash, out_of_steps, differs: None }
+    }
 }
 
 /// Plays every seed of a range.
@@ -84,8 +98,12 @@ pub fn explore_all(
     seeds: RangeInclusive<u64>,
     watch: &mut impl Watch<Played>,
 ) -> Explored {
-    let of = scenarios.to_vec();
-    rounds(scenarios.len(), seeds, move |scenario, seed| play(&of[scenario], seed), watch)
+    let (of, first) = (scenarios.to_vec(), *seeds.start());
+    let play = move |scenario: usize, seed| match seed == first {
+        true => play_twice(&of[scenario], seed),
+        false => play(&of[scenario], seed),
+    };
+    rounds(scenarios.len(), seeds, play, watch)
 }
 
 /// Plays a round of all scenarios for each seed.
@@ -96,9 +114,8 @@ fn rounds(
     watch: &mut impl Watch<Played>,
 ) -> Explored {
     let (first, last) = seeds.into_inner();
-    // In round 0 the first seed is played for the first time, in round 1 again.
-    let seed = move |round: usize| first + (round as u64).saturating_sub(1);
-    let rounds = usize::try_from(last - first).unwrap_or(usize::MAX).saturating_add(2);
+    let seed = move |round: usize| first + round as u64;
+    let rounds = usize::try_from(last - first).unwrap_or(usize::MAX).saturating_add(1);
     let task = move |number: usize| play(number % each, seed(number / each));
     let done = work(rounds.saturating_mul(each), task, watch);
     let whole = done.results.len() / each.max(1);
@@ -109,24 +126,17 @@ fn rounds(
         }
     });
     let mut explorations = Vec::new();
-    if whole >= 2 {
+    if whole >= 1 {
         let empty = || Exploration { played: Vec::with_capacity(whole), nondeterministic: None };
         explorations.resize_with(each, empty);
         for (number, played) in done.results.into_iter().take(whole * each).enumerate() {
             explorations[number % each].played.push(played);
         }
-        explorations.iter_mut().for_each(Exploration::compare);
+        for exploration in &mut explorations {
+            exploration.nondeterministic = exploration.played[0].differs.take();
+        }
     }
     Explored { explorations, cut }
-}
-
-impl Exploration {
-    /// Takes the first run of the first seed out again, and holds it against the second.
-    fn compare(&mut self) {
-        let once = self.played.remove(0);
-        let again = self.played.first().filter(|again| **again != once);
-        self.nondeterministic = again.map(|again| (once.hash, again.hash));
-    }
 }
 
 #[cfg(test)]
@@ -182,12 +192,13 @@ mod tests {
 
     #[test]
     fn a_first_seed_that_is_another_one_the_second_time_is_seen() {
-        let (plays, count) = (plays(), std::sync::atomic::AtomicU64::new(0));
-        let drifts = move |scenario, seed| {
-            let hash = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            Played { hash, ..plays(scenario, seed) }
-        };
-        let explored = rounds(1, 1..=2, drifts, &mut ());
-        assert!(explored.explorations[0].nondeterministic.is_some());
+        let plays = plays();
+        let difference =
+            Difference { event: 1, after: None, once: None, again: None, hashes: (1, 2) };
+        let differs = Some(Box::new(difference));
+        let said = differs.clone();
+        let plays = move |scenario, seed| Played { differs: said.clone(), ..plays(scenario, seed) };
+        let explored = rounds(1, 1..=2, plays, &mut ());
+        assert_eq!(explored.explorations[0].nondeterministic, differs);
     }
 }

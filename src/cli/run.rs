@@ -59,11 +59,9 @@ fn explored(loaded: &[Loaded], how: &How) -> Explored {
 fn complaints(loaded: &[Loaded], explored: &Explored) -> Exit {
     let mut exit = Exit::AsDeclared;
     for (loaded, exploration) in loaded.iter().zip(&explored.explorations) {
-        if let Some((once, again)) = exploration.nondeterministic {
+        if let Some(difference) = &exploration.nondeterministic {
             let path = shown(&loaded.source.path);
-            tell(&format!(
-                "error: {path}: two runs of one seed differ: {once:016x}, {again:016x}\n"
-            ));
+            tell(&format!("error: {path}: two runs of one seed differ: {difference}\n"));
             exit = exit.or(Exit::Nondeterminism);
         }
     }
