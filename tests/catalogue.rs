@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// How many runs there are in all, if nothing else is asked for.
-const RUNS: usize = 3_000;
+const RUNS: usize = 2_000;
 
 /// What no scenario can show, and why not.
 const NEVER: [(&str, &str); 4] = [

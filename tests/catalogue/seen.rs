@@ -271,10 +271,11 @@ impl<'a> Watch<'a> {
         for ((queue, _), job) in mine {
             let worker = worker_of(self.scenario, self.lives.get(&who), *queue);
             if let (Some(locked), Some(worker)) = (job.locked, worker) {
-                offs.push(at.ms() - locked.ms() - worker.lock_duration.ms());
+                let off = at.ms() - locked.ms() - worker.lock_duration.ms();
+                offs.push(off);
+                // What has ended is not there to be renewed. In its last millisecond it is.
+                job.locked = (off <= 0).then_some(at);
             }
-            // What had ended before is not there to be renewed.
-            job.locked = Some(at);
         }
         self.sees(Item::RenewedBefore, offs.contains(&-1));
         self.sees(Item::RenewedAt, offs.contains(&0));
