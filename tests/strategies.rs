@@ -109,6 +109,26 @@ fn a_fleet_shrinks_to_two_containers() {
     assert!(found.0.len() <= 1, "{found}");
 }
 
+/// Whatever else was drawn is gone: boots, kills, and all events but one.
+#[test]
+fn what_is_not_needed_goes() {
+    let base = scenario("hazards/bootstrap-without-id");
+    let events = base.meaning().events.len();
+    let bounds = Bounds::of(&base).replicas(20).events(8).kills(100);
+    let found = smallest(strategies::all(&bounds), |edits| {
+        let edited = edits.scenario(&base).expect("it is legal");
+        let edited = edited.meaning();
+        prop_assert!(edited.services[0].replicas < 2 || edited.events.len() == events);
+        Ok(())
+    });
+    let name = base.meaning().services[0].name.to_string();
+    let own = base.meaning().services[0].replicas;
+    let [first, last] = [found.0.first(), found.0.last()].map(|edit| edit.expect("it is needed"));
+    assert!(found.0.len() == 1 || (own < 2 && *first == Edit::Replicas(name, 2)), "{found}");
+    assert!(matches!(last, Edit::Event(at, _, _) if *at == Duration::from_secs(1)), "{found}");
+    assert!(found.0.len() <= 2, "{found}");
+}
+
 /// One kill and no more; the containers, their boots and other events are gone.
 #[test]
 fn a_kill_that_is_needed_stays_alone() {
@@ -117,6 +137,9 @@ fn a_kill_that_is_needed_stays_alone() {
         let main = |ctx: bootrace::Ctx| async move {
             if ctx.redis().incr("boots").await? > 1 {
                 ctx.note("is not the first");
+            }
+            for _ in 0..20 {
+                ctx.redis().incr("turns").await?;
             }
             ctx.sleep(Duration::from_secs(3_000)).await;
             Ok(())
