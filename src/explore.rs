@@ -1,7 +1,7 @@
 //! Many runs of scenarios: seeds on all cores, outcomes in the order of the seeds.
 //!
-//! The first seed is played twice and compared, always: a difference means that something decides
-//! which is not a choice, and no result of the exploration can be trusted.
+//! The first seed is played twice and compared event by event, always: a difference means that
+//! something decides which is not a choice, and no result of the exploration can be trusted.
 //!
 //! There are two uses of it. Where seeds are few and everything about each is wanted, every run is
 //! kept ([`explore`]). Where they are many, each run ends at its first undeclared violation and only
@@ -14,6 +14,7 @@ pub(crate) use checkpoint::{Checkpoint, Error as CheckpointError};
 pub use tally::{Count, Ran, Tally};
 
 use crate::canary;
+use crate::determinism::{Difference, compare_twice};
 use crate::pool::{self, ALL_CORES, Watch, fold};
 use bootrace_sim::event::{FaultClass, Level, Stuck};
 use bootrace_sim::oracle::Verdict;
@@ -132,8 +133,8 @@ pub struct Played {
 pub struct Exploration {
     /// By seed.
     pub played: Vec<Played>,
-    /// The hashes of the first seed's two runs, if they differ.
-    pub nondeterministic: Option<(u64, u64)>,
+    /// Where the first seed's two runs differ, if they do.
+    pub nondeterministic: Option<Difference>,
 }
 
 /// What came of several scenarios that are played on the same seeds.
@@ -206,15 +207,24 @@ pub fn explore_all(
     watch: &mut impl Watch<Played>,
 ) -> Explored {
     let of = scenarios.to_vec();
-    let play = move |scenario: usize, seed| play_by(&of[scenario], policies.of(seed), seed);
+    let play = move |scenario: usize, seed, twice| {
+        let (of, kind) = (&of[scenario], policies.of(seed));
+        let differs = if twice { differs(of, kind, seed) } else { None };
+        (play_by(of, kind, seed), differs)
+    };
     kept(scenarios.len(), seeds, play, watch)
+}
+
+/// Where two runs of one seed differ.
+fn differs(scenario: &Arc<Scenario>, kind: Kind, seed: u64) -> Option<Difference> {
+    compare_twice(scenario, || kind.policy(seed)).1
 }
 
 /// Plays rounds and keeps every run.
 fn kept(
     each: usize,
     seeds: RangeInclusive<u64>,
-    play: impl Fn(usize, u64) -> Played + Send + Sync + 'static,
+    play: impl Fn(usize, u64, bool) -> (Played, Option<Difference>) + Send + Sync + 'static,
     watch: &mut impl Watch<Played>,
 ) -> Explored {
     let mut explorations: Vec<Exploration> = Vec::new();
@@ -223,10 +233,10 @@ fn kept(
             let empty = || Exploration { played: Vec::new(), nondeterministic: None };
             explorations.resize_with(each, empty);
         }
-        let each = explorations.iter_mut().zip(round.runs).zip(round.differ);
-        for ((exploration, played), differ) in each {
+        let each = explorations.iter_mut().zip(round.runs).zip(round.differs);
+        for ((exploration, played), differs) in each {
             exploration.played.push(played);
-            exploration.nondeterministic = exploration.nondeterministic.or(differ);
+            exploration.nondeterministic = exploration.nondeterministic.take().or(differs);
         }
         ControlFlow::Continue(())
     });
@@ -248,8 +258,8 @@ pub struct Swept {
     pub failed: bool,
     /// One for each scenario.
     pub tallies: Vec<Tally>,
-    /// The hashes of two runs of one seed that differ, for each scenario.
-    pub nondeterministic: Vec<Option<(u64, u64)>>,
+    /// Where two runs of one seed differ, for each scenario.
+    pub nondeterministic: Vec<Option<Difference>>,
     pub(crate) canary: Tally,
 }
 
@@ -294,8 +304,8 @@ impl Swept {
                 Part::Nothing => {}
             }
         }
-        for (known, differ) in self.nondeterministic.iter_mut().zip(round.differ) {
-            *known = known.or(differ);
+        for (known, differs) in self.nondeterministic.iter_mut().zip(round.differs) {
+            *known = known.take().or(differs);
         }
         let surprises = |(tally, scenario): (&Tally, &Arc<Scenario>)| tally.surprises(scenario);
         self.failed = self.failed || self.tallies.iter().zip(scenarios).any(surprises);
@@ -316,10 +326,14 @@ pub fn sweep(
         return None;
     }
     let (of, policies, bird) = (scenarios.to_vec(), swept.policies, canary::scenario());
-    let play = move |place: usize, seed| match of.get(place) {
-        Some(scenario) => Part::Run(Ran::play(scenario, policies.of(seed).policy(seed))),
-        None if canary::rides(seed) => Part::Canary(canary::play(&bird, seed)),
-        None => Part::Nothing,
+    let play = move |place: usize, seed, twice| match of.get(place) {
+        Some(scenario) => {
+            let kind = policies.of(seed);
+            let differs = if twice { differs(scenario, kind, seed) } else { None };
+            (Part::Run(Ran::play(scenario, kind.policy(seed))), differs)
+        }
+        None if canary::rides(seed) => (Part::Canary(canary::play(&bird, seed)), None),
+        None => (Part::Nothing, None),
     };
     let seeds = swept.last + 1..=last;
     rounds(jobs, scenarios.len() + 1, seeds, play, &mut Runs(watch), |round| {
@@ -337,15 +351,6 @@ enum Part {
     Nothing,
 }
 
-impl Hashed for Part {
-    fn hash(&self) -> u64 {
-        match self {
-            Part::Run(ran) | Part::Canary(ran) => ran.hash(),
-            Part::Nothing => 0,
-        }
-    }
-}
-
 /// Sees the scenarios' runs only.
 struct Runs<'a, W>(&'a mut W);
 
@@ -361,58 +366,54 @@ impl<W: Watch<Ran>> Watch<Part> for Runs<'_, W> {
     }
 }
 
-/// What is left of a run, with the hash over its events.
-trait Hashed: PartialEq {
-    fn hash(&self) -> u64;
-}
-
-impl Hashed for Played {
-    fn hash(&self) -> u64 {
-        self.hash
-    }
-}
-
 /// The runs of all scenarios on one seed.
 struct Round<T> {
     seed: u64,
     /// One for each scenario.
     runs: Vec<T>,
-    /// Of those that were played twice: both hashes, if anything differs. None for other seeds.
-    differ: Vec<Option<(u64, u64)>>,
+    /// Where those of the first seed, which is played twice, differ.
+    differs: Vec<Option<Difference>>,
+}
+
+/// Sees a run without what its twin came to.
+struct Single<'a, W>(&'a mut W);
+
+impl<T, W: Watch<T>> Watch<(T, Option<Difference>)> for Single<'_, W> {
+    fn done(&mut self, (run, _): &(T, Option<Difference>)) {
+        self.0.done(run);
+    }
+
+    fn stops(&mut self) -> bool {
+        self.0.stops()
+    }
 }
 
 /// Plays a round of all scenarios for each seed, on so many threads, and hands them over in order.
-fn rounds<T: Hashed + Send + 'static>(
+/// `play` is told whether to play twice and compare.
+fn rounds<T: Send + 'static>(
     jobs: usize,
     each: usize,
     seeds: RangeInclusive<u64>,
-    play: impl Fn(usize, u64) -> T + Send + Sync + 'static,
+    play: impl Fn(usize, u64, bool) -> (T, Option<Difference>) + Send + Sync + 'static,
     watch: &mut impl Watch<T>,
     mut take: impl FnMut(Round<T>) -> ControlFlow<()>,
 ) -> Option<Cut> {
     let (first, last) = seeds.into_inner();
-    // In round 0 the first seed is played for the first time, in round 1 again.
-    let seed = move |round: usize| first + (round as u64).saturating_sub(1);
-    let rounds = usize::try_from(last - first).unwrap_or(usize::MAX).saturating_add(2);
-    let task = move |number: usize| play(number % each, seed(number / each));
-    let (mut round, mut once) = (0, None);
-    let mut runs = Vec::with_capacity(each);
-    let cut = fold(jobs, rounds.saturating_mul(each), task, watch, |run| {
-        runs.push(run);
-        if runs.len() < each {
+    let seed = move |round: usize| first + round as u64;
+    let rounds = usize::try_from(last - first).unwrap_or(usize::MAX).saturating_add(1);
+    let task = move |number: usize| play(number % each, seed(number / each), number < each);
+    let empty = |round| Round { seed: seed(round), runs: Vec::new(), differs: Vec::new() };
+    let (mut number, mut round) = (0, empty(0));
+    let all = rounds.saturating_mul(each);
+    let cut = fold(jobs, all, task, &mut Single(watch), |(run, differs)| {
+        round.runs.push(run);
+        round.differs.push(differs);
+        if round.runs.len() < each {
             return ControlFlow::Continue(());
         }
-        let runs = std::mem::replace(&mut runs, Vec::with_capacity(each));
-        round += 1;
-        if round == 1 {
-            once = Some(runs);
-            return ControlFlow::Continue(());
-        }
-        let pairs = once.take().into_iter().flat_map(|once| once.into_iter().zip(&runs));
-        let differ =
-            pairs.map(|(once, again)| (once != *again).then(|| (once.hash(), again.hash())));
-        let differ = differ.chain(std::iter::repeat(None)).take(each).collect();
-        take(Round { seed: seed(round - 1), runs, differ })
+        number += 1;
+        let next = if number < rounds { empty(number) } else { empty(number - 1) };
+        take(std::mem::replace(&mut round, next))
     })?;
     Some(match cut {
         pool::Cut::Stopped => Cut::Stopped,
@@ -429,10 +430,12 @@ mod tests {
     const STORY: &str = include_str!("../scenarios/free-tier-usage/no-bootstrap.toml");
 
     /// A run in name only: what it came to is one real run's.
-    fn plays() -> impl Fn(usize, u64) -> Played + Send + Sync {
+    fn plays() -> impl Fn(usize, u64, bool) -> (Played, Option<Difference>) + Send + Sync {
         let (scenario, _) = bootrace_sim::scenario::parse(STORY).expect("it parses");
         let played = play(&Arc::new(scenario), 1);
-        move |scenario, seed| Played { seed, hash: scenario as u64, ..played.clone() }
+        move |scenario, seed, _| {
+            (Played { seed, hash: scenario as u64, ..played.clone() }, None)
+        }
     }
 
     fn seeds(explored: &Explored) -> Vec<Vec<u64>> {
@@ -454,9 +457,9 @@ mod tests {
     #[test]
     fn a_bug_is_named_and_costs_no_seed_before_it() {
         let plays = plays();
-        let breaks = move |scenario, seed| {
+        let breaks = move |scenario, seed, twice| {
             assert!(seed < 6 || (scenario, seed) == (0, 6), "no such number");
-            plays(scenario, seed)
+            plays(scenario, seed, twice)
         };
         let explored = kept(2, 3..=1_000_000, breaks, &mut ());
         let message = "no such number".to_owned();
@@ -466,7 +469,7 @@ mod tests {
 
     #[test]
     fn a_bug_in_the_first_seed_leaves_nothing() {
-        let breaks = |_, _| panic!("at once");
+        let breaks = |_, _, _| panic!("at once");
         let explored = kept(2, 1..=200, breaks, &mut ());
         let message = "at once".to_owned();
         assert_eq!(explored.cut, Some(Cut::Bug { scenario: 0, seed: 1, message }));
@@ -474,14 +477,17 @@ mod tests {
     }
 
     #[test]
-    fn a_first_seed_that_is_another_one_the_second_time_is_seen() {
-        let (plays, count) = (plays(), std::sync::atomic::AtomicU64::new(0));
-        let drifts = move |scenario, seed| {
-            let hash = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            Played { hash, ..plays(scenario, seed) }
+    fn the_first_seed_alone_is_played_twice_and_a_difference_is_kept() {
+        let plays = plays();
+        let drifts = move |scenario, seed, twice| {
+            assert_eq!(twice, seed == 3);
+            let (after, once, again) = (None, None, Some("more".to_owned()));
+            let difference = Difference { event: 7, after, once, again, hashes: (1, 2) };
+            (plays(scenario, seed, twice).0, twice.then_some(difference))
         };
-        let explored = kept(1, 1..=2, drifts, &mut ());
-        assert!(explored.explorations[0].nondeterministic.is_some());
+        let explored = kept(2, 3..=5, drifts, &mut ());
+        let events = explored.explorations.iter().map(|one| Some(one.nondeterministic.as_ref()?.event));
+        assert_eq!(events.collect::<Vec<_>>(), [Some(7), Some(7)]);
     }
 
     fn scenarios() -> [Arc<Scenario>; 2] {

@@ -2,12 +2,13 @@
 //!
 //! What a run does is the simulator's business; here are threads, sums and words.
 
+use crate::determinism::{Difference, twice};
 use crate::explore::Policies;
 use crate::report::Verdict;
 use crate::report::events::Names;
 use crate::scenario::{Explorable, told};
 use bootrace_sim::container::{Fleet, Played};
-use bootrace_sim::event::{Event, Stamp};
+use bootrace_sim::event::{Event, Sink, Stamp};
 use bootrace_sim::policy::Kind as Policy;
 use bootrace_sim::property::{Finding, Kind, Place, Property};
 use rayon::prelude::*;
@@ -26,8 +27,8 @@ pub struct Report {
     pub seeds: (u64, u64),
     /// One for each property, in their order.
     pub properties: Vec<Judged>,
-    /// The hashes of the first seed's two runs, if they differ: then no result counts.
-    pub nondeterministic: Option<(u64, u64)>,
+    /// Where the first seed's two runs differ, if they do: then no result counts.
+    pub nondeterministic: Option<Difference>,
     /// The first seed whose run did not come to its end, if there is one.
     pub endless: Option<u64>,
 }
@@ -126,16 +127,17 @@ impl Explorable for Fleet {
 
     fn explore(&self, policies: Policies, seeds: RangeInclusive<u64>) -> Report {
         let (first, last) = seeds.clone().into_inner();
-        let play = |seed| Run::play(self, policies.of(seed), seed);
-        let (runs, again) =
-            rayon::join(|| seeds.into_par_iter().map(play).collect::<Vec<_>>(), || play(first));
-        let differs = runs.first().filter(|once| **once != again);
+        // Before all others: what a run leaves behind that it should not is seen by the next one.
+        let (run, nondeterministic) = Run::play_twice(self, policies.of(first), first);
+        let mut runs = vec![run];
+        let others = seeds.into_par_iter().filter(|seed| *seed != first);
+        runs.par_extend(others.map(|seed| Run::play(self, policies.of(seed), seed)));
         let judge = |(place, property)| judged(self, property, policies, place, &runs);
         Report {
             fleet: self.scenario().name.to_string(),
             seeds: (first, last),
             properties: self.properties().iter().enumerate().map(judge).collect(),
-            nondeterministic: differs.map(|once| (once.hash, again.hash)),
+            nondeterministic,
             endless: runs.iter().find(|run| run.endless).map(|run| run.seed),
         }
     }
@@ -150,7 +152,6 @@ impl Explorable for Fleet {
 #[derive(PartialEq)]
 struct Run {
     seed: u64,
-    hash: u64,
     endless: bool,
     /// Of each property: whether it held, and whether it was put to the test.
     findings: Vec<(bool, bool)>,
@@ -158,11 +159,29 @@ struct Run {
 
 impl Run {
     fn play(fleet: &Fleet, policy: Policy, seed: u64) -> Run {
+        Run::new(seed, &Run::played(fleet, policy, seed, &mut ()))
+    }
+
+    /// Of the second time, and where it differs from the first.
+    fn play_twice(fleet: &Fleet, policy: Policy, seed: u64) -> (Run, Option<Difference>) {
+        let play = |sink: &mut dyn Sink| {
+            let played = Run::played(fleet, policy, seed, sink);
+            let run = Run::new(seed, &played);
+            (played.outcome, run)
+        };
+        let (_, run, difference) = twice(fleet.scenario(), play);
+        (run, difference)
+    }
+
+    fn played(fleet: &Fleet, policy: Policy, seed: u64, sink: &mut dyn Sink) -> Played {
         let _named = Named { fleet, policy, seed };
-        let Played { findings, outcome } = fleet.play(policy.policy(seed), &mut ());
-        let finding = |finding: Finding| (finding.held, finding.judged > 0);
-        let findings = findings.into_iter().map(finding).collect();
-        Run { seed, hash: outcome.hash, endless: outcome.out_of_steps, findings }
+        fleet.play(policy.policy(seed), sink)
+    }
+
+    fn new(seed: u64, played: &Played) -> Run {
+        let finding = |finding: &Finding| (finding.held, finding.judged > 0);
+        let findings = played.findings.iter().map(finding).collect();
+        Run { seed, endless: played.outcome.out_of_steps, findings }
     }
 }
 
@@ -240,6 +259,9 @@ impl fmt::Display for Report {
         let violations = self.properties.iter().filter_map(|judged| judged.violation.as_ref());
         if let Some(Violation { seed, story, .. }) = violations.min_by_key(|broke| broke.seed) {
             write!(f, "\nWhat led to it, in seed {seed}:\n{story}")?;
+        }
+        if let Some(difference) = &self.nondeterministic {
+            writeln!(f, "\nSeed {first}, played twice: {difference}")?;
         }
         f.write_str(match self.verdict() {
             Verdict::AsDeclared => "\nHeld.",

@@ -78,7 +78,7 @@ pub(super) fn explore(files: &[PathBuf], how: &How) -> Exit {
         Ok(played) => played,
         Err(exit) => return exit,
     };
-    let each = loaded.iter().zip(swept.nondeterministic.iter().copied());
+    let each = loaded.iter().zip(swept.nondeterministic.iter().map(Option::as_ref));
     let exit = kept.or(run::differences(each)).or(run::ended(&loaded, how.policy, cut.as_ref()));
     let exit = exit.or(checked(&swept));
     let reports: Vec<Report> = loaded

@@ -4,6 +4,7 @@
 use super::actions::Actions;
 use super::live::Live;
 use super::{Exit, Format, How, json, load_each, shown, tell};
+use crate::determinism::Difference;
 use crate::explore::{Cut, Explored, Policies, explore_all};
 use crate::load::Loaded;
 use crate::report::document::Document;
@@ -59,21 +60,19 @@ fn explored(loaded: &[Loaded], how: &How) -> Explored {
 /// Says what is wrong with bootrace itself, and how the invocation ends for it.
 fn complaints(loaded: &[Loaded], policies: Policies, explored: &Explored) -> Exit {
     let each = loaded.iter().zip(&explored.explorations);
-    let differ = each.map(|(loaded, exploration)| (loaded, exploration.nondeterministic));
+    let differ = each.map(|(loaded, exploration)| (loaded, exploration.nondeterministic.as_ref()));
     differences(differ).or(ended(loaded, policies, explored.cut.as_ref()))
 }
 
 /// Says where two runs of one seed differ.
 pub(super) fn differences<'a>(
-    each: impl Iterator<Item = (&'a Loaded, Option<(u64, u64)>)>,
+    each: impl Iterator<Item = (&'a Loaded, Option<&'a Difference>)>,
 ) -> Exit {
     let mut exit = Exit::AsDeclared;
     for (loaded, differ) in each {
-        if let Some((once, again)) = differ {
+        if let Some(difference) = differ {
             let path = shown(&loaded.source.path);
-            tell(&format!(
-                "error: {path}: two runs of one seed differ: {once:016x}, {again:016x}\n"
-            ));
+            tell(&format!("error: {path}: two runs of one seed differ: {difference}\n"));
             exit = exit.or(Exit::Nondeterminism);
         }
     }
