@@ -20,7 +20,7 @@ const KNOWS: [(&str, &[&str]); 30] = [
     ("database.rs", &["clock", "event"]),
     // Events name jobs by what Redis holds.
     ("event.rs", &["choices", "clock", "redis"]),
-    ("event", &["clock", "event"]),
+    ("event", &["clock"]),
     ("kernel", &["choices", "civil", "clock", "event"]),
     ("bullmq/cron", &["civil"]),
     ("bullmq/cron.rs", &["civil"]),
@@ -57,7 +57,7 @@ const KNOWS: [(&str, &[&str]); 30] = [
         "release.rs",
         &["bullmq", "choices", "civil", "clock", "event", "scenario", "servers", "ticks"],
     ),
-    ("fleet.rs", &["choices", "civil", "clock", "event", "kernel", "scenario", "servers"]),
+    ("fleet.rs", &["choices", "clock", "event", "kernel", "scenario", "servers"]),
     ("fleet", &["choices", "civil", "clock", "event", "kernel", "scenario", "servers"]),
     (
         "world.rs",
