@@ -22,7 +22,7 @@ const KNOWS: [(&str, &[&str]); 30] = [
     ("database.rs", &["clock", "event"]),
     // Events name jobs by what Redis holds.
     ("event.rs", &["choices", "clock", "mutants", "redis"]),
-    ("event", &["clock", "event"]),
+    ("event", &["clock"]),
     ("kernel", &["choices", "civil", "clock", "event", "mutants"]),
     ("bullmq/cron", &["civil", "mutants"]),
     ("bullmq/cron.rs", &["civil"]),
@@ -69,7 +69,7 @@ const KNOWS: [(&str, &[&str]); 30] = [
     ),
     (
         "fleet.rs",
-        &["choices", "civil", "clock", "event", "kernel", "mutants", "scenario", "servers"],
+        &["choices", "clock", "event", "kernel", "mutants", "scenario", "servers"],
     ),
     (
         "fleet",

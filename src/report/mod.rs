@@ -71,7 +71,7 @@ pub struct Stuck {
 /// How bad one class of faults was.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 pub struct Swarm {
-    /// The class.
+    /// The class of faults, as files name it.
     pub class: &'static str,
     /// In how many seeds there was none of it.
     pub off: u64,
