@@ -339,7 +339,8 @@ fn main() {
     fleet(&mut criterion);
     redis(&mut criterion);
     // What is not criterion's is played unless other benchmarks are asked for.
-    let asked: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let asked: Vec<String> =
+        std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     if asked.is_empty() || asked.iter().any(|word| word == "search") {
         searches(std::env::args().any(|word| word == "--test"));
     }

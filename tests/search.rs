@@ -65,6 +65,16 @@ fn states_are_searched_once_and_counted_as_often_as_they_are_reached() {
         let apart = searched(&text, Bounds { kills, apart: true, ..Bounds::default() });
         let once = searched(&text, Bounds { kills, ..Bounds::default() });
         println!("{} orders: {} runs, and {}", apart.orders(), apart.runs, once.runs);
+        for (deaths, orders) in &once.by_deaths {
+            if apart.by_deaths.get(deaths) != Some(orders) {
+                println!("{deaths:?}: {orders} once, {:?} apart", apart.by_deaths.get(deaths));
+            }
+        }
+        for (deaths, orders) in &apart.by_deaths {
+            if !once.by_deaths.contains_key(deaths) {
+                println!("{deaths:?}: {orders} apart only");
+            }
+        }
         assert_eq!(once.by_kills, apart.by_kills, "{text}");
         assert_eq!(once.violated, apart.violated, "{text}");
         assert_eq!(once.judged, apart.judged, "{text}");

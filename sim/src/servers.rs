@@ -342,6 +342,7 @@ impl kernel::Servers for Servers {
             }
             self.redis.expire(out.now);
             self.serve(out);
+            self.meet(out);
         }
         self.answer(out);
     }

@@ -77,6 +77,20 @@ impl Flight {
     }
 }
 
+impl Move {
+    /// Of two replies to one process the order matters to it.
+    fn process(self) -> Touch {
+        Touch { thing: u64::MAX - u64::from(self.life.0), access: Access::Write }
+    }
+
+    /// Whether a request arrives before its client has gone matters to the server, and to what the
+    /// client's going does there: a reply that lets it go has met all that is in flight to the server.
+    fn end(self) -> Touch {
+        let number = u64::from(self.life.0) << 16 | u64::from(self.conn);
+        Touch { thing: (u64::MAX >> 1) - number, access: Access::Write }
+    }
+}
+
 impl<S: Servers> State<S> {
     fn name(&self, conn: ConnId, reply: bool) -> Move {
         let of = &self.conns[conn.0 as usize];
@@ -123,6 +137,8 @@ impl<S: Servers> State<S> {
         let (request, reply) = (self.name(conn, false), self.name(conn, true));
         let lost = !self.conns[conn.0 as usize].has_request();
         let flight = self.flight.as_mut().expect("the network has no time");
+        // What arrives on it later arrives at a connection that ends.
+        flight.met.push(request.end());
         flight.forget(reply);
         if lost {
             flight.forget(request);
@@ -204,13 +220,11 @@ impl<S: Servers> Kernel<S> {
         }
         // What was met since belongs to no move: it is due in any case.
         flight.met.clear();
+        self.out.touched.iter_mut().for_each(Vec::clear);
         let Some(place) = state.choices.order(&flight.moves) else { return Next::Stop };
         flight.untold = true;
-        if flight.moves[place].reply {
-            // Of two replies to one process the order matters to it.
-            let thing = u64::MAX - u64::from(flight.moves[place].life.0);
-            flight.met.push(Touch { thing, access: Access::Write });
-        }
+        let name = flight.moves[place];
+        flight.met.push(if name.reply { name.process() } else { name.end() });
         Next::Do(state.fly(place))
     }
 }
