@@ -58,6 +58,7 @@ const WARNED: &[(&str, &[&str])] = &[
     ("bullmq-3091", &["BR119"]),
     ("bullmq-3250", &["BR119", "BR119", "BR119", "BR119", "BR119", "BR119"]),
     ("bullmq-3427", &["BR119", "BR119"]),
+    ("29-february", &["BR118"]),
     ("langfuse-16183-broken", &["BR114"]),
 ];
 
