@@ -525,7 +525,7 @@ mod tests {
             let run =
                 Part::Run(Ran::play(&scenarios[0], Policies::Portfolio.of(seed).policy(seed)));
             let canary = Part::Canary(canary::play(&canary::scenario(), seed));
-            Round { seed, runs: vec![run, canary], differ: vec![None, None] }
+            Round { seed, runs: vec![run, canary], differs: vec![None, None] }
         };
         let with = |seed| {
             let mut swept = right.clone();

@@ -343,16 +343,16 @@ impl Edit {
             Edit::Event(after, name, change) => {
                 let to = service(scenario, name)?;
                 let happens = Happens::To(to, change.meaning(scenario)?);
-                scenario.events.push(PlannedEvent { at: at(*after), happens });
+                scenario.events.push(PlannedEvent { at: at(*after), odds_of_2_32: None, happens });
             }
             Edit::SlowRedis(after, takes) => {
                 let happens = Happens::InRedis(format::Mishap::Slow(at(*takes)));
-                scenario.events.push(PlannedEvent { at: at(*after), happens });
+                scenario.events.push(PlannedEvent { at: at(*after), odds_of_2_32: None, happens });
             }
             Edit::RestartRedis(after, takes) => {
                 let loses = format::Loses::Nothing;
                 let happens = Happens::InRedis(format::Mishap::Restart { down: at(*takes), loses });
-                scenario.events.push(PlannedEvent { at: at(*after), happens });
+                scenario.events.push(PlannedEvent { at: at(*after), odds_of_2_32: None, happens });
             }
         }
         Ok(())

@@ -115,7 +115,7 @@ fn two_runs_of_one_seed_that_differ_are_the_result() {
     let mut exploration = explore(&scenario, 1..=3);
     let once = Some("01-05 00:00:01.000  worker-1.1    -> SET".to_owned());
     let difference = Difference { event: 1, after: None, once, again: None, hashes: (1, 2) };
-    exploration.nondeterministic = Some(Box::new(difference));
+    exploration.nondeterministic = Some(difference);
     let report = Report::new("file", "", &scenario, &exploration);
     assert_eq!(report.verdict, Verdict::Nondeterministic);
     assert_eq!(Exit::from(report.verdict) as u8, 4);

@@ -161,8 +161,8 @@ impl Fleet {
 
     /// Adds to a hash all that the rest of the run hangs on.
     pub(crate) fn recall(&self, into: &mut Rolling) {
-        let Fleet { scenario: _, main: _, services, containers, todo: _, scripts, calm } = self;
-        into.show(&(services, containers, scripts, calm));
+        let Fleet { scenario: _, main: _, services, containers, todo: _, scripts, calm, chance } = self;
+        into.show(&(services, containers, scripts, calm, chance));
     }
 
     /// Adds what was planned under a token.

@@ -1,6 +1,5 @@
 //! What many runs of a scenario came to, in a few numbers: an exploration keeps these and no run.
 
-use super::Hashed;
 use bootrace_sim::choices::Policy;
 use bootrace_sim::event::{Event, Sink, Stamp};
 use bootrace_sim::oracle::Judgement;
@@ -12,7 +11,6 @@ use std::sync::Arc;
 /// What is left of a run that was played up to its first undeclared violation.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Ran {
-    hash: u64,
     /// Whether it reached a bound: nothing is judged then.
     endless: bool,
     /// Whether it was stopped at an undeclared violation.
@@ -57,7 +55,7 @@ impl Ran {
     pub fn play(scenario: &Arc<Scenario>, policy: Box<dyn Policy>) -> Ran {
         let mut first = First { scenario, broken: Vec::new() };
         let outcome = run(scenario, policy, false, &mut first);
-        let Outcome { verdict, hash, out_of_steps: endless, stopped: cut, .. } = outcome;
+        let Outcome { verdict, out_of_steps: endless, stopped: cut, .. } = outcome;
         let came = |(place, judgement): (usize, &Judgement)| {
             let met = judgement.judged > 0;
             if endless {
@@ -74,7 +72,7 @@ impl Ran {
             }
         };
         let came = verdict.judgements.iter().enumerate().map(came).collect();
-        Ran { hash, endless, cut, came }
+        Ran { endless, cut, came }
     }
 
     /// Whether it was stopped at an undeclared violation.
@@ -87,12 +85,6 @@ impl Ran {
     #[must_use]
     pub fn violations(&self) -> u64 {
         self.came.iter().filter(|came| came.held == Some(false)).count() as u64
-    }
-}
-
-impl Hashed for Ran {
-    fn hash(&self) -> u64 {
-        self.hash
     }
 }
 

@@ -96,7 +96,7 @@ impl<S: Servers> Kernel<S> {
             }
         }
         for (number, process) in (0_u32..).zip(&state.procs).filter(|(_, of)| of.dead.is_none()) {
-            (number, process.life, process.seen.finish()).hash(into);
+            (number, process.life, process.seen.finish(), process.clock).hash(into);
             // Its own timers stand as they do by what it has seen; between planned things they stand so:
             for entry in &due {
                 match entry.due {

@@ -278,7 +278,7 @@ impl<S: Servers> State<S> {
             flight.clear();
         }
         self.spared = false;
-        self.cuts.iter_mut().for_each(|cuts| cuts.fill(start));
+        self.cuts.iter_mut().chain(&mut self.held).for_each(|until| until.fill(start));
         self.slots.clear();
         self.free_slots.clear();
         self.timers.clear();
