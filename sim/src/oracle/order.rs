@@ -84,7 +84,6 @@ impl Oracle for Overtaking {
 #[cfg(test)]
 mod tests {
     use super::super::testing::{Story, minute, of_queue};
-    use super::*;
     use crate::clock::Span;
     use crate::scenario::{Measure, Property};
 
