@@ -54,8 +54,6 @@ pub struct Bounds {
 pub struct Searched {
     /// How many orders there are, by the number of those who died in them: nobody, one, two, …
     pub by_kills: Vec<u128>,
-    /// The same by who died, and at which of his kill points.
-    pub by_deaths: BTreeMap<Deaths, u128>,
     /// In how many of them each expectation was not kept.
     pub violated: Vec<u128>,
     /// In how many of them its premise was met.
@@ -318,9 +316,6 @@ impl Searched {
         let judgements = &outcome.verdict.judgements;
         self.grow(judgements.len(), by.deaths.len() + 1);
         self.by_kills[by.deaths.len()] += 1;
-        let mut deaths = by.deaths.clone();
-        deaths.sort_unstable();
-        *self.by_deaths.entry(deaths).or_default() += 1;
         self.endless += u64::from(outcome.out_of_steps);
         self.ends.insert(digest(&outcome.redis));
         for (number, judgement) in judgements.iter().enumerate() {
@@ -360,10 +355,6 @@ impl Searched {
         scaled(&mut self.violated, &part.violated);
         scaled(&mut self.judged, &part.judged);
         scaled(&mut self.by_kills, &part.by_kills);
-        for (deaths, by) in &part.by_deaths {
-            let sum = self.by_deaths.entry(deaths.clone()).or_default();
-            *sum = sum.saturating_add(by.saturating_mul(orders));
-        }
         self.ends.extend(&part.ends);
         self.runs += part.runs;
         self.abandoned += part.abandoned;
