@@ -1,6 +1,6 @@
-//! Files that are made: whole or not at all, and never in place of another.
+//! Files that are made: whole or not at all, and never in place of another, unless that is ours.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -22,6 +22,25 @@ pub(crate) fn create(path: &Path, text: &str) -> io::Result<()> {
             _ => error,
         })?;
     }
+    hidden(path, name, text, place)
+}
+
+/// Puts this text in place of a file that is ours: at every instant there is the one or the other.
+///
+/// # Errors
+/// Whatever the system refuses.
+pub(crate) fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
+    hidden(path, name, text, |hidden, path| fs::rename(hidden, path))
+}
+
+/// Writes a text to a file of another name, and lets that be given its own.
+fn hidden(
+    path: &Path,
+    name: &OsStr,
+    text: &str,
+    place: impl FnOnce(&Path, &Path) -> io::Result<()>,
+) -> io::Result<()> {
     // In the same folder, so that it can be moved in one step.
     let mut hidden = OsString::from(".");
     hidden.push(name);

@@ -4,10 +4,11 @@
 //! which is not a choice, and no result of the exploration can be trusted.
 
 use crate::pool::{self, Watch, work};
+use bootrace_sim::choices::Policy;
 use bootrace_sim::oracle::Verdict;
-use bootrace_sim::policy::Random;
+use bootrace_sim::policy::{Named, Plain, Random};
 use bootrace_sim::scenario::Scenario;
-use bootrace_sim::{Outcome, run};
+use bootrace_sim::{Outcome, labels, run};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -22,6 +23,8 @@ pub struct Played {
     pub hash: u64,
     /// Whether the run was stopped because it would not end.
     pub out_of_steps: bool,
+    /// Which of the answers that the scenario gives itself do not apply any more.
+    pub diverged: Option<String>,
 }
 
 /// What came of all seeds.
@@ -60,9 +63,28 @@ pub enum Cut {
 
 /// Plays one seed.
 pub fn play(scenario: &Arc<Scenario>, seed: u64) -> Played {
-    let Outcome { verdict, hash, out_of_steps, .. } =
-        run(scenario, Box::new(Random::new(seed)), false, &mut ());
-    Played { seed, verdict, hash, out_of_steps }
+    let Outcome { verdict, hash, out_of_steps, diverged, .. } =
+        run(scenario, policy(scenario, seed), false, &mut ());
+    Played { seed, verdict, hash, out_of_steps, diverged }
+}
+
+/// What answers the questions of a seed's run. A scenario that has answers itself has one run, whatever
+/// the seed: what it does not answer is answered plainly, never by chance.
+#[must_use]
+pub fn policy(scenario: &Scenario, seed: u64) -> Box<dyn Policy> {
+    match &scenario.answers {
+        Some(answers) => Box::new(Named::new(answers, &labels(scenario), Box::new(Plain))),
+        None => Box::new(Random::new(seed)),
+    }
+}
+
+/// The seeds that are played of those that are wanted: one, if all scenarios have only one run.
+#[must_use]
+pub fn seeds(scenarios: &[Arc<Scenario>], wanted: RangeInclusive<u64>) -> RangeInclusive<u64> {
+    match scenarios.iter().all(|scenario| scenario.answers.is_some()) {
+        true => *wanted.start()..=*wanted.start(),
+        false => wanted,
+    }
 }
 
 /// Plays every seed of a range.
@@ -70,8 +92,8 @@ pub fn play(scenario: &Arc<Scenario>, seed: u64) -> Played {
 /// # Panics
 /// If a run does.
 pub fn explore(scenario: &Arc<Scenario>, seeds: RangeInclusive<u64>) -> Exploration {
-    let Explored { mut explorations, cut } =
-        explore_all(std::slice::from_ref(scenario), seeds, &mut ());
+    let one = std::slice::from_ref(scenario);
+    let Explored { mut explorations, cut } = explore_all(one, self::seeds(one, seeds), &mut ());
     match (explorations.pop(), cut) {
         (Some(exploration), None) => exploration,
         (_, cut) => panic!("not every seed was played: {cut:?}"),

@@ -139,6 +139,7 @@ pub mod report;
 mod scenario;
 pub mod search;
 mod serve;
+pub mod shrink;
 mod tape;
 pub mod testing;
 

@@ -3,12 +3,11 @@
 //! The format itself is the simulator's business, and the runs are [`crate::explore`]'s; nothing is
 //! printed here.
 
-use crate::explore::explore;
+use crate::explore::{self, explore};
 use crate::load::{self, Loaded};
 use crate::report::events::{Names, changes};
 use crate::report::{Report, Verdict, diagnostic, text};
 use bootrace_sim::event::{Event, Stamp};
-use bootrace_sim::policy::Random;
 use bootrace_sim::scenario as format;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -86,7 +85,8 @@ pub trait Explorable {
     /// What its runs come to.
     type Report;
 
-    /// Plays every seed of a range, the first one twice.
+    /// Plays every seed of a range, the first one twice. What has only one run has it played for the
+    /// first of them.
     ///
     /// # Panics
     /// If there is no seed in the range.
@@ -145,7 +145,7 @@ impl Explorable for Scenario {
 
     fn tell(&self, seed: u64) -> String {
         let mut seen = Vec::new();
-        let policy = Box::new(Random::new(seed));
+        let policy = explore::policy(self.meaning(), seed);
         let outcome = bootrace_sim::run(self.meaning(), policy, false, &mut seen);
         told(&Names::new(self.meaning(), &outcome), &seen, changes)
     }

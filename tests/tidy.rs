@@ -34,7 +34,17 @@ const KNOWS: [(&str, &[&str]); 28] = [
     ("bullmq", &["clock", "event", "kernel", "redis", "scenario", "servers"]),
     (
         "scenario",
-        &["bullmq::Version", "bullmq::cron", "bullmq::ids", "civil", "clock", "event", "ticks"],
+        &[
+            "bullmq::Version",
+            "bullmq::cron",
+            "bullmq::ids",
+            // Answers are by the names of their questions.
+            "choices",
+            "civil",
+            "clock",
+            "event",
+            "ticks",
+        ],
     ),
     // A life is who an event is about.
     ("oracle", &["choices", "clock", "event", "scenario", "ticks"]),

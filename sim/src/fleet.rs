@@ -74,6 +74,8 @@ enum Stage {
     Ending {
         proc: ProcId,
     },
+    /// Left out by the scenario: it holds its place as one that runs does, and is nobody.
+    Absent,
     /// Ended, and not to be started again.
     Dead,
     Gone,
@@ -172,7 +174,7 @@ impl Fleet {
                 Stage::Running { proc: running, .. } | Stage::Ending { proc: running } => {
                     running == proc
                 }
-                Stage::Pending | Stage::Dead | Stage::Gone => false,
+                Stage::Pending | Stage::Absent | Stage::Dead | Stage::Gone => false,
             };
             // A person's process is no container's: nobody waits for it.
             if let Some(container) = self.containers.iter().position(has) {
@@ -256,7 +258,7 @@ impl Fleet {
             .filter(move |container| container.service == usize::from(service.0));
         of.filter_map(|container| match container.stage {
             Stage::Running { proc, .. } | Stage::Ending { proc } => Some((proc, container.life)),
-            Stage::Pending | Stage::Dead | Stage::Gone => None,
+            Stage::Pending | Stage::Absent | Stage::Dead | Stage::Gone => None,
         })
     }
 
@@ -321,7 +323,7 @@ impl Fleet {
     fn remove_old(&mut self, kernel: &mut Kernel<Servers>, service: usize, least: u32) {
         for container in self.of(service, false).into_iter().rev() {
             match self.containers[container].stage {
-                Stage::Pending | Stage::Dead => self.remove(kernel, container),
+                Stage::Pending | Stage::Absent | Stage::Dead => self.remove(kernel, container),
                 Stage::Running { .. } if self.available(service) > least => {
                     self.remove(kernel, container);
                 }
@@ -346,7 +348,7 @@ impl Fleet {
     fn note_rolled_out(&mut self, kernel: &mut Kernel<Servers>, service: usize) {
         let state = &self.services[service];
         let (replicas, rolling) = (state.replicas, state.rolling);
-        let running = |stage| matches!(stage, Stage::Running { .. });
+        let running = |stage| matches!(stage, Stage::Running { .. } | Stage::Absent);
         if rolling
             && self.count(service, true, running) == replicas
             && self.count(service, false, |stage| stage != Stage::Gone) == 0
@@ -384,7 +386,7 @@ impl Fleet {
     }
 
     fn available(&self, service: usize) -> u32 {
-        let running = |stage| matches!(stage, Stage::Running { .. });
+        let running = |stage| matches!(stage, Stage::Running { .. } | Stage::Absent);
         self.count(service, true, running) + self.count(service, false, running)
     }
 
@@ -403,6 +405,12 @@ impl Fleet {
             stage: Stage::Pending,
         });
         let container = self.containers.len() - 1;
+        let ordinal = self.containers[container].ordinal;
+        if self.scenario.services[service].without.contains(&ordinal) {
+            self.containers[container].stage = Stage::Absent;
+            // As if it had begun to run at once: a rollout goes on.
+            return self.reconcile(kernel, service);
+        }
         let life = self.enter(kernel, container);
         let boot = self.scenario.services[service].boot;
         let delay = draw(kernel, life, &boot);

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long it may take without progress being shown.
-const PATIENCE: Duration = Duration::from_millis(500);
+pub(super) const PATIENCE: Duration = Duration::from_millis(500);
 
 /// The signals that ask a process to end.
 const ENDING: &[i32] = &[
@@ -38,10 +38,7 @@ pub(super) struct Live {
 impl Live {
     /// Looks on from now. From now on a signal asks to end; another one ends the process at once.
     pub(super) fn new(scenarios: usize, seeds: u64) -> Self {
-        let asked = Arc::new(AtomicBool::new(false));
-        if let Err(error) = ENDING.iter().try_for_each(|signal| listen(*signal, &asked)) {
-            tell(&format!("warning: a signal will end bootrace without a result: {error}\n"));
-        }
+        let asked = ending();
         let bar = ProgressBar::with_draw_target(Some(seeds), ProgressDrawTarget::hidden());
         let style =
             ProgressStyle::with_template("[{bar:30}] {human_pos} of {human_len} seeds, {msg}");
@@ -53,7 +50,7 @@ impl Live {
             violations: 0,
             begun: Instant::now(),
             bar,
-            waits: io::stderr().is_terminal() && std::env::var_os("CI").is_none(),
+            waits: is_watched(),
         }
     }
 
@@ -84,6 +81,20 @@ impl Watch<Played> for Live {
         }
         self.asked.load(Ordering::Relaxed)
     }
+}
+
+/// What the first signal that asks the process to end sets, from now on. Another one ends it at once.
+pub(super) fn ending() -> Arc<AtomicBool> {
+    let asked = Arc::new(AtomicBool::new(false));
+    if let Err(error) = ENDING.iter().try_for_each(|signal| listen(*signal, &asked)) {
+        tell(&format!("warning: a signal will end bootrace without a result: {error}\n"));
+    }
+    asked
+}
+
+/// Whether somebody may look on.
+pub(super) fn is_watched() -> bool {
+    io::stderr().is_terminal() && std::env::var_os("CI").is_none()
 }
 
 fn listen(signal: i32, asked: &Arc<AtomicBool>) -> io::Result<()> {

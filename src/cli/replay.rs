@@ -2,6 +2,7 @@
 //! nothing.
 
 use super::{Exit, json, load_all, tell, write};
+use crate::explore;
 use crate::load::Loaded;
 use crate::report::events::{Names, changes};
 use crate::report::trace;
@@ -9,7 +10,7 @@ use crate::scenario::told;
 use crate::tape;
 use bootrace_sim::choices::Policy;
 use bootrace_sim::event::{Event, Stamp};
-use bootrace_sim::policy::{Random, Replay};
+use bootrace_sim::policy::Replay;
 use bootrace_sim::scenario::Scenario;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -17,7 +18,7 @@ use std::path::{Path, PathBuf};
 /// Which run, and in which form it is printed.
 #[derive(clap::Args, Debug)]
 pub(super) struct How {
-    /// Which seed
+    /// Which seed; a file that has answers has one run, whatever the seed
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// The run of a tape instead of a seed's
@@ -46,7 +47,11 @@ pub(super) fn replay(file: &Path, how: &How) -> Exit {
     let mut seen: Vec<(Stamp, Event)> = Vec::new();
     let outcome = bootrace_sim::run(scenario, policy, how.record, &mut seen);
     if let Some(place) = &outcome.diverged {
-        tell(&format!("error: the tape does not apply to this run: {place}\n"));
+        let what = match how.tape {
+            Some(_) => "the tape does not apply to this run",
+            None => "not all answers of the file apply any more",
+        };
+        tell(&format!("error: {what}: {place}\n"));
         return Exit::Diverged;
     }
     let names = Names::new(scenario, &outcome);
@@ -58,6 +63,7 @@ pub(super) fn replay(file: &Path, how: &How) -> Exit {
         let mut text = told(&names, &seen, |event| how.events || changes(event));
         let run = match &how.tape {
             Some(tape) => format!("tape {}", tape.display()),
+            None if scenario.answers.is_some() => "the one run".to_owned(),
             None => format!("seed {}", how.seed),
         };
         let _ = writeln!(text, "{run} of {}: hash {:016x}", source.path.display(), outcome.hash);
@@ -72,7 +78,7 @@ pub(super) fn replay(file: &Path, how: &How) -> Exit {
 
 /// What answers the questions of the run.
 fn policy(scenario: &Scenario, how: &How) -> Result<Box<dyn Policy>, Exit> {
-    let Some(path) = &how.tape else { return Ok(Box::new(Random::new(how.seed))) };
+    let Some(path) = &how.tape else { return Ok(explore::policy(scenario, how.seed)) };
     let tape = tape::load(path, scenario).map_err(|error| {
         let path = path.display();
         match error {

@@ -30,6 +30,10 @@ pub struct Report {
     pub scenario: String,
     /// The seeds that were played: first and last.
     pub seeds: (u64, u64),
+    /// Whether the scenario has answers itself, so that it has one run whatever the seed.
+    pub answered: bool,
+    /// Which of these answers does not apply to the run any more; null if all do.
+    pub diverged: Option<String>,
     /// One for each expectation, in the file's order.
     pub expectations: Vec<Expected>,
     /// The figures, each over all seeds.
@@ -53,6 +57,8 @@ pub enum Verdict {
     Vacuous,
     /// Equal runs were not equal.
     Nondeterministic,
+    /// An answer of the scenario does not apply to its run any more.
+    Diverged,
     /// A run was stopped because it would not end.
     Inconclusive,
 }
@@ -181,6 +187,8 @@ impl Report {
             file: file.to_owned(),
             scenario: scenario.name.to_string(),
             seeds: (first, last),
+            answered: scenario.answers.is_some(),
+            diverged: played.iter().find_map(|played| played.diverged.clone()),
             verdict: verdict(exploration, &expectations),
             story: story(scenario, &expectations, played),
             expectations,
@@ -218,6 +226,8 @@ fn verdict(exploration: &Exploration, expectations: &[Expected]) -> Verdict {
     let any = |status| expectations.iter().any(|expected| expected.status == status);
     if exploration.nondeterministic.is_some() {
         Verdict::Nondeterministic
+    } else if exploration.played.iter().any(|played| played.diverged.is_some()) {
+        Verdict::Diverged
     } else if any(Status::NotAsDeclared) {
         Verdict::NotAsDeclared
     } else if exploration.played.iter().any(|played| played.out_of_steps) {

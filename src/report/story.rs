@@ -9,9 +9,9 @@ mod jobs;
 mod select;
 
 use super::events::{Names, changes, clock};
+use crate::explore::policy;
 use bootrace_sim::event::{Event, Sink, Stamp};
 use bootrace_sim::oracle::Broke;
-use bootrace_sim::policy::Random;
 use bootrace_sim::scenario::{Property, Scenario};
 use jobs::{Job, index};
 use schemars::JsonSchema;
@@ -72,7 +72,7 @@ struct Run<'a> {
 /// Plays a seed again and tells how it broke an expectation; none if it does not.
 pub fn tell(scenario: &Arc<Scenario>, seed: u64, expectation: usize) -> Option<Story> {
     let mut telling = Telling(Vec::new());
-    let outcome = bootrace_sim::run(scenario, Box::new(Random::new(seed)), false, &mut telling);
+    let outcome = bootrace_sim::run(scenario, policy(scenario, seed), false, &mut telling);
     let broke = outcome.verdict.judgements.get(expectation)?.broke.clone()?;
     let run = Run {
         scenario,

@@ -30,6 +30,8 @@ pub(super) fn report(file: &str, scenario: &str, schedule: &str) -> Report {
         file: file.to_owned(),
         scenario: scenario.to_owned(),
         seeds: (1, 10),
+        answered: false,
+        diverged: None,
         expectations: STATUSES.map(expected).to_vec(),
         figures: Vec::new(),
         story: None,
