@@ -11,7 +11,7 @@ mod tree;
 use crate::create::{create, replace};
 use crate::explore::policy;
 use crate::report::story;
-use bootrace_sim::choices::Name;
+use bootrace_sim::choices::{Name, Site};
 use bootrace_sim::oracle::{Breach, Healer};
 use bootrace_sim::scenario::{self, Mode, Part, Property, Scenario, Subject};
 use bootrace_sim::{Outcome, labels, run};
@@ -347,6 +347,13 @@ impl<'a> Shrinking<'a> {
         // A story of which nothing is left to chance is the simplest there is.
         let plain = Case { answers: Vec::new(), ..self.case() };
         self.take(&plain, |_| true)?;
+        // Then one in which messages are as quick as they can be, before the parts go that a boot that
+        // comes late needs less than they do.
+        for sites in [&[Site::Send, Site::Reply, Site::Tie][..], &[Site::Send], &[Site::Reply]] {
+            let mut case = self.case();
+            case.answers.retain(|(name, _)| !sites.contains(&name.site));
+            self.take(&case, |_| true)?;
+        }
         while self.removed()? | self.fewer()? | self.plainer()? | self.lowered()? {}
         Ok(())
     }
@@ -501,4 +508,75 @@ pub fn keep<T>(
         create(path, text)?
     }
     Ok(work(&|text| replace(path, text)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BEFORE: &str = include_str!("../scenarios/free-tier-usage/before.toml");
+
+    fn played(text: &str) -> (Arc<Scenario>, Outcome) {
+        let scenario = Arc::new(scenario::parse(text).expect("it parses").0);
+        let outcome = run(&scenario, policy(&scenario, 1), true, &mut ());
+        (scenario, outcome)
+    }
+
+    /// A candidate that fails by another oracle is refused, whatever else is alike.
+    #[test]
+    fn only_the_same_oracle_counts() {
+        let (scenario, outcome) = played(BEFORE);
+        let wanted = Wanted::of(&scenario, 0, &outcome).expect("it is broken");
+        assert!(wanted.same(&scenario, 0, &outcome));
+        // Rows in all are broken, too, and live registrations are not.
+        assert!(!outcome.verdict.judgements[1].held);
+        assert!(!wanted.same(&scenario, 1, &outcome) && !wanted.same(&scenario, 2, &outcome));
+        assert!(!wanted.same(&scenario, 3, &outcome), "there is no such place");
+        for (part, by) in [
+            ("at_most  = 1\n", "at_most  = 2\n"),
+            ("[schedule.usage]", "[schedule.other]"),
+            ("executions in all", "executions per firing"),
+        ] {
+            let other = BEFORE.replacen(part, by, 1).replace("schedule = \"usage\"\n", "");
+            let (scenario, outcome) = played(&other);
+            assert!(!wanted.same(&scenario, 0, &outcome), "{by}");
+        }
+        let second = "[schedule.first]\nevery = \"1h\"\nqueue = \"cloud-free-tier-usage-threshold\"\n\
+                      job = \"first\"\n\n[schedule.usage]";
+        let (moved, again) = played(&BEFORE.replacen("[schedule.usage]", second, 1));
+        assert!(wanted.same(&moved, 0, &again), "its number is no matter");
+    }
+
+    #[test]
+    fn what_shows_nothing_or_breaks_in_another_way_does_not_count() {
+        let (scenario, outcome) = played(BEFORE);
+        let wanted = Wanted::of(&scenario, 0, &outcome).expect("it is broken");
+        let with = |change: &dyn Fn(&mut Outcome)| {
+            let mut other = outcome.clone();
+            change(&mut other);
+            wanted.same(&scenario, 0, &other)
+        };
+        assert!(with(&|_| ()));
+        assert!(!with(&|outcome| outcome.out_of_steps = true));
+        assert!(!with(&|outcome| outcome.verdict.judgements[0].held = true));
+        assert!(!with(&|outcome| outcome.verdict.judgements[0].judged = 0));
+        assert!(!with(&|outcome| outcome.verdict.judgements[0].broke = None));
+        assert!(!with(&|outcome| {
+            let broke = outcome.verdict.judgements[0].broke.as_mut().expect("it is broken");
+            broke.what = Breach::Below { found: 0, least: 1 };
+        }));
+    }
+
+    /// A job id that is free again, and no job id at all, break the same oracle in the same way.
+    #[test]
+    fn another_cause_is_another_story() {
+        let ids = include_str!("../scenarios/free-tier-usage/job-ids-slow-deploy.toml");
+        let without = ids.replace(", job_id = \"usage-bootstrap\"", "");
+        let [(ids, freed), (without, never)] = [ids, &without].map(played);
+        let wanted = Wanted::of(&ids, 0, &freed).expect("it is broken");
+        assert!(wanted.same(&without, 0, &never));
+        assert!(!wanted.same_cause(cause(&without, 0).as_ref()));
+        assert!(!wanted.same_cause(None));
+        assert!(wanted.same_cause(cause(&ids, 0).as_ref()));
+    }
 }

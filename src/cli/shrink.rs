@@ -188,7 +188,7 @@ impl Job<'_> {
             let lines = found.case.text("").lines().count();
             [
                 of(found.containers.len(), "container"),
-                of(found.case.answers().len(), "answer") + " that are not plain",
+                of(found.case.answers().len(), "answer") + " not plain",
                 of(lines - found.case.answers().len(), "line"),
             ]
             .join(", ")

@@ -83,7 +83,7 @@ pub(super) fn lower(node: &Node) -> Vec<Node> {
         Node::Number(number) => lower_numbers(*number).into_iter().map(Node::Number).collect(),
         Node::Text(text) => {
             let Some((least, most)) = span_range(text) else { return Vec::new() };
-            let text = |span: Span| Node::Text(span.to_string());
+            let text = |span: Span| Node::Text(spelled(span));
             if least < most {
                 // One length, wherever it lies, is less than a range: nothing is drawn.
                 return vec![text(least), text(most)];
@@ -95,6 +95,16 @@ pub(super) fn lower(node: &Node) -> Vec<Node> {
         }
         _ => Vec::new(),
     }
+}
+
+/// A length of time as people write it: `59m54s`, and not in one unit alone if it is long.
+fn spelled(span: Span) -> String {
+    let seconds = span.nanos() / SECOND;
+    if span.nanos() % SECOND != 0 || seconds < 60 {
+        return span.to_string();
+    }
+    let parts = [(seconds / 3600, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
+    parts.iter().filter(|(n, _)| *n > 0).map(|(n, unit)| format!("{n}{unit}")).collect()
 }
 
 /// Lower numbers, rising.
@@ -208,6 +218,9 @@ mod tests {
         assert_eq!(texts("0s"), [""; 0]);
         assert_eq!(texts("a job"), [""; 0]);
         assert_eq!(texts("3s").last().map(String::as_str), Some(r#"Text("2s")"#));
+        assert_eq!(texts("59m54s..1h")[0], r#"Text("59m54s")"#);
+        assert_eq!(texts("36h").last().map(String::as_str), Some(r#"Text("18h")"#));
+        assert_eq!(texts("1800ms..2s")[0], r#"Text("1800ms")"#);
         assert_eq!(lower_numbers(43_149), [0, 1, 2, 3, 4, 5, 10, 20, 50, 100, 21_574, 43_148]);
         assert_eq!(lower_numbers(1), [0]);
         assert_eq!(lower_numbers(0), [0_i64; 0]);
