@@ -176,8 +176,8 @@ fn what_no_longer_applies_is_named() {
 fn whatever_ends_it_leaves_a_whole_file() {
     use std::process::{Command, Stdio};
     use std::time::Duration;
-    // Each candidate takes a while.
-    let story = text(BEFORE).replace("length = \"20m\"", "length = \"1d\"");
+    // Each candidate takes a while, and no answer is not plain.
+    let story = text(BEFORE).replace("length = \"20m\"\n", "length = \"5d\"\n\n[answers]\n");
     let folder = fresh("shrink-ends", &story);
     let file = folder.join("one.toml");
     for (arguments, code) in [(&["--for", "1s"][..], 7), (&[], 130)] {
@@ -204,4 +204,21 @@ fn whatever_ends_it_leaves_a_whole_file() {
         assert!(printed.contains("it could be smaller\nReplay: "), "{printed}");
         assert_eq!(seen(&folder, &["run", "one.toml"]).0, 0, "{printed}");
     }
+}
+
+#[test]
+fn what_has_too_many_answers_for_a_file_is_a_tape_until_there_are_fewer() {
+    let story = text(BEFORE).replace("length = \"20m\"", "length = \"2h\"");
+    let folder = fresh("shrink-tape", &story);
+    let shrink = ["shrink", "story.toml", "--out", "one.toml"];
+    let (code, printed, _) = seen(&folder, &[&shrink[..], &["--for", "1us"]].concat());
+    assert_eq!(code, 7, "{printed}");
+    let (_, again) = printed.split_once("Replay: bootrace ").expect("it says how");
+    assert_eq!(again, "replay story.toml --tape one.tape\n");
+    let again: Vec<&str> = again.split_whitespace().collect();
+    assert_eq!(seen(&folder, &again).0, 0);
+    assert!(!folder.join("one.toml").exists());
+    fs::remove_file(folder.join("one.tape")).expect("it is there");
+    assert_eq!(seen(&folder, &shrink).0, 0);
+    assert!(folder.join("one.toml").exists() && !folder.join("one.tape").exists());
 }

@@ -104,6 +104,15 @@ fn refused(file: &Path, how: &How, scenario: &Scenario, why: &Refused) -> Exit {
     exit
 }
 
+fn taken_already(path: &Path) -> Exit {
+    tell(&format!(
+        "error: {} exists already, and nothing is written over\n  \
+         help: --out takes the path of a new file\n",
+        shown(path)
+    ));
+    Exit::BadInput
+}
+
 /// A failure that is being shrunk.
 struct Job<'a> {
     how: &'a How,
@@ -138,39 +147,46 @@ impl Job<'_> {
                 "warning: by name, the answers come to another run ({again:016x}), which fails alike\n"
             ));
         }
-        let work = keep(saved, own && tape.is_none(), &text, |replace| {
-            let (found, ended) = self.work();
-            let text = found.case.text(&comment);
-            let kept = match tape {
-                None => replace(&text),
-                // What is there is no more than what is in the way of a new file.
-                Some(_) => keep(&path, own, &text, |_| ()),
-            };
-            kept.map(|()| (found, ended))
+        let taken = || io::Error::from(io::ErrorKind::AlreadyExists);
+        let free = tape.is_none() || own || !path.exists();
+        let work = free.then_some(()).ok_or_else(taken).and_then(|()| {
+            keep(saved, own && tape.is_none(), &text, |replace| {
+                let (found, ended) = self.work();
+                let text = found.case.text(&comment);
+                let done = match &tape {
+                    None => replace(&text),
+                    // Still too many answers: the tape is what there is.
+                    Some(_) if scenario::parse(&text).is_err() => return Ok((found, ended, true)),
+                    Some(_) => keep(&path, own, &text, |_| ()),
+                };
+                done.map(|()| (found, ended, false))
+            })
         });
-        let (found, ended) = match work.and_then(|work| work) {
+        let (found, ended, is_tape) = match work.and_then(|work| work) {
             Ok(done) => done,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                tell(&format!(
-                    "error: {} exists already, and nothing is written over\n  \
-                     help: --out takes the path of a new file\n",
-                    shown(saved)
-                ));
-                return Exit::BadInput;
+                return taken_already(&path);
             }
             Err(error) => {
                 tell(&format!("error: cannot write {}: {error}\n", shown(saved)));
                 return Exit::Io;
             }
         };
-        if let (Some(tape), Ended::Done) = (&tape, &ended) {
-            let _ = fs::remove_file(tape);
+        match tape {
+            Some(tape) if is_tape => {
+                let story = shown(&self.loaded.source.path);
+                let tape = shown(&tape);
+                self.say(&tape, &format!("{story} --tape {tape}"), &found, &ended)
+            }
+            tape => {
+                tape.iter().for_each(|tape| drop(fs::remove_file(tape)));
+                self.say(&file, &file, &found, &ended)
+            }
         }
-        self.say(&file, &found, &ended)
     }
 
     /// Says what is in the file, and how the work ended.
-    fn say(&self, file: &str, found: &Found, ended: &Ended) -> Exit {
+    fn say(&self, file: &str, again: &str, found: &Found, ended: &Ended) -> Exit {
         let (cut, exit) = match ended {
             Ended::Done => ("", Exit::AsDeclared),
             Ended::Interrupted => ("interrupted: it could be smaller\n", Exit::Interrupted),
@@ -194,7 +210,7 @@ impl Job<'_> {
             .join(", ")
         };
         let printed = format!(
-            "wrote {file}\n  {}\n  before: {}\n  after:  {}\n{cut}Replay: bootrace replay {file}\n",
+            "wrote {file}\n  {}\n  before: {}\n  after:  {}\n{cut}Replay: bootrace replay {again}\n",
             text::sentence(&self.expected()),
             counted(&self.failure.found),
             counted(found),

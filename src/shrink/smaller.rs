@@ -58,10 +58,16 @@ fn is_kept(path: &[Part]) -> bool {
     )
 }
 
+/// Whether it only says which of several things is meant. Without it a file means what it does for as
+/// long as there is but one.
+fn says_which(path: &[Part]) -> bool {
+    matches!(path, [_, .., Part::Key(key)] if ["service", "schedule", "queue"].contains(&&**key))
+}
+
 /// All that can be taken out, the largest first.
 pub(super) fn removals(tree: &Node) -> Vec<Path> {
     let mut paths = tree.paths();
-    paths.retain(|(path, _)| !is_kept(path));
+    paths.retain(|(path, _)| !is_kept(path) && !says_which(path));
     // The order of the file among equals.
     paths.sort_by_key(|(_, size)| std::cmp::Reverse(*size));
     paths.into_iter().map(|(path, _)| path).collect()
@@ -233,6 +239,10 @@ mod tests {
     fn what_says_what_the_failure_is_stays() {
         let text = include_str!("../../scenarios/free-tier-usage/window-id.toml");
         let tree = Node::read(text).expect("it is TOML");
+        let which = Node::read(include_str!("../../scenarios/free-tier-usage/killed-mid-add.toml"));
+        let which = removals(&which.expect("it is TOML"));
+        assert!(which.contains(&path("event/0")) && !which.contains(&path("event/0/service")));
+        assert!(which.contains(&path("queue")));
         for kept in ["name", "schedule/usage/pattern", "expect/0/at_most", "expect/2"] {
             assert!(tree.get(&path(kept)).is_some(), "{kept}");
             assert!(!removals(&tree).contains(&path(kept)), "{kept}");
