@@ -318,6 +318,12 @@ fn watch(
     bar.set_style(ProgressStyle::with_template("{spinner} {msg}").expect("the template is right"));
     let mut waits = is_watched();
     let ended = loop {
+        if asked.load(Ordering::Relaxed) {
+            break Ended::Interrupted;
+        }
+        if until.is_some_and(|until| Instant::now() >= until) {
+            break Ended::OutOfTime;
+        }
         match receiver.recv_timeout(TICK) {
             Ok((found, tried)) => {
                 best = found.unwrap_or(best);
@@ -337,12 +343,6 @@ fn watch(
         if waits && begun.elapsed() >= PATIENCE {
             waits = false;
             bar.set_draw_target(ProgressDrawTarget::stderr());
-        }
-        if asked.load(Ordering::Relaxed) {
-            break Ended::Interrupted;
-        }
-        if until.is_some_and(|until| Instant::now() >= until) {
-            break Ended::OutOfTime;
         }
     };
     bar.finish_and_clear();
