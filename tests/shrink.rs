@@ -177,7 +177,7 @@ fn whatever_ends_it_leaves_a_whole_file() {
     use std::process::{Command, Stdio};
     use std::time::Duration;
     // Each candidate takes a while, and no answer is not plain.
-    let story = text(BEFORE).replace("length = \"20m\"\n", "length = \"5d\"\n\n[answers]\n");
+    let story = text(BEFORE).replace("length = \"20m\"\n", "length = \"1d\"\n\n[answers]\n");
     let folder = fresh("shrink-ends", &story);
     let file = folder.join("one.toml");
     for (arguments, code) in [(&["--for", "1s"][..], 7), (&[], 130)] {
@@ -221,4 +221,28 @@ fn what_has_too_many_answers_for_a_file_is_a_tape_until_there_are_fewer() {
     fs::remove_file(folder.join("one.tape")).expect("it is there");
     assert_eq!(seen(&folder, &shrink).0, 0);
     assert!(folder.join("one.toml").exists() && !folder.join("one.tape").exists());
+}
+
+#[test]
+fn a_container_that_is_left_out_keeps_its_place() {
+    let rolling = text("scenarios/free-tier-usage/before-rolling.toml");
+    let names = |text: &str| {
+        let scenario = Arc::new(parse(text).unwrap_or_else(|problems| panic!("{problems:#?}")).0);
+        let outcome = run(&scenario, Kind::Random.policy(1), false, &mut ());
+        outcome.lives.iter().map(ToString::to_string).collect::<std::collections::BTreeSet<_>>()
+    };
+    let few = rolling.replace("replicas = 12", "replicas = 3");
+    let without = |ordinals: &str| {
+        few.replace("replicas = 3", &format!("replicas = 3\nwithout = {ordinals}"))
+    };
+    let of = |ordinals: &[u32]| {
+        let lives = ordinals.iter().map(|ordinal| format!("worker-{ordinal}.1"));
+        lives.chain(["world".to_owned()]).collect::<std::collections::BTreeSet<_>>()
+    };
+    // Three before the deploy, and three that take their places.
+    assert_eq!(names(&few), of(&[1, 2, 3, 4, 5, 6]));
+    assert_eq!(names(&without("[2]")), of(&[1, 3, 4, 5, 6]));
+    assert_eq!(names(&without("[1, 2, 3]")), of(&[4, 5, 6]));
+    assert_eq!(names(&without("[4, 5]")), of(&[1, 2, 3, 6]));
+    assert_eq!(names(&without("[1, 2, 3, 4, 5, 6]")), of(&[]));
 }
