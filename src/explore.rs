@@ -16,11 +16,12 @@ pub use tally::{Count, Ran, Tally};
 use crate::canary;
 use crate::determinism::{Difference, compare_twice};
 use crate::pool::{self, ALL_CORES, Watch, fold};
+use bootrace_sim::choices::Policy;
 use bootrace_sim::event::{FaultClass, Level, Stuck};
 use bootrace_sim::oracle::Verdict;
-use bootrace_sim::policy::Kind;
+use bootrace_sim::policy::{Kind, Named, Plain};
 use bootrace_sim::scenario::Scenario;
-use bootrace_sim::{Outcome, run};
+use bootrace_sim::{Outcome, labels, run};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -126,6 +127,8 @@ pub struct Played {
     pub stuck: Option<Stuck>,
     /// How bad each class of faults was, where the scenario leaves that open.
     pub swarm: Vec<(FaultClass, Level)>,
+    /// Which of the answers that the scenario gives itself do not apply any more.
+    pub diverged: Option<String>,
 }
 
 /// What came of all seeds.
@@ -169,9 +172,28 @@ pub fn play(scenario: &Arc<Scenario>, seed: u64) -> Played {
 
 /// Plays one seed.
 pub fn play_by(scenario: &Arc<Scenario>, policy: Kind, seed: u64) -> Played {
-    let Outcome { verdict, hash, out_of_steps, stuck, swarm, .. } =
-        run(scenario, policy.policy(seed), false, &mut ());
-    Played { seed, policy, verdict, hash, out_of_steps, stuck, swarm }
+    let outcome = run(scenario, self::policy(scenario, policy, seed), false, &mut ());
+    let Outcome { verdict, hash, out_of_steps, stuck, swarm, diverged, .. } = outcome;
+    Played { seed, policy, verdict, hash, out_of_steps, stuck, swarm, diverged }
+}
+
+/// What answers the questions of a seed's run. A scenario that has answers itself has one run, whatever
+/// the seed: what it does not answer is answered plainly, never by chance.
+#[must_use]
+pub fn policy(scenario: &Scenario, kind: Kind, seed: u64) -> Box<dyn Policy> {
+    match &scenario.answers {
+        Some(answers) => Box::new(Named::new(answers, &labels(scenario), Box::new(Plain))),
+        None => kind.policy(seed),
+    }
+}
+
+/// The seeds that are played of those that are wanted: one, if all scenarios have only one run.
+#[must_use]
+pub fn seeds(scenarios: &[Arc<Scenario>], wanted: RangeInclusive<u64>) -> RangeInclusive<u64> {
+    match scenarios.iter().all(|scenario| scenario.answers.is_some()) {
+        true => *wanted.start()..=*wanted.start(),
+        false => wanted,
+    }
 }
 
 /// Plays every seed of a range by the random policy.
@@ -191,8 +213,9 @@ pub fn explore_by(
     policies: Policies,
     seeds: RangeInclusive<u64>,
 ) -> Exploration {
-    let Explored { mut explorations, cut } =
-        explore_all(std::slice::from_ref(scenario), policies, seeds, &mut ());
+    let one = std::slice::from_ref(scenario);
+    let seeds = self::seeds(one, seeds);
+    let Explored { mut explorations, cut } = explore_all(one, policies, seeds, &mut ());
     match (explorations.pop(), cut) {
         (Some(exploration), None) => exploration,
         (_, cut) => panic!("not every seed was played: {cut:?}"),
@@ -217,7 +240,7 @@ pub fn explore_all(
 
 /// Where two runs of one seed differ.
 fn differs(scenario: &Arc<Scenario>, kind: Kind, seed: u64) -> Option<Difference> {
-    compare_twice(scenario, || kind.policy(seed)).1
+    compare_twice(scenario, || policy(scenario, kind, seed)).1
 }
 
 /// Plays rounds and keeps every run.
@@ -330,7 +353,7 @@ pub fn sweep(
         Some(scenario) => {
             let kind = policies.of(seed);
             let differs = if twice { differs(scenario, kind, seed) } else { None };
-            (Part::Run(Ran::play(scenario, kind.policy(seed))), differs)
+            (Part::Run(Ran::play(scenario, policy(scenario, kind, seed))), differs)
         }
         None if canary::rides(seed) => (Part::Canary(canary::play(&bird, seed)), None),
         None => (Part::Nothing, None),
@@ -433,9 +456,7 @@ mod tests {
     fn plays() -> impl Fn(usize, u64, bool) -> (Played, Option<Difference>) + Send + Sync {
         let (scenario, _) = bootrace_sim::scenario::parse(STORY).expect("it parses");
         let played = play(&Arc::new(scenario), 1);
-        move |scenario, seed, _| {
-            (Played { seed, hash: scenario as u64, ..played.clone() }, None)
-        }
+        move |scenario, seed, _| (Played { seed, hash: scenario as u64, ..played.clone() }, None)
     }
 
     fn seeds(explored: &Explored) -> Vec<Vec<u64>> {
@@ -486,7 +507,8 @@ mod tests {
             (plays(scenario, seed, twice).0, twice.then_some(difference))
         };
         let explored = kept(2, 3..=5, drifts, &mut ());
-        let events = explored.explorations.iter().map(|one| Some(one.nondeterministic.as_ref()?.event));
+        let events =
+            explored.explorations.iter().map(|one| Some(one.nondeterministic.as_ref()?.event));
         assert_eq!(events.collect::<Vec<_>>(), [Some(7), Some(7)]);
     }
 

@@ -272,7 +272,8 @@ impl fmt::Display for Report {
                  Something in the containers' code reads a real clock, a random number or the order \
                  of a hash map, or is a `select!` without `biased`."
             }
-            Verdict::Inconclusive => "\nINCONCLUSIVE: a run did not come to its end.",
+            // A fleet has no answers of its own.
+            Verdict::Diverged | Verdict::Inconclusive => "\nINCONCLUSIVE: a run did not come to its end.",
         })
     }
 }

@@ -141,6 +141,7 @@ pub mod report;
 mod scenario;
 pub mod search;
 mod serve;
+pub mod shrink;
 #[cfg(feature = "proptest")]
 pub mod strategies;
 mod tape;

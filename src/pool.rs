@@ -186,7 +186,8 @@ fn caught<T>(task: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(task)).map_err(|said| words(said.as_ref()))
 }
 
-fn words(said: &(dyn Any + Send)) -> String {
+/// What was said in a panic.
+pub(crate) fn words(said: &(dyn Any + Send)) -> String {
     let text = said.downcast_ref::<&str>().copied();
     let text = text.or_else(|| said.downcast_ref::<String>().map(String::as_str));
     text.unwrap_or("it said nothing").to_owned()

@@ -3,7 +3,7 @@
 //! The format itself is the simulator's business, and the runs are [`crate::explore`]'s; nothing is
 //! printed here.
 
-use crate::explore::{Policies, explore_by};
+use crate::explore::{self, Policies, explore_by};
 use crate::load::{self, Loaded};
 use crate::report::events::{Names, changes};
 use crate::report::{Report, Verdict, diagnostic, text};
@@ -86,7 +86,8 @@ pub trait Explorable {
     /// What its runs come to.
     type Report;
 
-    /// Plays every seed of a range, the first one twice.
+    /// Plays every seed of a range, the first one twice. What has only one run has it played for the
+    /// first of them.
     ///
     /// # Panics
     /// If there is no seed in the range.
@@ -161,7 +162,12 @@ impl Explorable for Scenario {
 
     fn tell(&self, policy: Kind, seed: u64) -> String {
         let mut seen = Vec::new();
-        let outcome = bootrace_sim::run(self.meaning(), policy.policy(seed), false, &mut seen);
+        let outcome = bootrace_sim::run(
+            self.meaning(),
+            explore::policy(self.meaning(), policy, seed),
+            false,
+            &mut seen,
+        );
         told(&Names::new(self.meaning(), &outcome), &seen, changes)
     }
 }

@@ -60,6 +60,13 @@ const WARNED: &[(&str, &[&str])] = &[
     ("bullmq-3427", &["BR119", "BR119"]),
     ("29-february", &["BR118"]),
     ("langfuse-16183-broken", &["BR114"]),
+    // What the job does was not needed, nor a worker to find that nothing fires.
+    ("f1-bootstrap-in-every-boot", &["BR109"]),
+    ("f2-bootstrap-id-free-again", &["BR109"]),
+    ("f3-id-on-the-recurring-job", &["BR109", "BR114"]),
+    ("f4-killed-between-two-round-trips", &["BR111", "BR109"]),
+    ("f5-boot-after-a-tick", &["BR109"]),
+    ("f6-upsert-across-a-tick", &["BR109"]),
 ];
 
 #[test]

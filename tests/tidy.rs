@@ -45,7 +45,17 @@ const KNOWS: [(&str, &[&str]); 30] = [
     ("bullmq", &["clock", "event", "kernel", "mutants", "redis", "scenario", "servers"]),
     (
         "scenario",
-        &["bullmq::Version", "bullmq::cron", "bullmq::ids", "civil", "clock", "event", "ticks"],
+        &[
+            "bullmq::Version",
+            "bullmq::cron",
+            "bullmq::ids",
+            // Answers are by the names of their questions.
+            "choices",
+            "civil",
+            "clock",
+            "event",
+            "ticks",
+        ],
     ),
     // A life is who an event is about.
     ("oracle", &["choices", "clock", "event", "mutants", "scenario", "ticks"]),
@@ -67,14 +77,8 @@ const KNOWS: [(&str, &[&str]); 30] = [
         "release.rs",
         &["bullmq", "choices", "civil", "clock", "event", "scenario", "servers", "ticks"],
     ),
-    (
-        "fleet.rs",
-        &["choices", "clock", "event", "kernel", "mutants", "scenario", "servers"],
-    ),
-    (
-        "fleet",
-        &["choices", "civil", "clock", "event", "kernel", "mutants", "scenario", "servers"],
-    ),
+    ("fleet.rs", &["choices", "clock", "event", "kernel", "mutants", "scenario", "servers"]),
+    ("fleet", &["choices", "civil", "clock", "event", "kernel", "mutants", "scenario", "servers"]),
     (
         "world.rs",
         &[

@@ -83,6 +83,8 @@ enum Stage {
     Ending {
         proc: ProcId,
     },
+    /// Left out by the scenario: it holds its place as one that runs does, and is nobody.
+    Absent,
     /// Ended, and not to be started again.
     Dead,
     Gone,
@@ -161,7 +163,8 @@ impl Fleet {
 
     /// Adds to a hash all that the rest of the run hangs on.
     pub(crate) fn recall(&self, into: &mut Rolling) {
-        let Fleet { scenario: _, main: _, services, containers, todo: _, scripts, calm, chance } = self;
+        let Fleet { scenario: _, main: _, services, containers, todo: _, scripts, calm, chance } =
+            self;
         into.show(&(services, containers, scripts, calm, chance));
     }
 
@@ -206,7 +209,7 @@ impl Fleet {
                 Stage::Running { proc: running, .. } | Stage::Ending { proc: running } => {
                     running == proc
                 }
-                Stage::Pending | Stage::Dead | Stage::Gone => false,
+                Stage::Pending | Stage::Absent | Stage::Dead | Stage::Gone => false,
             };
             // A person's process is no container's: nobody waits for it.
             if let Some(container) = self.containers.iter().position(has) {
@@ -265,7 +268,7 @@ impl Fleet {
     fn remove_old(&mut self, kernel: &mut Kernel<Servers>, service: usize, least: u32) {
         for container in self.of(service, false).into_iter().rev() {
             match self.containers[container].stage {
-                Stage::Pending | Stage::Dead => self.remove(kernel, container),
+                Stage::Pending | Stage::Absent | Stage::Dead => self.remove(kernel, container),
                 Stage::Running { .. } if self.available(service) > least || planted(Mutant::O9) => {
                     self.remove(kernel, container);
                 }
@@ -290,7 +293,7 @@ impl Fleet {
     fn note_rolled_out(&mut self, kernel: &mut Kernel<Servers>, service: usize) {
         let state = &self.services[service];
         let (replicas, rolling) = (state.replicas, state.rolling);
-        let running = |stage| matches!(stage, Stage::Running { .. });
+        let running = |stage| matches!(stage, Stage::Running { .. } | Stage::Absent);
         if rolling
             && self.count(service, true, running) == replicas
             && self.count(service, false, |stage| stage != Stage::Gone) == 0
@@ -328,7 +331,7 @@ impl Fleet {
     }
 
     fn available(&self, service: usize) -> u32 {
-        let running = |stage| matches!(stage, Stage::Running { .. });
+        let running = |stage| matches!(stage, Stage::Running { .. } | Stage::Absent);
         self.count(service, true, running) + self.count(service, false, running)
     }
 
@@ -347,6 +350,12 @@ impl Fleet {
             stage: Stage::Pending,
         });
         let container = self.containers.len() - 1;
+        let ordinal = self.containers[container].ordinal;
+        if self.scenario.services[service].without.contains(&ordinal) {
+            self.containers[container].stage = Stage::Absent;
+            // As if it had begun to run at once: a rollout goes on.
+            return self.reconcile(kernel, service);
+        }
         let life = self.enter(kernel, container);
         let boot = self.scenario.services[service].boot;
         let delay = draw(kernel, life, &boot);

@@ -1,6 +1,6 @@
 //! `explore --exhaustive`: every order of a scenario's messages within bounds.
 
-use super::live::{ENDING, listen};
+use super::live::ending;
 use super::{Exit, Format, json, load_all, shown, tell, write};
 use crate::load::Loaded;
 use crate::pool::{Cut, Watch};
@@ -109,11 +109,7 @@ struct Until {
 
 impl Until {
     fn new(time: Option<Duration>) -> Until {
-        let asked = Arc::new(AtomicBool::new(false));
-        if let Err(error) = ENDING.iter().try_for_each(|signal| listen(*signal, &asked)) {
-            tell(&format!("warning: a signal will end bootrace without a result: {error}\n"));
-        }
-        Until { asked, end: time.and_then(|time| Instant::now().checked_add(time)) }
+        Until { asked: ending(), end: time.and_then(|time| Instant::now().checked_add(time)) }
     }
 
     fn asked(&self) -> bool {

@@ -5,7 +5,7 @@ use super::actions::Actions;
 use super::exhaustive::{self, Orders};
 use super::live::Live;
 use super::{Exit, Format, json, load_each, policies, run, shown, tell};
-use crate::explore::{Checkpoint, CheckpointError, Cut, Policies, Ran, Swept, sweep};
+use crate::explore::{Checkpoint, CheckpointError, Cut, Policies, Ran, Swept, seeds, sweep};
 use crate::load::Loaded;
 use crate::pool::{ALL_CORES, Watch};
 use crate::report::document::Document;
@@ -66,7 +66,10 @@ pub(super) fn explore(files: &[PathBuf], how: &How) -> Exit {
     let jobs = how.jobs.map_or(ALL_CORES, usize::from);
     if how.orders.exhaustive {
         let How { orders, time, format, .. } = how;
-        return exhaustive::explore(files, &exhaustive::How { orders, time: *time, jobs, format: *format });
+        return exhaustive::explore(
+            files,
+            &exhaustive::How { orders, time: *time, jobs, format: *format },
+        );
     }
     let mut actions = Actions::here();
     let loaded = load_each(files);
@@ -115,8 +118,10 @@ pub(super) fn explore(files: &[PathBuf], how: &How) -> Exit {
 fn play(loaded: &[Loaded], how: &How) -> Result<(Swept, Option<Cut>, Exit), Exit> {
     let scenarios: Vec<_> = loaded.iter().map(|loaded| loaded.scenario.clone()).collect();
     let last = if how.time.is_some() { MOST_SEEDS } else { how.seeds };
+    // What has answers of its own has one run.
+    let last = *seeds(&scenarios, 1..=last).end();
     let (mut swept, mut checkpoint) = begin(&scenarios, how, last)?;
-    let mut live = Live::new(scenarios.len(), how.time.is_none().then_some(how.seeds));
+    let mut live = Live::new(scenarios.len(), (last < MOST_SEEDS).then_some(last));
     live.goes_on_after(swept.last);
     let end = how.time.and_then(|time| Instant::now().checked_add(time));
     let mut until = Until { live, end, over: false };

@@ -12,10 +12,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long it may take without progress being shown.
-const PATIENCE: Duration = Duration::from_millis(500);
+pub(super) const PATIENCE: Duration = Duration::from_millis(500);
 
 /// The signals that ask a process to end.
-pub(super) const ENDING: &[i32] = &[
+const ENDING: &[i32] = &[
     consts::SIGINT,
     consts::SIGTERM,
     #[cfg(unix)]
@@ -39,10 +39,7 @@ impl Live {
     /// Looks on from now. From now on a signal asks to end; another one ends the process at once.
     /// How many seeds there will be is not always known.
     pub(super) fn new(scenarios: usize, seeds: Option<u64>) -> Self {
-        let asked = Arc::new(AtomicBool::new(false));
-        if let Err(error) = ENDING.iter().try_for_each(|signal| listen(*signal, &asked)) {
-            tell(&format!("warning: a signal will end bootrace without a result: {error}\n"));
-        }
+        let asked = ending();
         let bar = ProgressBar::with_draw_target(seeds, ProgressDrawTarget::hidden());
         let style = ProgressStyle::with_template(match seeds {
             Some(_) => "[{bar:30}] {human_pos} of {human_len} seeds, {msg}",
@@ -56,7 +53,7 @@ impl Live {
             violations: 0,
             begun: Instant::now(),
             bar,
-            waits: io::stderr().is_terminal() && std::env::var_os("CI").is_none(),
+            waits: is_watched(),
         }
     }
 
@@ -121,8 +118,21 @@ impl Watch<Ran> for Live {
     }
 }
 
-/// From now on a signal is noted; another one ends the process at once.
-pub(super) fn listen(signal: i32, asked: &Arc<AtomicBool>) -> io::Result<()> {
+/// What the first signal that asks the process to end sets, from now on. Another one ends it at once.
+pub(super) fn ending() -> Arc<AtomicBool> {
+    let asked = Arc::new(AtomicBool::new(false));
+    if let Err(error) = ENDING.iter().try_for_each(|signal| listen(*signal, &asked)) {
+        tell(&format!("warning: a signal will end bootrace without a result: {error}\n"));
+    }
+    asked
+}
+
+/// Whether somebody may look on.
+pub(super) fn is_watched() -> bool {
+    io::stderr().is_terminal() && std::env::var_os("CI").is_none()
+}
+
+fn listen(signal: i32, asked: &Arc<AtomicBool>) -> io::Result<()> {
     // In this order, so that the first signal does not find its own mark.
     flag::register_conditional_shutdown(signal, Exit::Interrupted as i32, asked.clone())?;
     flag::register(signal, asked.clone())?;

@@ -15,6 +15,7 @@ mod run;
 mod schema;
 mod serve;
 mod show;
+mod shrink;
 
 use crate::explore::Policies;
 use crate::load::{self, Loaded, Source, load};
@@ -43,7 +44,7 @@ pub enum Exit {
     Nondeterminism = 4,
     /// The result could not be written.
     Io = 5,
-    /// A tape does not apply to the scenario any more, nor a checkpoint to the exploration.
+    /// A tape, or an answer in a scenario, does not apply any more.
     Diverged = 6,
     /// A bound was reached.
     Inconclusive = 7,
@@ -85,6 +86,7 @@ impl From<Verdict> for Exit {
             Verdict::NotAsDeclared => Exit::NotAsDeclared,
             Verdict::Vacuous => Exit::Vacuous,
             Verdict::Nondeterministic => Exit::Nondeterminism,
+            Verdict::Diverged => Exit::Diverged,
             Verdict::Inconclusive => Exit::Inconclusive,
         }
     }
@@ -123,6 +125,13 @@ enum Command {
         file: PathBuf,
         #[command(flatten)]
         how: replay::How,
+    },
+    /// Make a failure as small as it gets, and keep it as a file that stands for one run
+    Shrink {
+        /// The scenario
+        file: PathBuf,
+        #[command(flatten)]
+        how: Box<shrink::How>,
     },
     /// Print a scenario as it is understood, every value written out
     Show {
@@ -184,11 +193,6 @@ impl How {
     fn seeds(&self) -> RangeInclusive<u64> {
         self.seed.map_or(1..=self.seeds, |seed| seed..=seed)
     }
-
-    /// How many seeds.
-    fn count(&self) -> u64 {
-        self.seed.map_or(self.seeds, |_| 1)
-    }
 }
 
 /// Does what the arguments of the process say.
@@ -207,6 +211,7 @@ pub fn main() -> Exit {
         Command::Compare { files, how } => run::compare(files, how),
         Command::Explore { files, how } => explore::explore(files, how),
         Command::Replay { file, how } => replay::replay(file, how),
+        Command::Shrink { file, how } => shrink::shrink(file, how),
         Command::Show { file, effective } => show::show(file, *effective),
         Command::Explain { code } => explain::explain(code),
         Command::Serve(how) => serve::serve(how),

@@ -2,7 +2,7 @@
 //! nothing.
 
 use super::{Exit, json, load_all, tell, write};
-use crate::explore::Policies;
+use crate::explore::{self, Policies};
 use crate::load::Loaded;
 use crate::report::events::{Names, changes};
 use crate::report::trace;
@@ -20,7 +20,7 @@ use std::sync::Arc;
 /// Which run, and in which form it is printed.
 #[derive(clap::Args, Debug)]
 pub(super) struct How {
-    /// Which seed
+    /// Which seed; a file that has answers has one run, whatever the seed
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Which policy draws the seed's answers: random, pct, pct:DEPTH, starvation, portfolio
@@ -54,7 +54,11 @@ pub(super) fn replay(file: &Path, how: &How) -> Exit {
     let mut seen: Vec<(Stamp, Event)> = Vec::new();
     let outcome = bootrace_sim::run(scenario, policy, how.record, &mut seen);
     if let Some(place) = &outcome.diverged {
-        tell(&format!("error: the tape does not apply to this run: {place}\n"));
+        let what = match how.tape {
+            Some(_) => "the tape does not apply to this run",
+            None => "not all answers of the file apply any more",
+        };
+        tell(&format!("error: {what}: {place}\n"));
         return Exit::Diverged;
     }
     let names = Names::new(scenario, &outcome);
@@ -66,6 +70,7 @@ pub(super) fn replay(file: &Path, how: &How) -> Exit {
         let mut text = told(&names, &seen, |event| how.events || changes(event));
         let run = match &how.tape {
             Some(tape) => format!("tape {}", tape.display()),
+            None if scenario.answers.is_some() => "the one run".to_owned(),
             None if how.policy.is_random() => format!("seed {}", how.seed),
             None => format!("seed {}, {},", how.seed, how.policy.of(how.seed)),
         };
@@ -82,7 +87,7 @@ pub(super) fn replay(file: &Path, how: &How) -> Exit {
 /// What answers the questions of the run; of a search, with how many kills that was.
 fn policy(scenario: &Scenario, how: &How) -> Result<(Box<dyn Policy>, Option<u32>), Exit> {
     let Some(path) = &how.tape else {
-        return Ok((how.policy.of(how.seed).policy(how.seed), None));
+        return Ok((explore::policy(scenario, how.policy.of(how.seed), how.seed), None));
     };
     let (tape, searched) = tape::load(path, scenario).map_err(|error| {
         let path = path.display();

@@ -5,7 +5,7 @@ use super::actions::Actions;
 use super::live::Live;
 use super::{Exit, Format, How, json, load_each, shown, tell};
 use crate::determinism::Difference;
-use crate::explore::{Cut, Explored, Policies, explore_all};
+use crate::explore::{Cut, Explored, Policies, explore_all, seeds};
 use crate::load::Loaded;
 use crate::report::document::Document;
 use crate::report::{Report, junit, text};
@@ -28,9 +28,14 @@ fn play(files: &[PathBuf], how: &How, as_text: impl Fn(&[Report]) -> String) -> 
     let Ok(loaded) = loaded.into_iter().collect::<Result<Vec<_>, _>>() else {
         return actions.print(how.format, String::new(), None, Exit::BadInput);
     };
-    let explored = explored(&loaded, how);
+    let scenarios: Vec<_> = loaded.iter().map(|loaded| loaded.scenario.clone()).collect();
+    let seeds = seeds(&scenarios, how.seeds());
+    let count = (seeds.end() - seeds.start()).saturating_add(1);
+    let mut live = Live::new(scenarios.len(), Some(count));
+    let explored = explore_all(&scenarios, how.policy, seeds, &mut live);
+    live.end();
     let exit = complaints(&loaded, how.policy, &explored);
-    let document = document(&loaded, &explored, how);
+    let document = document(&loaded, &explored, count);
     let exit = document.reports.last().map_or(exit, |report| exit.or(report.verdict.into()));
     let printed = match how.format {
         Format::Text => {
@@ -47,14 +52,6 @@ fn play(files: &[PathBuf], how: &How, as_text: impl Fn(&[Report]) -> String) -> 
         },
     };
     actions.print(how.format, printed, Some(&document), exit)
-}
-
-fn explored(loaded: &[Loaded], how: &How) -> Explored {
-    let scenarios: Vec<_> = loaded.iter().map(|loaded| loaded.scenario.clone()).collect();
-    let mut live = Live::new(scenarios.len(), Some(how.count()));
-    let explored = explore_all(&scenarios, how.policy, how.seeds(), &mut live);
-    live.end();
-    explored
 }
 
 /// Says what is wrong with bootrace itself, and how the invocation ends for it.
@@ -100,13 +97,13 @@ pub(super) fn ended(loaded: &[Loaded], policies: Policies, cut: Option<&Cut>) ->
     }
 }
 
-fn document(loaded: &[Loaded], explored: &Explored, how: &How) -> Document {
+fn document(loaded: &[Loaded], explored: &Explored, of: u64) -> Document {
     let report = |(loaded, exploration): (&Loaded, _)| {
         let file = loaded.source.path.display().to_string();
         Report::new(&file, &loaded.source.text, &loaded.scenario, exploration)
     };
     let reports = loaded.iter().zip(&explored.explorations).map(report).collect();
-    Document::new(reports, explored.cut.as_ref(), how.count())
+    Document::new(reports, explored.cut.as_ref(), of)
 }
 
 #[cfg(test)]

@@ -15,6 +15,8 @@ pub struct Ran {
     endless: bool,
     /// Whether it was stopped at an undeclared violation.
     cut: bool,
+    /// Which of the scenario's own answers do not apply any more.
+    diverged: Option<String>,
     /// What became of each expectation.
     came: Vec<Came>,
 }
@@ -55,7 +57,9 @@ impl Ran {
     pub fn play(scenario: &Arc<Scenario>, policy: Box<dyn Policy>) -> Ran {
         let mut first = First { scenario, broken: Vec::new() };
         let outcome = run(scenario, policy, false, &mut first);
-        let Outcome { verdict, out_of_steps: endless, stopped: cut, .. } = outcome;
+        let Outcome { verdict, out_of_steps: endless, stopped: cut, diverged, .. } = outcome;
+        // What was stopped had not come to all of them.
+        let diverged = diverged.filter(|_| !cut);
         let came = |(place, judgement): (usize, &Judgement)| {
             let met = judgement.judged > 0;
             if endless {
@@ -72,7 +76,7 @@ impl Ran {
             }
         };
         let came = verdict.judgements.iter().enumerate().map(came).collect();
-        Ran { endless, cut, came }
+        Ran { endless, cut, diverged, came }
     }
 
     /// Whether it was stopped at an undeclared violation.
@@ -100,6 +104,8 @@ pub struct Tally {
     pub endless: u64,
     /// The first seed whose run did.
     pub first_endless: Option<u64>,
+    /// Which of the answers that the scenario gives itself do not apply any more.
+    pub diverged: Option<String>,
     /// One for each expectation, in each one for each policy.
     pub expectations: Vec<Vec<Count>>,
 }
@@ -145,6 +151,9 @@ impl Tally {
         self.endless += u64::from(ran.endless);
         if ran.endless {
             self.first_endless.get_or_insert(seed);
+        }
+        if self.diverged.is_none() {
+            self.diverged.clone_from(&ran.diverged);
         }
         for (counts, came) in self.expectations.iter_mut().zip(&ran.came) {
             let count = &mut counts[policy];

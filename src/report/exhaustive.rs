@@ -254,7 +254,7 @@ fn ending(report: &Report) -> String {
             let never: Vec<&str> = never.map(|one| one.expected.as_str()).collect();
             format!("VACUOUS: in all {covered} never met: {}.", never.join("; "))
         }
-        Verdict::Inconclusive | Verdict::Nondeterministic => {
+        Verdict::Inconclusive | Verdict::Nondeterministic | Verdict::Diverged => {
             format!("INCONCLUSIVE: {covered}, and not all there are: {}.", cut.unwrap_or("?"))
         }
     }

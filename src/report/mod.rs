@@ -40,6 +40,10 @@ pub struct Report {
     /// Runs that reached a bound, of an exploration; absent if none did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endless: Option<Endless>,
+    /// Whether the scenario has answers itself, so that it has one run whatever the seed.
+    pub answered: bool,
+    /// Which of these answers does not apply to the run any more; null if all do.
+    pub diverged: Option<String>,
     /// One for each expectation, in the file's order.
     pub expectations: Vec<Expected>,
     /// The runs that did not get on when nothing failed any more; left out if all did.
@@ -102,6 +106,8 @@ pub enum Verdict {
     Vacuous,
     /// Equal runs were not equal.
     Nondeterministic,
+    /// An answer of the scenario does not apply to its run any more.
+    Diverged,
     /// A run was stopped because it would not end.
     Inconclusive,
 }
@@ -248,14 +254,18 @@ impl Report {
             .enumerate()
             .map(|(place, expectation)| expected(scenario, text, expectation, place, played))
             .collect();
+        let diverged = played.iter().find_map(|played| played.diverged.clone());
         Report {
             file: file.to_owned(),
             scenario: scenario.name.to_string(),
             seeds: (first, last),
             policy: policies(played),
             endless: None,
+            answered: scenario.answers.is_some(),
+            diverged: diverged.clone(),
             verdict: verdict(
                 exploration.nondeterministic.is_some(),
+                diverged.is_some(),
                 played.iter().any(|played| played.out_of_steps),
                 &expectations,
             ),
@@ -320,10 +330,17 @@ fn distance(relation: Relation, bound: u64, value: u64) -> u64 {
 }
 
 /// The first that applies, in the order of the exit codes.
-fn verdict(nondeterministic: bool, endless: bool, expectations: &[Expected]) -> Verdict {
+fn verdict(
+    nondeterministic: bool,
+    diverged: bool,
+    endless: bool,
+    expectations: &[Expected],
+) -> Verdict {
     let any = |status| expectations.iter().any(|expected| expected.status == status);
     if nondeterministic {
         Verdict::Nondeterministic
+    } else if diverged {
+        Verdict::Diverged
     } else if any(Status::NotAsDeclared) {
         Verdict::NotAsDeclared
     } else if endless {

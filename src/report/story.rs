@@ -9,6 +9,7 @@ mod jobs;
 mod select;
 
 use super::events::{Names, changes, clock};
+use crate::explore;
 use bootrace_sim::event::{Event, FaultClass, Level, Sink, Stamp};
 use bootrace_sim::oracle::Broke;
 use bootrace_sim::policy::Kind;
@@ -80,7 +81,8 @@ pub fn tell(
     expectation: usize,
 ) -> Option<Story> {
     let mut telling = Telling(Vec::new());
-    let outcome = bootrace_sim::run(scenario, policy.policy(seed), false, &mut telling);
+    let outcome =
+        bootrace_sim::run(scenario, explore::policy(scenario, policy, seed), false, &mut telling);
     let broke = outcome.verdict.judgements.get(expectation)?.broke.clone()?;
     let run = Run {
         scenario,

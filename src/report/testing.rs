@@ -34,6 +34,8 @@ pub(super) fn report(file: &str, scenario: &str, schedule: &str) -> Report {
         seeds: (1, 10),
         policy: Policies::RANDOM,
         endless: None,
+        answered: false,
+        diverged: None,
         expectations: STATUSES.map(expected).to_vec(),
         figures: Vec::new(),
         stuck: None,

@@ -167,6 +167,7 @@ fn still_fails(report: &Report) -> String {
 /// Which seeds were played.
 pub(super) fn seeds(report: &Report) -> String {
     match report.seeds {
+        _ if report.answered => "the one run".to_owned(),
         (first, last) if first == last => format!("seed {first}"),
         (first, last) => format!("seeds {first} to {last}"),
     }
@@ -211,7 +212,7 @@ pub(super) fn found(expected: &Expected) -> String {
 }
 
 /// An expectation in words.
-pub(super) fn sentence(expected: &Expected) -> String {
+pub(crate) fn sentence(expected: &Expected) -> String {
     let Expected { kind, property, subject, relation, .. } = expected;
     if *kind == PROBE {
         let of = subject.as_ref().map_or_else(String::new, |subject| format!(" ({subject})"));
@@ -260,6 +261,10 @@ pub(super) fn ending(report: &Report) -> String {
         Verdict::Nondeterministic => {
             "NONDETERMINISTIC: one seed played twice gave two runs; no result counts.".to_owned()
         }
+        Verdict::Diverged => {
+            let why = report.diverged.as_deref().unwrap_or_default();
+            format!("DIVERGED: not all answers of the file apply any more: {}.", escaped(why))
+        }
         Verdict::Inconclusive => "INCONCLUSIVE: a run did not come to its end.".to_owned(),
     }
 }
@@ -274,6 +279,9 @@ pub(super) fn replay(report: &Report) -> String {
         .iter()
         .filter(|expected| expected.status == Status::NotAsDeclared || expected.violated > 0)
         .find_map(|expected| expected.worst);
+    if report.answered {
+        return format!("bootrace replay {}", escaped(&report.file));
+    }
     let seed = worst.map_or(report.seeds.0, |(_, seed)| seed);
     let policy = match report.policy.of(seed) {
         Kind::Random => String::new(),
@@ -392,6 +400,8 @@ mod tests {
             seeds: (1, 200),
             policy: Policies::RANDOM,
             endless: None,
+            answered: false,
+            diverged: None,
             expectations: vec![never],
             stuck: None,
             swarm: Vec::new(),

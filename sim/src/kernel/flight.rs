@@ -48,13 +48,15 @@ impl Flight {
         self.moves.clear();
         self.conns.clear();
         self.closing.clear();
+        self.held.clear();
         self.untold = false;
         self.met.clear();
     }
 
-    /// The connections on which something moves, by the names of the moves.
+    /// The connections on which something moves, by the names of the moves, then those on which
+    /// something is held back.
     pub(super) fn moving(&self) -> impl Iterator<Item = ConnId> {
-        self.conns.iter().copied()
+        self.conns.iter().copied().chain(self.held.iter().map(|(_, conn)| *conn))
     }
 
     fn add(&mut self, name: Move, conn: ConnId) {

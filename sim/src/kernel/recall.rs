@@ -74,7 +74,7 @@ impl<S: Servers> Kernel<S> {
     ) {
         let state = &*self.state.borrow();
         (state.now, state.spared, state.choices.lives()).hash(into);
-        for until in state.cuts.iter().flatten() {
+        for until in state.cuts.iter().chain(&state.held).flatten() {
             (*until).max(state.now).hash(into);
         }
         let flight = state.flight.as_ref().expect("the network has no time");

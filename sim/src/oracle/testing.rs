@@ -72,6 +72,7 @@ pub(super) fn hourly() -> Scenario {
         events: Vec::new(),
         faults: Faults::default(),
         expectations: Vec::new(),
+        answers: None,
         draws: Vec::new(),
     }
 }
@@ -103,6 +104,7 @@ impl Story {
             name: "web".into(),
             release: ReleaseId(release),
             replicas: 1,
+            without: Vec::new(),
             boot: nothing,
             restart: Restart::Always,
             restart_delay: None,
