@@ -224,7 +224,7 @@ impl Failure {
     /// Makes it as small as it gets: until nothing can be taken out or lowered any more, or nobody
     /// wants to go on. `tell` is told each smaller case and how many candidates were tried, and with none
     /// is asked again and again whether to go on.
-    pub fn shrink(&self, tell: &mut dyn FnMut(Option<&Found>, u64) -> bool) -> Found {
+    pub fn shrink<'a>(&'a self, tell: &'a mut Tell<'a>) -> Found {
         let mut shrinking = Shrinking::new(&self.wanted);
         shrinking.tell = Some(tell);
         shrinking.best = Some(self.found.clone());
@@ -281,6 +281,9 @@ impl Case {
     }
 }
 
+/// Who is told what is found and how much was tried, and says whether to go on.
+pub type Tell<'a> = dyn FnMut(Option<&Found>, u64) -> bool + 'a;
+
 /// Nobody wants to go on.
 struct Stopped;
 
@@ -290,7 +293,7 @@ struct Shrinking<'a> {
     /// The cases that were tried and do not fail so.
     refused: BTreeSet<u64>,
     tried: u64,
-    tell: Option<&'a mut dyn FnMut(Option<&Found>, u64) -> bool>,
+    tell: Option<&'a mut Tell<'a>>,
 }
 
 impl<'a> Shrinking<'a> {

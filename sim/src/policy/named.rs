@@ -13,10 +13,13 @@ pub struct Named {
     answers: Vec<Known>,
     /// By life: the places of its answers, once it has asked. A failure that nobody has shrunk yet has
     /// some ten thousand of them.
-    lives: Vec<Option<BTreeMap<(Site, Label, u32), usize>>>,
+    lives: Vec<Option<Places>>,
     beneath: Box<dyn Policy>,
     too_large: Option<String>,
 }
+
+/// Where the answer to each question of a life stands.
+type Places = BTreeMap<(Site, Label, u32), usize>;
 
 struct Known {
     name: Name,
