@@ -6,6 +6,7 @@ mod support;
 use bootrace::explore::policy;
 use bootrace::load::load;
 use bootrace::sim::choices::Name;
+use bootrace::sim::policy::Kind;
 use bootrace::sim::scenario::{Declared, Scenario};
 use bootrace::sim::{Outcome, run};
 use std::collections::BTreeSet;
