@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 /// Who may know whom in `sim/src`: the longest path that matches a file is the one that counts. The
 /// lists are what holds today: take from them, and think before adding.
-const KNOWS: [(&str, &[&str]); 30] = [
+const KNOWS: [(&str, &[&str]); 31] = [
     ("clock.rs", &[]),
     ("civil.rs", &[]),
     ("choices.rs", &[]),
