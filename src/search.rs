@@ -94,8 +94,8 @@ struct Reached {
 /// What is searched together: the stretches from one state to the next rests, with these deaths.
 type Plan = (usize, Deaths);
 
-/// Where a plan is on its way to the next rests: how many answers after its state, and a hash of the
-/// state it has come to. A part that was cut off counts as none of these.
+/// Where a plan is on its way to the next rests: after how many answers, and a hash of the
+/// state it has come to.
 type Place = (usize, u64);
 
 /// What a part came to: the states at its end, and the runs that had their end.
