@@ -228,7 +228,8 @@ fn a_run_that_is_stopped_shows_what_the_whole_run_shows() {
     for file in support::files("scenarios", "toml") {
         let scenario = surprising(&file);
         for seed in 1..=2 {
-            let ran = Ran::play(&scenario, Kind::Random.policy(seed));
+            let policy = bootrace::explore::policy(&scenario, Kind::Random, seed);
+            let ran = Ran::play(&scenario, policy);
             let all = bootrace::explore::play(&scenario, seed);
             let violated = all.verdict.judgements.iter().filter(|judged| !judged.held).count();
             let name = support::named(&file);

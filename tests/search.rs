@@ -118,7 +118,6 @@ fn boots_that_clean_up_leave_one_registration() {
 }
 
 #[test]
-#[ignore = "half a minute where little is optimised"]
 fn so_they_do_whoever_dies_wherever() {
     let found = proof("scheduler-cleaned-up", 1);
     assert_eq!((&found.by_kills[..], &found.violated[..]), (&[560, 1_449_960][..], &[0][..]));

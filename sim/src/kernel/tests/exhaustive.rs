@@ -141,7 +141,6 @@ fn the_orders_of_three_processes_that_take_six_steps() {
 }
 
 #[test]
-#[ignore = "a minute where nothing is optimised"]
 fn the_same_with_a_kill() {
     assert_eq!(with_at_most_one_death(3, 6), 1_273_374);
 }
