@@ -44,7 +44,7 @@ const WARNED: &[(&str, &[&str])] = &[
     ("job-ids-slow-deploy", &["BR106"]),
     ("job-ids-upgrade", &["BR114", "BR115"]),
     ("scheduler", &["BR114"]),
-    ("window-id", &["BR115"]),
+    ("free-tier-usage/window-id", &["BR115"]),
     ("bootstrap-id-freed", &["BR106"]),
     ("paused-and-registered-at-once", &["BR103", "BR103"]),
     ("repeat-on-add-since-6", &["BR119"]),

@@ -78,7 +78,7 @@ const KNOWS: [(&str, &[&str]); 31] = [
         &["bullmq", "choices", "civil", "clock", "event", "scenario", "servers", "ticks"],
     ),
     ("fleet.rs", &["choices", "clock", "event", "kernel", "mutants", "scenario", "servers"]),
-    ("fleet", &["choices", "civil", "clock", "event", "kernel", "mutants", "scenario", "servers"]),
+    ("fleet", &["choices", "civil", "clock", "event", "kernel", "scenario", "servers"]),
     (
         "world.rs",
         &[
