@@ -59,6 +59,8 @@ const WARNED: &[(&str, &[&str])] = &[
     ("bullmq-3250", &["BR119", "BR119", "BR119", "BR119", "BR119", "BR119"]),
     ("bullmq-3427", &["BR119", "BR119"]),
     ("29-february", &["BR118"]),
+    ("scheduler-in-a-storm", &["BR115"]),
+    ("window-id-in-a-storm", &["BR115"]),
     ("langfuse-16183-broken", &["BR114"]),
     // What the job does was not needed, nor a worker to find that nothing fires.
     ("f1-bootstrap-in-every-boot", &["BR109"]),
