@@ -5,12 +5,12 @@
 //! build. Beside criterion's figures stand those that the design has bounds for: nanoseconds a
 //! message, nanoseconds a Redis command, runs a second.
 
-use bootrace_sim::choices::{Choices, Label, LifeName};
+use bootrace_sim::choices::{Access, Choices, Label, LifeName};
 use bootrace_sim::civil::Zone;
 use bootrace_sim::clock::{Clock, Instant, Span};
 use bootrace_sim::event::{Event, ReleaseId, Rolling, ServerId, Sink, Stamp};
 use bootrace_sim::kernel::{Boot, ConnId, Ctx, Kernel, Link, Out, Servers, Step};
-use bootrace_sim::policy::Random;
+use bootrace_sim::policy::{Exhaustive, Progress, Random};
 use bootrace_sim::redis::{Bytes, ClientId, Redis, Reply};
 use bootrace_sim::run;
 use bootrace_sim::scenario::{self, Scenario};
@@ -19,6 +19,7 @@ use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput};
 use std::hash::Hasher;
 use std::hint::black_box;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -115,6 +116,98 @@ fn kernel(criterion: &mut Criterion) {
         MESSAGES
     });
     group.finish();
+}
+
+/// Two numbers, each changed by every other step of a process.
+#[derive(Default)]
+struct Cells([u64; 2]);
+
+impl Servers for Cells {
+    type Request = (usize, u64);
+    type Reply = ();
+
+    fn label(_: &(usize, u64)) -> Label {
+        Label(0)
+    }
+
+    fn request(&mut self, conn: ConnId, (cell, by): (usize, u64), out: &mut Out<()>) -> bool {
+        self.0[cell] = 3 * self.0[cell] + by;
+        out.touch(cell as u64, Access::Write);
+        out.reply(conn, ());
+        true
+    }
+
+    fn opened(&mut self, _: ConnId, _: ServerId) {}
+
+    fn closed(&mut self, _: ConnId, _: &mut Out<()>) {}
+
+    fn next_deadline(&self) -> Option<Instant> {
+        None
+    }
+
+    fn expire(&mut self, _: &mut Out<()>) {}
+}
+
+/// Every distinct order of three processes that take six steps each, with the tape of each; `see` gets
+/// the events. How many there are, and how many runs were given up.
+fn orders(mut see: impl FnMut(&Stamp, &Event)) -> Progress {
+    let search = Exhaustive::new(Vec::new()).begin();
+    let choices = Choices::new(search.policy(), vec!["set".into()]);
+    let link = Link::new(Span::ZERO, Span::ZERO);
+    let mut kernel = Kernel::new(Instant::default(), vec![vec![link]], choices);
+    kernel.without_time();
+    let service: Rc<str> = "p".into();
+    loop {
+        for process in 0..3 {
+            let name = LifeName { service: service.clone(), ordinal: process + 1, life: 1 };
+            let boot = Boot {
+                life: kernel.choices().enter(name),
+                release: ReleaseId(0),
+                clock: Clock::default(),
+                zone: Zone::utc(),
+                network: 0,
+                dies_at: None,
+            };
+            kernel.boot(boot, |ctx: Ctx<Cells>| async move {
+                let conn = ctx.connect(ServerId(0));
+                for step in 0..6 {
+                    let set = conn.call((step % 2, u64::from(process) + 1));
+                    set.await.expect("nothing closes it");
+                }
+            });
+        }
+        let mut cells = Cells::default();
+        while !matches!(kernel.step(&mut cells, Instant::MAX), Step::Idle | Step::Stopped) {}
+        black_box(cells.0);
+        kernel.drain(&mut see);
+        if !search.next() {
+            return search.progress();
+        }
+        kernel.again(Instant::default());
+    }
+}
+
+/// Searches take seconds: each is played a few times, and the quickest is shown.
+fn searches(quick: bool) {
+    let measure = |name: &str, search: &mut dyn FnMut() -> Progress| {
+        let mut best = Duration::MAX;
+        let mut found = Progress::default();
+        for _ in 0..if quick { 1 } else { 3 } {
+            let start = std::time::Instant::now();
+            found = search();
+            best = best.min(start.elapsed());
+        }
+        let Progress { orders, abandoned, .. } = found;
+        let seconds = best.as_secs_f64();
+        println!("search/{name}: {orders} orders, {abandoned} runs given up, {seconds:.2} s");
+    };
+    measure("tapes recorded", &mut || orders(|_, _| ()));
+    measure("tapes recorded, events hashed", &mut || {
+        let mut hash = Rolling::default();
+        let found = orders(|stamp, event| hash.roll(stamp, event));
+        black_box(hash.finish());
+        found
+    });
 }
 
 /// Counts the commands that Redis executes.
@@ -245,5 +338,11 @@ fn main() {
     kernel(&mut criterion);
     fleet(&mut criterion);
     redis(&mut criterion);
+    // What is not criterion's is played unless other benchmarks are asked for.
+    let asked: Vec<String> =
+        std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    if asked.is_empty() || asked.iter().any(|word| word == "search") {
+        searches(std::env::args().any(|word| word == "--test"));
+    }
     criterion.final_summary();
 }

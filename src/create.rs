@@ -1,9 +1,9 @@
-//! Files that are made: whole or not at all, and never in place of another.
+//! Files that are made: whole or not at all, and in place of another only where that is asked for.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Makes a file with this text, and the folders above it that are not there.
 ///
@@ -22,16 +22,40 @@ pub(crate) fn create(path: &Path, text: &str) -> io::Result<()> {
             _ => error,
         })?;
     }
-    // In the same folder, so that it can be moved in one step.
-    let mut hidden = OsString::from(".");
-    hidden.push(name);
-    hidden.push(format!(".{}", std::process::id()));
-    let hidden = path.with_file_name(hidden);
+    let hidden = hidden(path, name);
     let file = OpenOptions::new().write(true).create_new(true).open(&hidden)?;
     let made = fill(file, text).and_then(|()| place(&hidden, path));
     // After a move it is not there any more.
     let _ = fs::remove_file(&hidden);
     made
+}
+
+/// Makes a file with this text, in place of the one of that name: whoever reads it, and whatever
+/// happens meanwhile, finds the old one or the new one, whole.
+///
+/// # Errors
+/// Whatever the system refuses. The old one stays as it is.
+pub(crate) fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
+    let hidden = hidden(path, name);
+    let file = OpenOptions::new().write(true).create(true).truncate(true).open(&hidden)?;
+    let made = fill(file, text).and_then(|()| fs::rename(&hidden, path));
+    if made.is_err() {
+        let _ = fs::remove_file(&hidden);
+        return made;
+    }
+    // Where a folder cannot be opened as a file, the name lasts as it does there.
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = File::open(folder.unwrap_or(Path::new(".")));
+    folder.map_or(Ok(()), |folder| folder.sync_all().or(Ok(())))
+}
+
+/// The name of a file until it is whole: in the same folder, so that it can be moved in one step.
+fn hidden(path: &Path, name: &OsStr) -> PathBuf {
+    let mut hidden = OsString::from(".");
+    hidden.push(name);
+    hidden.push(format!(".{}", std::process::id()));
+    path.with_file_name(hidden)
 }
 
 fn fill(mut file: File, text: &str) -> io::Result<()> {
@@ -51,7 +75,6 @@ fn place(hidden: &Path, path: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::PathBuf;
 
     fn folder(test: &str) -> PathBuf {
         let folder = std::env::temp_dir().join(format!("bootrace-{test}-{}", std::process::id()));
@@ -91,6 +114,23 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).expect("it is there"), "first");
         let folder_itself = create(&folder, "fourth").expect_err("a folder is something, too");
         assert_eq!(folder_itself.kind(), io::ErrorKind::AlreadyExists);
+        fs::remove_dir_all(&folder).expect("it can be removed");
+    }
+
+    #[test]
+    fn a_file_is_replaced_whole_and_nothing_is_left_beside_it() {
+        let folder = folder("replaced");
+        fs::create_dir_all(&folder).expect("a folder can be made");
+        let path = folder.join("c.json");
+        replace(&path, "first, which is longer").expect("it is made");
+        replace(&path, "second").expect("it is replaced");
+        assert_eq!(fs::read_to_string(&path).expect("it is there"), "second");
+        assert_eq!(files(&folder), ["c.json"]);
+        // Where a folder has the name, neither is changed.
+        fs::create_dir(folder.join("d")).expect("a folder can be made");
+        fs::write(folder.join("d/e"), "").expect("it can be written");
+        replace(&folder.join("d"), "third").expect_err("a folder is no file");
+        assert_eq!(files(&folder), ["c.json", "d"]);
         fs::remove_dir_all(&folder).expect("it can be removed");
     }
 }

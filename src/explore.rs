@@ -1,22 +1,122 @@
 //! Many runs of scenarios: seeds on all cores, outcomes in the order of the seeds.
 //!
-//! The first seed is played twice and compared, always: a difference means that something decides
-//! which is not a choice, and no result of the exploration can be trusted.
+//! The first seed is played twice and compared event by event, always: a difference means that
+//! something decides which is not a choice, and no result of the exploration can be trusted.
+//!
+//! There are two uses of it. Where seeds are few and everything about each is wanted, every run is
+//! kept ([`explore`]). Where they are many, each run ends at its first undeclared violation and only
+//! sums are kept ([`sweep`]).
 
-use crate::pool::{self, Watch, work};
+mod checkpoint;
+mod tally;
+
+pub(crate) use checkpoint::{Checkpoint, Error as CheckpointError};
+pub use tally::{Count, Ran, Tally};
+
+use crate::canary;
+use crate::determinism::{Difference, compare_twice};
+use crate::pool::{self, ALL_CORES, Watch, fold};
+use bootrace_sim::choices::Policy;
 use bootrace_sim::event::{FaultClass, Level, Stuck};
 use bootrace_sim::oracle::Verdict;
-use bootrace_sim::policy::Random;
+use bootrace_sim::policy::{Kind, Named, Plain};
 use bootrace_sim::scenario::Scenario;
-use bootrace_sim::{Outcome, run};
-use std::ops::RangeInclusive;
+use bootrace_sim::{Outcome, labels, run};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::{ControlFlow, RangeInclusive};
 use std::sync::Arc;
+
+/// Which policy plays which seed. Its text is what the command line calls it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub enum Policies {
+    /// One plays all.
+    One(Kind),
+    /// Those of [`Kind::PORTFOLIO`] in turn.
+    Portfolio,
+}
+
+impl Policies {
+    /// The random policy plays all.
+    pub const RANDOM: Policies = Policies::One(Kind::Random);
+
+    /// Those that play.
+    pub fn kinds(&self) -> &[Kind] {
+        match self {
+            Policies::One(kind) => std::slice::from_ref(kind),
+            Policies::Portfolio => &Kind::PORTFOLIO,
+        }
+    }
+
+    /// The place of the one that plays a seed.
+    fn place(&self, seed: u64) -> usize {
+        // Seed 1 is the first of a round.
+        let count = self.kinds().len() as u64;
+        usize::try_from((seed % count + count - 1) % count).unwrap_or(0)
+    }
+
+    /// The one that plays a seed.
+    pub fn of(&self, seed: u64) -> Kind {
+        self.kinds()[self.place(seed)]
+    }
+
+    /// Whether the random policy plays all.
+    pub fn is_random(&self) -> bool {
+        *self == Policies::RANDOM
+    }
+
+    /// Reads what it is shown as.
+    pub fn parse(text: &str) -> Option<Policies> {
+        match text {
+            "portfolio" => Some(Policies::Portfolio),
+            _ => Kind::parse(text).map(Policies::One),
+        }
+    }
+}
+
+impl fmt::Display for Policies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Policies::One(kind) => kind.fmt(f),
+            Policies::Portfolio => f.write_str("portfolio"),
+        }
+    }
+}
+
+impl Serialize for Policies {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl TryFrom<String> for Policies {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Policies::parse(&text).ok_or_else(|| format!("{text:?} is no policy"))
+    }
+}
+
+impl JsonSchema for Policies {
+    fn schema_name() -> Cow<'static, str> {
+        "Policies".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string" })
+    }
+}
 
 /// What came of one seed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Played {
     /// The seed.
     pub seed: u64,
+    /// The policy that played it.
+    pub policy: Kind,
     /// What the oracles say, and the figures.
     pub verdict: Verdict,
     /// The hash over every event.
@@ -27,6 +127,8 @@ pub struct Played {
     pub stuck: Option<Stuck>,
     /// How bad each class of faults was, where the scenario leaves that open.
     pub swarm: Vec<(FaultClass, Level)>,
+    /// Which of the answers that the scenario gives itself do not apply any more.
+    pub diverged: Option<String>,
 }
 
 /// What came of all seeds.
@@ -34,8 +136,8 @@ pub struct Played {
 pub struct Exploration {
     /// By seed.
     pub played: Vec<Played>,
-    /// The hashes of the first seed's two runs, if they differ.
-    pub nondeterministic: Option<(u64, u64)>,
+    /// Where the first seed's two runs differ, if they do.
+    pub nondeterministic: Option<Difference>,
 }
 
 /// What came of several scenarios that are played on the same seeds.
@@ -63,20 +165,57 @@ pub enum Cut {
     },
 }
 
-/// Plays one seed.
+/// Plays one seed by the random policy.
 pub fn play(scenario: &Arc<Scenario>, seed: u64) -> Played {
-    let Outcome { verdict, hash, out_of_steps, stuck, swarm, .. } =
-        run(scenario, Box::new(Random::new(seed)), false, &mut ());
-    Played { seed, verdict, hash, out_of_steps, stuck, swarm }
+    play_by(scenario, Kind::Random, seed)
+}
+
+/// Plays one seed.
+pub fn play_by(scenario: &Arc<Scenario>, policy: Kind, seed: u64) -> Played {
+    let outcome = run(scenario, self::policy(scenario, policy, seed), false, &mut ());
+    let Outcome { verdict, hash, out_of_steps, stuck, swarm, diverged, .. } = outcome;
+    Played { seed, policy, verdict, hash, out_of_steps, stuck, swarm, diverged }
+}
+
+/// What answers the questions of a seed's run. A scenario that has answers itself has one run, whatever
+/// the seed: what it does not answer is answered plainly, never by chance.
+#[must_use]
+pub fn policy(scenario: &Scenario, kind: Kind, seed: u64) -> Box<dyn Policy> {
+    match &scenario.answers {
+        Some(answers) => Box::new(Named::new(answers, &labels(scenario), Box::new(Plain))),
+        None => kind.policy(seed),
+    }
+}
+
+/// The seeds that are played of those that are wanted: one, if all scenarios have only one run.
+#[must_use]
+pub fn seeds(scenarios: &[Arc<Scenario>], wanted: RangeInclusive<u64>) -> RangeInclusive<u64> {
+    match scenarios.iter().all(|scenario| scenario.answers.is_some()) {
+        true => *wanted.start()..=*wanted.start(),
+        false => wanted,
+    }
+}
+
+/// Plays every seed of a range by the random policy.
+///
+/// # Panics
+/// If a run does.
+pub fn explore(scenario: &Arc<Scenario>, seeds: RangeInclusive<u64>) -> Exploration {
+    explore_by(scenario, Policies::RANDOM, seeds)
 }
 
 /// Plays every seed of a range.
 ///
 /// # Panics
 /// If a run does.
-pub fn explore(scenario: &Arc<Scenario>, seeds: RangeInclusive<u64>) -> Exploration {
-    let Explored { mut explorations, cut } =
-        explore_all(std::slice::from_ref(scenario), seeds, &mut ());
+pub fn explore_by(
+    scenario: &Arc<Scenario>,
+    policies: Policies,
+    seeds: RangeInclusive<u64>,
+) -> Exploration {
+    let one = std::slice::from_ref(scenario);
+    let seeds = self::seeds(one, seeds);
+    let Explored { mut explorations, cut } = explore_all(one, policies, seeds, &mut ());
     match (explorations.pop(), cut) {
         (Some(exploration), None) => exploration,
         (_, cut) => panic!("not every seed was played: {cut:?}"),
@@ -86,52 +225,225 @@ pub fn explore(scenario: &Arc<Scenario>, seeds: RangeInclusive<u64>) -> Explorat
 /// Plays every seed of a range on every scenario, seed by seed, for as long as `watch` wants more.
 pub fn explore_all(
     scenarios: &[Arc<Scenario>],
+    policies: Policies,
     seeds: RangeInclusive<u64>,
     watch: &mut impl Watch<Played>,
 ) -> Explored {
     let of = scenarios.to_vec();
-    rounds(scenarios.len(), seeds, move |scenario, seed| play(&of[scenario], seed), watch)
+    let play = move |scenario: usize, seed, twice| {
+        let (of, kind) = (&of[scenario], policies.of(seed));
+        let differs = if twice { differs(of, kind, seed) } else { None };
+        (play_by(of, kind, seed), differs)
+    };
+    kept(scenarios.len(), seeds, play, watch)
 }
 
-/// Plays a round of all scenarios for each seed.
-fn rounds(
+/// Where two runs of one seed differ.
+fn differs(scenario: &Arc<Scenario>, kind: Kind, seed: u64) -> Option<Difference> {
+    compare_twice(scenario, || policy(scenario, kind, seed)).1
+}
+
+/// Plays rounds and keeps every run.
+fn kept(
     each: usize,
     seeds: RangeInclusive<u64>,
-    play: impl Fn(usize, u64) -> Played + Send + Sync + 'static,
+    play: impl Fn(usize, u64, bool) -> (Played, Option<Difference>) + Send + Sync + 'static,
     watch: &mut impl Watch<Played>,
 ) -> Explored {
+    let mut explorations: Vec<Exploration> = Vec::new();
+    let cut = rounds(ALL_CORES, each, seeds, play, watch, |round: Round<Played>| {
+        if explorations.is_empty() {
+            let empty = || Exploration { played: Vec::new(), nondeterministic: None };
+            explorations.resize_with(each, empty);
+        }
+        let each = explorations.iter_mut().zip(round.runs).zip(round.differs);
+        for ((exploration, played), differs) in each {
+            exploration.played.push(played);
+            exploration.nondeterministic = exploration.nondeterministic.take().or(differs);
+        }
+        ControlFlow::Continue(())
+    });
+    Explored { explorations, cut }
+}
+
+/// What came of many seeds of several scenarios, in sums, and how far they are played. It is all that
+/// there is to go on from.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Swept {
+    /// Which policy plays which seed.
+    pub policies: Policies,
+    /// Whether it ends with the first undeclared violation.
+    pub until_fail: bool,
+    /// The last seed that is played on all scenarios; 0 if there is none.
+    pub last: u64,
+    /// Whether something that is declared to hold is violated.
+    pub failed: bool,
+    /// One for each scenario.
+    pub tallies: Vec<Tally>,
+    /// Where two runs of one seed differ, for each scenario.
+    pub nondeterministic: Vec<Option<Difference>>,
+    pub(crate) canary: Tally,
+}
+
+impl Swept {
+    /// Nothing is played yet.
+    #[must_use]
+    pub fn new(scenarios: &[Arc<Scenario>], policies: Policies, until_fail: bool) -> Swept {
+        let kinds = policies.kinds().len();
+        let tally = |scenario: &Arc<Scenario>| Tally::new(scenario.expectations.len(), kinds);
+        Swept {
+            policies,
+            until_fail,
+            last: 0,
+            failed: false,
+            tallies: scenarios.iter().map(tally).collect(),
+            nondeterministic: vec![None; scenarios.len()],
+            canary: Tally::new(canary::scenario().expectations.len(), 1),
+        }
+    }
+
+    /// Whether no seed is wanted any more, wherever the last one is.
+    pub fn is_over(&self) -> bool {
+        self.failed && self.until_fail
+    }
+
+    /// Whether the sums are those of what was played.
+    ///
+    /// # Errors
+    /// If those of the canary are not.
+    pub fn check(&self) -> Result<(), String> {
+        canary::check(&self.canary, self.last)
+    }
+
+    fn take(&mut self, scenarios: &[Arc<Scenario>], round: Round<Part>) {
+        let seed = round.seed;
+        self.last = seed;
+        let place = self.policies.place(seed);
+        for (number, part) in round.runs.into_iter().enumerate() {
+            match part {
+                Part::Run(ran) => self.tallies[number].take(place, seed, &ran),
+                Part::Canary(ran) => self.canary.take(0, seed, &ran),
+                Part::Nothing => {}
+            }
+        }
+        for (known, differs) in self.nondeterministic.iter_mut().zip(round.differs) {
+            *known = known.take().or(differs);
+        }
+        let surprises = |(tally, scenario): (&Tally, &Arc<Scenario>)| tally.surprises(scenario);
+        self.failed = self.failed || self.tallies.iter().zip(scenarios).any(surprises);
+    }
+}
+
+/// Goes on with the seeds up to `last`, on so many threads, for as long as `watch` wants more: each
+/// run up to its first undeclared violation. `after` sees the sums after each seed.
+pub fn sweep(
+    scenarios: &[Arc<Scenario>],
+    swept: &mut Swept,
+    last: u64,
+    jobs: usize,
+    watch: &mut impl Watch<Ran>,
+    mut after: impl FnMut(&Swept),
+) -> Option<Cut> {
+    if swept.is_over() || swept.last >= last {
+        return None;
+    }
+    let (of, policies, bird) = (scenarios.to_vec(), swept.policies, canary::scenario());
+    let play = move |place: usize, seed, twice| match of.get(place) {
+        Some(scenario) => {
+            let kind = policies.of(seed);
+            let differs = if twice { differs(scenario, kind, seed) } else { None };
+            (Part::Run(Ran::play(scenario, policy(scenario, kind, seed))), differs)
+        }
+        None if canary::rides(seed) => (Part::Canary(canary::play(&bird, seed)), None),
+        None => (Part::Nothing, None),
+    };
+    let seeds = swept.last + 1..=last;
+    rounds(jobs, scenarios.len() + 1, seeds, play, &mut Runs(watch), |round| {
+        swept.take(scenarios, round);
+        after(swept);
+        if swept.is_over() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })
+}
+
+/// What is played for a seed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Part {
+    Run(Ran),
+    Canary(Ran),
+    Nothing,
+}
+
+/// Sees the scenarios' runs only.
+struct Runs<'a, W>(&'a mut W);
+
+impl<W: Watch<Ran>> Watch<Part> for Runs<'_, W> {
+    fn done(&mut self, part: &Part) {
+        if let Part::Run(ran) = part {
+            self.0.done(ran);
+        }
+    }
+
+    fn stops(&mut self) -> bool {
+        self.0.stops()
+    }
+}
+
+/// The runs of all scenarios on one seed.
+struct Round<T> {
+    seed: u64,
+    /// One for each scenario.
+    runs: Vec<T>,
+    /// Where those of the first seed, which is played twice, differ.
+    differs: Vec<Option<Difference>>,
+}
+
+/// Sees a run without what its twin came to.
+struct Single<'a, W>(&'a mut W);
+
+impl<T, W: Watch<T>> Watch<(T, Option<Difference>)> for Single<'_, W> {
+    fn done(&mut self, (run, _): &(T, Option<Difference>)) {
+        self.0.done(run);
+    }
+
+    fn stops(&mut self) -> bool {
+        self.0.stops()
+    }
+}
+
+/// Plays a round of all scenarios for each seed, on so many threads, and hands them over in order.
+/// `play` is told whether to play twice and compare.
+fn rounds<T: Send + 'static>(
+    jobs: usize,
+    each: usize,
+    seeds: RangeInclusive<u64>,
+    play: impl Fn(usize, u64, bool) -> (T, Option<Difference>) + Send + Sync + 'static,
+    watch: &mut impl Watch<T>,
+    mut take: impl FnMut(Round<T>) -> ControlFlow<()>,
+) -> Option<Cut> {
     let (first, last) = seeds.into_inner();
-    // In round 0 the first seed is played for the first time, in round 1 again.
-    let seed = move |round: usize| first + (round as u64).saturating_sub(1);
-    let rounds = usize::try_from(last - first).unwrap_or(usize::MAX).saturating_add(2);
-    let task = move |number: usize| play(number % each, seed(number / each));
-    let done = work(rounds.saturating_mul(each), task, watch);
-    let whole = done.results.len() / each.max(1);
-    let cut = done.cut.map(|cut| match cut {
+    let seed = move |round: usize| first + round as u64;
+    let rounds = usize::try_from(last - first).unwrap_or(usize::MAX).saturating_add(1);
+    let task = move |number: usize| play(number % each, seed(number / each), number < each);
+    let empty = |round| Round { seed: seed(round), runs: Vec::new(), differs: Vec::new() };
+    let (mut number, mut round) = (0, empty(0));
+    let all = rounds.saturating_mul(each);
+    let cut = fold(jobs, all, task, &mut Single(watch), |(run, differs)| {
+        round.runs.push(run);
+        round.differs.push(differs);
+        if round.runs.len() < each {
+            return ControlFlow::Continue(());
+        }
+        number += 1;
+        let next = if number < rounds { empty(number) } else { empty(number - 1) };
+        take(std::mem::replace(&mut round, next))
+    })?;
+    Some(match cut {
         pool::Cut::Stopped => Cut::Stopped,
         pool::Cut::Panicked { task, message } => {
             Cut::Bug { scenario: task % each, seed: seed(task / each), message }
         }
-    });
-    let mut explorations = Vec::new();
-    if whole >= 2 {
-        let empty = || Exploration { played: Vec::with_capacity(whole), nondeterministic: None };
-        explorations.resize_with(each, empty);
-        for (number, played) in done.results.into_iter().take(whole * each).enumerate() {
-            explorations[number % each].played.push(played);
-        }
-        explorations.iter_mut().for_each(Exploration::compare);
-    }
-    Explored { explorations, cut }
-}
-
-impl Exploration {
-    /// Takes the first run of the first seed out again, and holds it against the second.
-    fn compare(&mut self) {
-        let once = self.played.remove(0);
-        let again = self.played.first().filter(|again| **again != once);
-        self.nondeterministic = again.map(|again| (once.hash, again.hash));
-    }
+    })
 }
 
 #[cfg(test)]
@@ -141,10 +453,10 @@ mod tests {
     const STORY: &str = include_str!("../scenarios/free-tier-usage/no-bootstrap.toml");
 
     /// A run in name only: what it came to is one real run's.
-    fn plays() -> impl Fn(usize, u64) -> Played + Send + Sync {
+    fn plays() -> impl Fn(usize, u64, bool) -> (Played, Option<Difference>) + Send + Sync {
         let (scenario, _) = bootrace_sim::scenario::parse(STORY).expect("it parses");
         let played = play(&Arc::new(scenario), 1);
-        move |scenario, seed| Played { seed, hash: scenario as u64, ..played.clone() }
+        move |scenario, seed, _| (Played { seed, hash: scenario as u64, ..played.clone() }, None)
     }
 
     fn seeds(explored: &Explored) -> Vec<Vec<u64>> {
@@ -154,23 +466,23 @@ mod tests {
 
     #[test]
     fn each_scenario_has_each_seed_once() {
-        let explored = rounds(2, 3..=5, plays(), &mut ());
+        let explored = kept(2, 3..=5, plays(), &mut ());
         assert_eq!(explored.cut, None);
         assert_eq!(seeds(&explored), [[3, 4, 5], [3, 4, 5]]);
         let of = |place: usize| explored.explorations[place].played.iter().map(|one| one.hash);
         assert!(of(0).all(|scenario| scenario == 0) && of(1).all(|scenario| scenario == 1));
         assert!(explored.explorations.iter().all(|one| one.nondeterministic.is_none()));
-        assert_eq!(seeds(&rounds(1, u64::MAX..=u64::MAX, plays(), &mut ())), [[u64::MAX]]);
+        assert_eq!(seeds(&kept(1, u64::MAX..=u64::MAX, plays(), &mut ())), [[u64::MAX]]);
     }
 
     #[test]
     fn a_bug_is_named_and_costs_no_seed_before_it() {
         let plays = plays();
-        let breaks = move |scenario, seed| {
+        let breaks = move |scenario, seed, twice| {
             assert!(seed < 6 || (scenario, seed) == (0, 6), "no such number");
-            plays(scenario, seed)
+            plays(scenario, seed, twice)
         };
-        let explored = rounds(2, 3..=1_000_000, breaks, &mut ());
+        let explored = kept(2, 3..=1_000_000, breaks, &mut ());
         let message = "no such number".to_owned();
         assert_eq!(explored.cut, Some(Cut::Bug { scenario: 1, seed: 6, message }));
         assert_eq!(seeds(&explored), [[3, 4, 5], [3, 4, 5]]);
@@ -178,21 +490,84 @@ mod tests {
 
     #[test]
     fn a_bug_in_the_first_seed_leaves_nothing() {
-        let breaks = |_, _| panic!("at once");
-        let explored = rounds(2, 1..=200, breaks, &mut ());
+        let breaks = |_, _, _| panic!("at once");
+        let explored = kept(2, 1..=200, breaks, &mut ());
         let message = "at once".to_owned();
         assert_eq!(explored.cut, Some(Cut::Bug { scenario: 0, seed: 1, message }));
         assert_eq!(seeds(&explored), [[0; 0]; 0]);
     }
 
     #[test]
-    fn a_first_seed_that_is_another_one_the_second_time_is_seen() {
-        let (plays, count) = (plays(), std::sync::atomic::AtomicU64::new(0));
-        let drifts = move |scenario, seed| {
-            let hash = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            Played { hash, ..plays(scenario, seed) }
+    fn the_first_seed_alone_is_played_twice_and_a_difference_is_kept() {
+        let plays = plays();
+        let drifts = move |scenario, seed, twice| {
+            assert_eq!(twice, seed == 3);
+            let (after, once, again) = (None, None, Some("more".to_owned()));
+            let difference = Difference { event: 7, after, once, again, hashes: (1, 2) };
+            (plays(scenario, seed, twice).0, twice.then_some(difference))
         };
-        let explored = rounds(1, 1..=2, drifts, &mut ());
-        assert!(explored.explorations[0].nondeterministic.is_some());
+        let explored = kept(2, 3..=5, drifts, &mut ());
+        let events =
+            explored.explorations.iter().map(|one| Some(one.nondeterministic.as_ref()?.event));
+        assert_eq!(events.collect::<Vec<_>>(), [Some(7), Some(7)]);
+    }
+
+    fn scenarios() -> [Arc<Scenario>; 2] {
+        let (scenario, _) = bootrace_sim::scenario::parse(STORY).expect("it parses");
+        let mut other = scenario.clone();
+        other.name = "another".into();
+        [Arc::new(scenario), Arc::new(other)]
+    }
+
+    fn swept(scenarios: &[Arc<Scenario>], until: &[u64], jobs: usize) -> Swept {
+        let mut swept = Swept::new(scenarios, Policies::Portfolio, false);
+        for last in until {
+            assert_eq!(sweep(scenarios, &mut swept, *last, jobs, &mut (), |_| ()), None);
+        }
+        swept
+    }
+
+    #[test]
+    fn parts_of_an_exploration_are_the_whole_on_any_number_of_threads() {
+        let scenarios = scenarios();
+        let whole = swept(&scenarios, &[10], 1);
+        assert_eq!((whole.last, whole.check()), (10, Ok(())));
+        // Seeds 1, 5 and 9 are the first policy's, 2, 6 and 10 the second's.
+        assert_eq!(whole.tallies[1].runs, [3, 3, 2, 2]);
+        for parts in [&[10][..], &[1, 10], &[3, 4, 9, 10], &[5, 5, 2, 10]] {
+            assert_eq!(swept(&scenarios, parts, 3), whole, "{parts:?}");
+        }
+    }
+
+    #[test]
+    fn a_seed_that_counts_twice_or_not_at_all_is_noticed() {
+        let scenarios = scenarios();
+        let right = swept(&scenarios[..1], &[4], 2);
+        let round = |seed| {
+            let run =
+                Part::Run(Ran::play(&scenarios[0], Policies::Portfolio.of(seed).policy(seed)));
+            let canary = Part::Canary(canary::play(&canary::scenario(), seed));
+            Round { seed, runs: vec![run, canary], differs: vec![None, None] }
+        };
+        let with = |seed| {
+            let mut swept = right.clone();
+            swept.take(&scenarios, round(seed));
+            swept.check()
+        };
+        assert_eq!(with(5), Ok(()));
+        assert!(with(4).is_err(), "a seed counts twice");
+        assert!(with(6).is_err(), "a seed is left out");
+    }
+
+    #[test]
+    fn policies_are_read_as_they_are_shown() {
+        let all = Kind::PORTFOLIO.map(Policies::One).into_iter().chain([Policies::Portfolio]);
+        for policies in all {
+            assert_eq!(Policies::parse(&policies.to_string()), Some(policies));
+        }
+        assert_eq!(Policies::parse("portfolios"), None);
+        let of = [0, 1, 2, 3, 4, 5, u64::MAX].map(|seed| Policies::Portfolio.of(seed));
+        let [first, second, third, fourth] = Kind::PORTFOLIO;
+        assert_eq!(of, [fourth, first, second, third, fourth, first, third]);
     }
 }

@@ -2,12 +2,14 @@
 //!
 //! What a run does is the simulator's business; here are threads, sums and words.
 
+use crate::determinism::{Difference, twice};
+use crate::explore::Policies;
 use crate::report::Verdict;
 use crate::report::events::Names;
 use crate::scenario::{Explorable, told};
 use bootrace_sim::container::{Fleet, Played};
-use bootrace_sim::event::{Event, Stamp};
-use bootrace_sim::policy::Random;
+use bootrace_sim::event::{Event, Sink, Stamp};
+use bootrace_sim::policy::Kind as Policy;
 use bootrace_sim::property::{Finding, Kind, Place, Property};
 use rayon::prelude::*;
 use std::fmt;
@@ -25,8 +27,8 @@ pub struct Report {
     pub seeds: (u64, u64),
     /// One for each property, in their order.
     pub properties: Vec<Judged>,
-    /// The hashes of the first seed's two runs, if they differ: then no result counts.
-    pub nondeterministic: Option<(u64, u64)>,
+    /// Where the first seed's two runs differ, if they do: then no result counts.
+    pub nondeterministic: Option<Difference>,
     /// The first seed whose run did not come to its end, if there is one.
     pub endless: Option<u64>,
 }
@@ -123,25 +125,25 @@ impl Report {
 impl Explorable for Fleet {
     type Report = Report;
 
-    fn explore(&self, seeds: RangeInclusive<u64>) -> Report {
+    fn explore(&self, policies: Policies, seeds: RangeInclusive<u64>) -> Report {
         let (first, last) = seeds.clone().into_inner();
-        let (runs, again) = rayon::join(
-            || seeds.into_par_iter().map(|seed| Run::play(self, seed)).collect::<Vec<_>>(),
-            || Run::play(self, first),
-        );
-        let differs = runs.first().filter(|once| **once != again);
-        let judge = |(place, property)| judged(self, property, place, &runs);
+        // Before all others: what a run leaves behind that it should not is seen by the next one.
+        let (run, nondeterministic) = Run::play_twice(self, policies.of(first), first);
+        let mut runs = vec![run];
+        let others = seeds.into_par_iter().filter(|seed| *seed != first);
+        runs.par_extend(others.map(|seed| Run::play(self, policies.of(seed), seed)));
+        let judge = |(place, property)| judged(self, property, policies, place, &runs);
         Report {
             fleet: self.scenario().name.to_string(),
             seeds: (first, last),
             properties: self.properties().iter().enumerate().map(judge).collect(),
-            nondeterministic: differs.map(|once| (once.hash, again.hash)),
+            nondeterministic,
             endless: runs.iter().find(|run| run.endless).map(|run| run.seed),
         }
     }
 
-    fn tell(&self, seed: u64) -> String {
-        let (played, seen) = keep(self, seed);
+    fn tell(&self, policy: Policy, seed: u64) -> String {
+        let (played, seen) = keep(self, policy, seed);
         told(&Names::new(self.scenario(), &played.outcome), &seen, tells)
     }
 }
@@ -150,44 +152,69 @@ impl Explorable for Fleet {
 #[derive(PartialEq)]
 struct Run {
     seed: u64,
-    hash: u64,
     endless: bool,
     /// Of each property: whether it held, and whether it was put to the test.
     findings: Vec<(bool, bool)>,
 }
 
 impl Run {
-    fn play(fleet: &Fleet, seed: u64) -> Run {
-        let _named = Named { fleet, seed };
-        let Played { findings, outcome } = fleet.play(Box::new(Random::new(seed)), &mut ());
-        let finding = |finding: Finding| (finding.held, finding.judged > 0);
-        let findings = findings.into_iter().map(finding).collect();
-        Run { seed, hash: outcome.hash, endless: outcome.out_of_steps, findings }
+    fn play(fleet: &Fleet, policy: Policy, seed: u64) -> Run {
+        Run::new(seed, &Run::played(fleet, policy, seed, &mut ()))
+    }
+
+    /// Of the second time, and where it differs from the first.
+    fn play_twice(fleet: &Fleet, policy: Policy, seed: u64) -> (Run, Option<Difference>) {
+        let play = |sink: &mut dyn Sink| {
+            let played = Run::played(fleet, policy, seed, sink);
+            let run = Run::new(seed, &played);
+            (played.outcome, run)
+        };
+        let (_, run, difference) = twice(fleet.scenario(), play);
+        (run, difference)
+    }
+
+    fn played(fleet: &Fleet, policy: Policy, seed: u64, sink: &mut dyn Sink) -> Played {
+        let _named = Named { fleet, policy, seed };
+        fleet.play(policy.policy(seed), sink)
+    }
+
+    fn new(seed: u64, played: &Played) -> Run {
+        let finding = |finding: &Finding| (finding.held, finding.judged > 0);
+        let findings = played.findings.iter().map(finding).collect();
+        Run { seed, endless: played.outcome.out_of_steps, findings }
     }
 }
 
 /// Says in which run a container's code panicked: the panic itself cannot know.
 struct Named<'a> {
     fleet: &'a Fleet,
+    policy: Policy,
     seed: u64,
 }
 
 impl Drop for Named<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("that was seed {} of the fleet {:?}", self.seed, self.fleet.scenario().name);
+            let name = &self.fleet.scenario().name;
+            eprintln!("that was seed {}, {}, of the fleet {name:?}", self.seed, self.policy);
         }
     }
 }
 
 /// Plays a seed and keeps its events.
-fn keep(fleet: &Fleet, seed: u64) -> (Played, Vec<(Stamp, Event)>) {
-    let _named = Named { fleet, seed };
+fn keep(fleet: &Fleet, policy: Policy, seed: u64) -> (Played, Vec<(Stamp, Event)>) {
+    let _named = Named { fleet, policy, seed };
     let mut seen = Vec::new();
-    (fleet.play(Box::new(Random::new(seed)), &mut seen), seen)
+    (fleet.play(policy.policy(seed), &mut seen), seen)
 }
 
-fn judged(fleet: &Fleet, property: &Property, place: usize, runs: &[Run]) -> Judged {
+fn judged(
+    fleet: &Fleet,
+    property: &Property,
+    policies: Policies,
+    place: usize,
+    runs: &[Run],
+) -> Judged {
     let count = |which: &dyn Fn(&(bool, bool)) -> bool| {
         runs.iter().filter(|run| which(&run.findings[place])).count() as u64
     };
@@ -199,13 +226,13 @@ fn judged(fleet: &Fleet, property: &Property, place: usize, runs: &[Run]) -> Jud
         violated: if once { 0 } else { count(&|(held, _)| !held) },
         met: if once { count(&|(held, _)| *held) } else { count(&|(_, met)| *met) },
         of: runs.len() as u64,
-        violation: broke.map(|run| violation(fleet, place, run.seed)),
+        violation: broke.map(|run| violation(fleet, policies.of(run.seed), place, run.seed)),
     }
 }
 
 /// Plays a seed that breaks a property again, and tells what led to it.
-fn violation(fleet: &Fleet, property: usize, seed: u64) -> Violation {
-    let (played, mut seen) = keep(fleet, seed);
+fn violation(fleet: &Fleet, policy: Policy, property: usize, seed: u64) -> Violation {
+    let (played, mut seen) = keep(fleet, policy, seed);
     let names = Names::new(fleet.scenario(), &played.outcome);
     let place = &played.findings[property].at;
     if let Some(Place { stamp, event }) = place {
@@ -233,6 +260,9 @@ impl fmt::Display for Report {
         if let Some(Violation { seed, story, .. }) = violations.min_by_key(|broke| broke.seed) {
             write!(f, "\nWhat led to it, in seed {seed}:\n{story}")?;
         }
+        if let Some(difference) = &self.nondeterministic {
+            writeln!(f, "\nSeed {first}, played twice: {difference}")?;
+        }
         f.write_str(match self.verdict() {
             Verdict::AsDeclared => "\nHeld.",
             Verdict::NotAsDeclared => "\nVIOLATED.",
@@ -242,7 +272,8 @@ impl fmt::Display for Report {
                  Something in the containers' code reads a real clock, a random number or the order \
                  of a hash map, or is a `select!` without `biased`."
             }
-            Verdict::Inconclusive => "\nINCONCLUSIVE: a run did not come to its end.",
+            // A fleet has no answers of its own.
+            Verdict::Diverged | Verdict::Inconclusive => "\nINCONCLUSIVE: a run did not come to its end.",
         })
     }
 }

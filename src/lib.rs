@@ -83,8 +83,8 @@
 //!   that was never put to the test is *vacuous*, and no pass: a misspelt note proves nothing.
 //! - The future must be a function of what it is given: no real clock, no random numbers, no order
 //!   of a hash map. Combinators and `tokio::sync` work; `tokio::select!` only with `biased;`. The
-//!   first seed of every exploration is played twice, and a difference is reported as
-//!   nondeterminism.
+//!   first seed of every exploration is played twice, and the first event that differs is reported
+//!   as nondeterminism.
 //!
 //! # A scenario file, from a test
 //!
@@ -129,8 +129,10 @@
 #![warn(clippy::unwrap_used)]
 
 pub mod audit;
+mod canary;
 pub mod cli;
 mod create;
+pub mod determinism;
 pub mod explore;
 pub mod fleet;
 mod init;
@@ -140,6 +142,9 @@ pub mod report;
 mod scenario;
 pub mod search;
 mod serve;
+pub mod shrink;
+#[cfg(feature = "proptest")]
+pub mod strategies;
 mod tape;
 pub mod testing;
 

@@ -1,12 +1,13 @@
 //! Numbered tasks on all cores. What comes back is the results of the first so many tasks, in order,
 //! so that a cut-short list is what a shorter one would have been. It knows nothing of what a task
-//! is for, repeats none, and waits for no task for ever.
+//! is for, repeats none, waits for no task for ever, and holds few results that nobody has taken.
 
 use std::any::Any;
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,10 @@ const GRACE: Duration = Duration::from_millis(400);
 
 /// How often it is asked whether no more are wanted.
 const TICK: Duration = Duration::from_millis(20);
+
+/// How far the tasks that are begun may be ahead of the first that is not done: a slow one among many
+/// quick ones must not pile up results.
+const AHEAD: usize = 4096;
 
 /// Who looks on while tasks are done.
 pub trait Watch<T> {
@@ -57,7 +62,7 @@ pub enum Cut {
     },
 }
 
-/// Does the tasks from 0 up to `tasks`.
+/// Does the tasks from 0 up to `tasks` on all cores.
 ///
 /// Tasks are begun in order, and none is begun after one has panicked or no more are wanted. A task
 /// that is still under way a while later is left to itself: its thread ends with the process.
@@ -69,15 +74,38 @@ pub fn work<T: Send + 'static>(
     task: impl Fn(usize) -> T + Send + Sync + 'static,
     watch: &mut impl Watch<T>,
 ) -> Done<T> {
-    let next = Arc::new(AtomicUsize::new(0));
-    let stop = || next.store(tasks, Ordering::Relaxed);
+    let mut results = Vec::new();
+    let cut = fold(ALL_CORES, tasks, task, watch, |result| {
+        results.push(result);
+        ControlFlow::Continue(())
+    });
+    Done { results, cut }
+}
+
+/// As many threads as there are cores, or as `RAYON_NUM_THREADS` says.
+pub const ALL_CORES: usize = 0;
+
+/// The same on so many threads, without a list: each result is handed over in the order of the tasks,
+/// until one breaks it off. What is handed over does not depend on the number of threads. Returns why
+/// not every task was done, if neither the last task nor `take` ended it.
+///
+/// # Panics
+/// If the system gives no threads.
+pub fn fold<T: Send + 'static>(
+    jobs: usize,
+    tasks: usize,
+    task: impl Fn(usize) -> T + Send + Sync + 'static,
+    watch: &mut impl Watch<T>,
+    mut take: impl FnMut(T) -> ControlFlow<()>,
+) -> Option<Cut> {
+    let crew = Arc::new(Crew::default());
     let (sender, receiver) = mpsc::channel();
-    let handed_out = Arc::clone(&next);
+    let shared = Arc::clone(&crew);
     // Threads of its own: one that was left to itself does not stand in the way of others.
-    let threads = rayon::ThreadPoolBuilder::new().build().expect("the system gives threads");
+    let threads = rayon::ThreadPoolBuilder::new().num_threads(jobs).build();
+    let threads = threads.expect("the system gives threads");
     threads.spawn_broadcast(move |_| {
-        let numbers = || Some(handed_out.fetch_add(1, Ordering::Relaxed)).filter(|n| *n < tasks);
-        for number in std::iter::from_fn(numbers) {
+        while let Some(number) = shared.next(tasks) {
             let result = caught(|| task(number));
             if sender.send((number, result)).is_err() {
                 return;
@@ -85,36 +113,71 @@ pub fn work<T: Send + 'static>(
         }
     });
 
-    let (mut results, mut early, mut panicked) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
+    let (mut early, mut panicked) = (BTreeMap::new(), BTreeMap::new());
+    let mut taken = 0;
     let mut enough: Option<Instant> = None;
     loop {
         match receiver.recv_timeout(TICK) {
             Ok((number, Ok(result))) => {
                 watch.done(&result);
                 early.insert(number, result);
-                while let Some(result) = early.remove(&results.len()) {
-                    results.push(result);
+                while let Some(result) = early.remove(&taken) {
+                    taken += 1;
+                    crew.taken.store(taken, Ordering::Relaxed);
+                    if take(result).is_break() {
+                        crew.stop.store(true, Ordering::Relaxed);
+                        return None;
+                    }
                 }
             }
             Ok((number, Err(message))) => {
-                stop();
+                crew.stop.store(true, Ordering::Relaxed);
                 panicked.insert(number, message);
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
         if watch.stops() {
-            stop();
+            crew.stop.store(true, Ordering::Relaxed);
             if enough.get_or_insert_with(Instant::now).elapsed() >= GRACE {
                 break;
             }
         }
     }
-    let cut = match panicked.pop_first() {
+    match panicked.pop_first() {
         Some((task, message)) => Some(Cut::Panicked { task, message }),
-        None => (results.len() < tasks).then_some(Cut::Stopped),
-    };
-    Done { results, cut }
+        None => (taken < tasks).then_some(Cut::Stopped),
+    }
+}
+
+/// What the threads share.
+#[derive(Default)]
+struct Crew {
+    /// The next task that nobody has begun.
+    next: AtomicUsize,
+    /// How many results were handed over.
+    taken: AtomicUsize,
+    /// Whether no more are wanted.
+    stop: AtomicBool,
+}
+
+impl Crew {
+    /// The number of a task to do, as soon as it is not too far ahead.
+    fn next(&self, tasks: usize) -> Option<usize> {
+        let stopped = || self.stop.load(Ordering::Relaxed);
+        if stopped() {
+            return None;
+        }
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        // A task that panicked was not too far ahead, so all before it are begun.
+        while number >= self.taken.load(Ordering::Relaxed).saturating_add(AHEAD) {
+            if stopped() {
+                return None;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        (number < tasks).then_some(number)
+    }
 }
 
 /// What a task comes to, or what it said when it panicked.
@@ -123,7 +186,8 @@ fn caught<T>(task: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(task)).map_err(|said| words(said.as_ref()))
 }
 
-fn words(said: &(dyn Any + Send)) -> String {
+/// What was said in a panic.
+pub(crate) fn words(said: &(dyn Any + Send)) -> String {
     let text = said.downcast_ref::<&str>().copied();
     let text = text.or_else(|| said.downcast_ref::<String>().map(String::as_str));
     text.unwrap_or("it said nothing").to_owned()
@@ -169,6 +233,41 @@ mod tests {
         assert_eq!(done.results, (0..7).collect::<Vec<_>>());
         let message = "number 7 is a bug".to_owned();
         assert_eq!(done.cut, Some(Cut::Panicked { task: 7, message }));
+    }
+
+    #[test]
+    fn what_breaks_it_off_does_not_depend_on_threads() {
+        for jobs in [1, 2, 16] {
+            // A task that panics beyond the end is none that was wanted.
+            let task = |number: usize| {
+                assert!(number < 60, "nobody wants it");
+                number
+            };
+            let mut taken = Vec::new();
+            let cut = fold(jobs, 1_000_000, task, &mut (), |number| {
+                taken.push(number);
+                if number == 50 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            });
+            assert_eq!((cut, taken), (None, (0..=50).collect()), "{jobs} threads");
+        }
+    }
+
+    #[test]
+    fn quick_tasks_do_not_run_far_ahead_of_a_slow_one() {
+        let most = Arc::new(AtomicUsize::new(0));
+        let seen = most.clone();
+        let task = move |number: usize| {
+            seen.fetch_max(number, Ordering::Relaxed);
+            if number == 0 {
+                std::thread::sleep(Duration::from_millis(200));
+                return seen.load(Ordering::Relaxed);
+            }
+            number
+        };
+        let done = work(50_000, task, &mut ());
+        assert!(done.results[0] <= AHEAD, "{} were begun", done.results[0]);
+        assert_eq!((done.results.len(), done.cut), (50_000, None));
+        assert!(most.load(Ordering::Relaxed) > AHEAD);
     }
 
     #[test]

@@ -3,12 +3,12 @@
 //! The format itself is the simulator's business, and the runs are [`crate::explore`]'s; nothing is
 //! printed here.
 
-use crate::explore::explore;
+use crate::explore::{self, Policies, explore_by};
 use crate::load::{self, Loaded};
 use crate::report::events::{Names, changes};
 use crate::report::{Report, Verdict, diagnostic, text};
 use bootrace_sim::event::{Event, Stamp};
-use bootrace_sim::policy::Random;
+use bootrace_sim::policy::Kind;
 use bootrace_sim::scenario as format;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -86,14 +86,15 @@ pub trait Explorable {
     /// What its runs come to.
     type Report;
 
-    /// Plays every seed of a range, the first one twice.
+    /// Plays every seed of a range, the first one twice. What has only one run has it played for the
+    /// first of them.
     ///
     /// # Panics
     /// If there is no seed in the range.
-    fn explore(&self, seeds: RangeInclusive<u64>) -> Self::Report;
+    fn explore(&self, policies: Policies, seeds: RangeInclusive<u64>) -> Self::Report;
 
     /// One seed told: a line for each thing that happened, in virtual time.
-    fn tell(&self, seed: u64) -> String;
+    fn tell(&self, policy: Kind, seed: u64) -> String;
 }
 
 /// Many runs of one scenario or fleet, each with the answers of another seed.
@@ -103,13 +104,29 @@ pub trait Explorable {
 #[derive(Debug)]
 pub struct Explore<'a, T> {
     what: &'a T,
+    policies: Policies,
     seeds: RangeInclusive<u64>,
 }
 
 impl<'a, T: Explorable> Explore<'a, T> {
-    /// An exploration of seeds 1 to 200.
+    /// An exploration of seeds 1 to 200 by the random policy.
     pub fn new(what: &'a T) -> Self {
-        Explore { what, seeds: 1..=200 }
+        Explore { what, policies: Policies::RANDOM, seeds: 1..=200 }
+    }
+
+    /// Which policy draws the answers of all seeds.
+    #[must_use]
+    pub fn policy(mut self, policy: Kind) -> Self {
+        self.policies = Policies::One(policy);
+        self
+    }
+
+    /// Several policies play the seeds in turn: those of [`Kind::PORTFOLIO`]. What one never meets
+    /// another meets at once, but a share of the seeds says nothing then.
+    #[must_use]
+    pub fn portfolio(mut self) -> Self {
+        self.policies = Policies::Portfolio;
+        self
     }
 
     /// Which seeds are played.
@@ -125,28 +142,32 @@ impl<'a, T: Explorable> Explore<'a, T> {
     /// If the range of seeds is empty.
     pub fn run(&self) -> T::Report {
         assert!(!self.seeds.is_empty(), "an exploration plays one seed at least");
-        self.what.explore(self.seeds.clone())
+        self.what.explore(self.policies, self.seeds.clone())
     }
 
     /// Plays one seed, whether or not it is among those of the exploration, and tells it: who did
     /// what, when.
     pub fn tell(&self, seed: u64) -> String {
-        self.what.tell(seed)
+        self.what.tell(self.policies.of(seed), seed)
     }
 }
 
 impl Explorable for Scenario {
     type Report = Report;
 
-    fn explore(&self, seeds: RangeInclusive<u64>) -> Report {
-        let exploration = explore(self.meaning(), seeds);
+    fn explore(&self, policies: Policies, seeds: RangeInclusive<u64>) -> Report {
+        let exploration = explore_by(self.meaning(), policies, seeds);
         Report::new(&self.path().display().to_string(), self.text(), self.meaning(), &exploration)
     }
 
-    fn tell(&self, seed: u64) -> String {
+    fn tell(&self, policy: Kind, seed: u64) -> String {
         let mut seen = Vec::new();
-        let policy = Box::new(Random::new(seed));
-        let outcome = bootrace_sim::run(self.meaning(), policy, false, &mut seen);
+        let outcome = bootrace_sim::run(
+            self.meaning(),
+            explore::policy(self.meaning(), policy, seed),
+            false,
+            &mut seen,
+        );
         told(&Names::new(self.meaning(), &outcome), &seen, changes)
     }
 }

@@ -26,6 +26,9 @@ struct Written {
     version: String,
     /// The hash of the scenario's resolved text.
     scenario: String,
+    /// Of a run of a search: with how many kills at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    searched: Option<u32>,
     /// Who asks, what kind of question, about what, how many of the name before, of how many
     /// answers, which.
     answers: Vec<(u32, String, u16, u32, u16, u16)>,
@@ -42,8 +45,8 @@ pub(crate) enum Error {
     Other(String),
 }
 
-/// The text of a tape.
-pub(crate) fn text(scenario: &Scenario, tape: &Tape) -> String {
+/// The text of a tape of a scenario, as it is or as it was searched with so many kills.
+pub(crate) fn text(scenario: &Scenario, searched: Option<u32>, tape: &Tape) -> String {
     let answer = |choice: &Choice| {
         let Question { life, site, label, n } = choice.question;
         (life.0, site.name().to_owned(), label.0, n, choice.bound, choice.answer)
@@ -52,6 +55,7 @@ pub(crate) fn text(scenario: &Scenario, tape: &Tape) -> String {
         format: FORMAT,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         scenario: fingerprint(scenario),
+        searched,
         answers: tape.choices.iter().map(answer).collect(),
     };
     let mut text = serde_json::to_string(&written).expect("a tape is plain data");
@@ -59,11 +63,11 @@ pub(crate) fn text(scenario: &Scenario, tape: &Tape) -> String {
     text
 }
 
-/// Reads a tape of this scenario.
+/// Reads a tape of this scenario; with how many kills that was searched, if the tape is of a search.
 ///
 /// # Errors
 /// If there is none in the file, or one of something else.
-pub(crate) fn load(path: &Path, scenario: &Scenario) -> Result<Tape, Error> {
+pub(crate) fn load(path: &Path, scenario: &Scenario) -> Result<(Tape, Option<u32>), Error> {
     let mut text = String::new();
     let metadata = std::fs::metadata(path).map_err(Error::Io)?;
     if !metadata.is_file() {
@@ -74,7 +78,7 @@ pub(crate) fn load(path: &Path, scenario: &Scenario) -> Result<Tape, Error> {
     parse(&text, scenario)
 }
 
-fn parse(text: &str, scenario: &Scenario) -> Result<Tape, Error> {
+fn parse(text: &str, scenario: &Scenario) -> Result<(Tape, Option<u32>), Error> {
     let written: Written =
         serde_json::from_str(text).map_err(|error| Error::NoTape(error.to_string()))?;
     if written.format != FORMAT {
@@ -91,7 +95,7 @@ fn parse(text: &str, scenario: &Scenario) -> Result<Tape, Error> {
     }
     let choices: Option<Vec<Choice>> = written.answers.iter().map(choice).collect();
     let choices = choices.ok_or_else(|| Error::NoTape("an answer in it is none".to_owned()))?;
-    Ok(Tape { choices })
+    Ok((Tape { choices }, written.searched))
 }
 
 fn choice(answer: &(u32, String, u16, u32, u16, u16)) -> Option<Choice> {
@@ -102,7 +106,7 @@ fn choice(answer: &(u32, String, u16, u32, u16, u16)) -> Option<Choice> {
 }
 
 /// The hash of a scenario's resolved text.
-fn fingerprint(scenario: &Scenario) -> String {
+pub(crate) fn fingerprint(scenario: &Scenario) -> String {
     let mut hash = Rolling::default();
     hash.write(scenario::print(scenario).as_bytes());
     format!("{:016x}", hash.finish())
@@ -124,8 +128,11 @@ mod tests {
     fn a_tape_that_was_written_plays_the_run_again() {
         let scenario = story();
         let recorded = bootrace_sim::run(&scenario, Box::new(Random::new(3)), true, &mut ());
-        let tape = parse(&text(&scenario, &recorded.tape), &scenario).expect("it is a tape");
-        assert_eq!(tape, recorded.tape);
+        let written = text(&scenario, None, &recorded.tape);
+        let (tape, searched) = parse(&written, &scenario).expect("it is a tape");
+        assert_eq!((&tape, searched), (&recorded.tape, None));
+        let written = text(&scenario, Some(2), &recorded.tape);
+        assert_eq!(parse(&written, &scenario).expect("it is a tape").1, Some(2));
         let again = bootrace_sim::run(&scenario, Box::new(Replay::new(tape)), false, &mut ());
         assert_eq!((again.hash, again.diverged), (recorded.hash, None));
     }
@@ -133,7 +140,7 @@ mod tests {
     #[test]
     fn a_tape_of_something_else_is_refused() {
         let scenario = story();
-        let good = text(&scenario, &Tape::default());
+        let good = text(&scenario, None, &Tape::default());
         let other =
             scenario::parse(&STORY.replacen("length", "#\nlength", 1)).expect("it parses").0;
         assert!(parse(&good, &other).is_ok(), "a comment changes nothing");
@@ -151,7 +158,7 @@ mod tests {
     #[test]
     fn an_answer_beyond_its_bound_is_none() {
         let scenario = story();
-        let bad = text(&scenario, &Tape::default()).replace("[]", "[[0,\"draw\",1,0,4,4]]");
+        let bad = text(&scenario, None, &Tape::default()).replace("[]", "[[0,\"draw\",1,0,4,4]]");
         assert!(matches!(parse(&bad, &scenario), Err(Error::NoTape(_))));
     }
 }

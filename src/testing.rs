@@ -2,7 +2,7 @@
 //!
 //! It judges nothing itself: a file is as it declares on every seed, or its test fails.
 
-use crate::{Explore, Scenario};
+use crate::{Explore, Scenario, load};
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::io;
 use std::ops::RangeInclusive;
@@ -33,6 +33,8 @@ use std::process::ExitCode;
 /// opt-level = 3
 /// ```
 ///
+/// Files with `[answers]` are regressions: each has one run, and they come first.
+///
 /// A test fails if its file does not parse, if the parser warns that part of it has no effect (a
 /// warning that passes is read by nobody; of what probably goes wrong it warns, too, but that may
 /// be what the file shows), or if anything is not as the file declares. A folder that is
@@ -43,12 +45,12 @@ pub fn scenarios(folder: impl AsRef<Path>, seeds: RangeInclusive<u64>) -> ExitCo
 }
 
 fn trials(folder: &Path, seeds: &RangeInclusive<u64>) -> Vec<Trial> {
-    let trial = |file: PathBuf| {
+    let trial = |(file, loaded): (PathBuf, Read)| {
         let seeds = seeds.clone();
-        Trial::test(named(&file), move || play(&file, seeds))
+        Trial::test(named(&file), move || play(loaded, seeds))
     };
     match files(folder) {
-        Ok(files) => files.into_iter().map(trial).collect(),
+        Ok(files) => regressions_first(files).into_iter().map(trial).collect(),
         Err(why) => vec![Trial::test(named(folder), || Err(Failed::from(why)))],
     }
 }
@@ -85,8 +87,24 @@ fn named(path: &Path) -> String {
     path.to_string_lossy().replace(MAIN_SEPARATOR, "/")
 }
 
-fn play(file: &Path, seeds: RangeInclusive<u64>) -> Result<(), Failed> {
-    let scenario = Scenario::load(file).map_err(|error| error.to_string())?;
+/// A file as it was read.
+type Read = Result<Scenario, load::Error>;
+
+/// What broke once is played before anything else; and so is what cannot be read: it may have been one
+/// of those.
+fn regressions_first(files: Vec<PathBuf>) -> Vec<(PathBuf, Read)> {
+    let read = |file: PathBuf| {
+        let scenario = Scenario::load(&file);
+        (file, scenario)
+    };
+    let mut read: Vec<_> = files.into_iter().map(read).collect();
+    let later = |read: &Read| read.as_ref().is_ok_and(|one| one.meaning().answers.is_none());
+    read.sort_by_key(|(_, one)| later(one));
+    read
+}
+
+fn play(read: Read, seeds: RangeInclusive<u64>) -> Result<(), Failed> {
+    let scenario = read.map_err(|error| error.to_string())?;
     let warnings = scenario.without_effect();
     if !warnings.is_empty() {
         return Err(warnings.into());
@@ -126,11 +144,32 @@ mod tests {
         std::fs::write(&file, "format = 1\nname = \"a\"\nlenght = \"1h\"\n").expect("it is new");
         let names: Vec<String> =
             trials(&folder, &(1..=1)).iter().map(|trial| trial.name().to_owned()).collect();
-        let failed = play(&file, 1..=1).expect_err("it is no scenario");
+        let failed = play(Scenario::load(&file), 1..=1).expect_err("it is no scenario");
         std::fs::remove_dir_all(&folder).expect("it is ours");
         assert_eq!(names, [named(&file)]);
         let message = failed.message().expect("it says why");
         assert!(message.contains("unknown key `lenght`"), "{message}");
         assert!(message.contains("; nothing was run"), "{message}");
+    }
+
+    #[test]
+    fn regressions_come_first_and_play_their_one_run() {
+        let folder = std::env::temp_dir().join(format!("bootrace-first-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder can be made");
+        let story = include_str!("../scenarios/free-tier-usage/before.toml");
+        let answers = "\n[answers]\n\"worker-1.1 draw boot worker #0\" = 5\n";
+        for (name, text) in [("a", story), ("b", &(story.to_owned() + answers)), ("c", "= 1")] {
+            let file = folder.join(name).with_extension("toml");
+            std::fs::write(file, text).expect("it can be written");
+        }
+        let read = regressions_first(files(&folder).expect("there are some"));
+        let found: Vec<_> =
+            trials(&folder, &(1..=200)).iter().map(|one| one.name().to_owned()).collect();
+        std::fs::remove_dir_all(&folder).expect("it is ours");
+        let named = |name: &str| named(&folder.join(name).with_extension("toml"));
+        assert_eq!(found, [named("b"), named("c"), named("a")]);
+        let [(_, regression), _, _] = &read[..] else { panic!("{read:?}") };
+        let report = Explore::new(regression.as_ref().expect("it is one")).seeds(1..=200).run();
+        assert_eq!((report.seeds, report.answered), ((1, 1), true));
     }
 }

@@ -137,3 +137,29 @@ fn that_nobody_reads_the_result_changes_no_exit() {
         assert_eq!(child.wait().expect("it ends").code(), Some(code), "{file}");
     }
 }
+
+#[test]
+fn an_exploration_goes_on_where_a_signal_ended_it() {
+    let folder = slow("interrupted-exploration");
+    fs::copy(root().join(JOB_IDS), folder.join("a.toml")).expect("it can be copied");
+    let _ = fs::remove_file(folder.join("at.json"));
+    let arguments = ["explore", "a.toml", "--seeds", "100000", "--resume", "at.json"];
+    let child = start(&folder, &arguments);
+    ready(&child);
+    sleep(Duration::from_millis(500));
+    signal(&child, "-INT");
+    let (code, out, err) = end(child);
+    assert_eq!((code, err.as_str()), (130, ""), "{out}");
+    let (report, last) = out.split_once("interrupted: ").expect("it says so");
+    let (seeds, how) = last.split_once(" of 100000 seeds\n").expect("it says of how many");
+    assert!(how.starts_with(&format!("Go on: bootrace {}\n", arguments.join(" "))), "{how}");
+    let explored = |seeds: &str, more: &[&str]| {
+        let arguments = [&["explore", "a.toml", "--seeds", seeds], more].concat();
+        let output = command(&folder, &arguments).output().expect("it starts");
+        String::from_utf8(output.stdout).expect("it prints text")
+    };
+    // What was found until then is what so many seeds find; what follows is what all find.
+    assert_eq!(explored(seeds, &[]), report);
+    let more = (seeds.parse::<u64>().expect("a number") + 20).to_string();
+    assert_eq!(explored(&more, &["--resume", "at.json"]), explored(&more, &[]));
+}

@@ -1,6 +1,7 @@
 //! bootrace from a program: a scenario loaded, explored, held to what it declares.
 
-use bootrace::report::Verdict;
+use bootrace::report::{Verdict, text};
+use bootrace::sim::policy::Kind;
 use bootrace::{Explore, Scenario, load};
 use std::error::Error as _;
 
@@ -62,9 +63,98 @@ fn a_seed_is_told_line_by_line() {
 }
 
 #[test]
+fn policies_play_in_turn_or_one_plays_all() {
+    let scenario = Scenario::load(BEFORE).expect("it is a scenario");
+    let by = |policy| Explore::new(&scenario).policy(policy).seeds(2..=4).run();
+    let (pct, random) = (by(Kind::Pct(2)), by(Kind::Random));
+    assert_eq!(random, Explore::new(&scenario).seeds(2..=4).run());
+    assert_ne!(pct.figures, random.figures);
+    assert!(text::run(&pct).ends_with("--seed 2 --policy pct:2\n"), "{}", text::run(&pct));
+    let portfolio = Explore::new(&scenario).portfolio().seeds(1..=4);
+    let report = portfolio.run();
+    assert_eq!(report.policy.to_string(), "portfolio");
+    for (seed, kind) in (1..).zip(Kind::PORTFOLIO) {
+        assert_eq!(portfolio.tell(seed), Explore::new(&scenario).policy(kind).tell(seed));
+        let alone = Explore::new(&scenario).policy(kind).seeds(seed..=seed).run();
+        let commands = |report: &bootrace::report::Report, place: usize| {
+            report.figures.last().map(|figure| figure.values[place])
+        };
+        let place = usize::try_from(seed - 1).expect("a small number");
+        assert_eq!(commands(&report, place), commands(&alone, 0));
+    }
+}
+
+#[test]
 #[should_panic(expected = "one seed at least")]
 fn no_seeds_are_no_exploration() {
     let scenario = Scenario::load(BEFORE).expect("it is a scenario");
     #[expect(clippy::reversed_empty_ranges, reason = "that is the case")]
     Explore::new(&scenario).seeds(2..=1).run();
+}
+
+/// Two containers that take two locks the other way round, in a storm that has no effect on them.
+const STUCK: &str = r#"
+format = 1
+name   = "each holds what the other waits for"
+length = "1h"
+calm   = "30m"
+
+[queue.mail]
+
+[release.one]
+library = "bullmq@5.34.10"
+steps = [ { database = { lock = "a", wait = true } }, { sleep = "1m" }, { database = { lock = "b", wait = true } } ]
+
+[release.two]
+library = "bullmq@5.34.10"
+steps = [ { database = { lock = "b", wait = true } }, { sleep = "1m" }, { database = { lock = "a", wait = true } } ]
+
+[service.one]
+release = "one"
+
+[service.two]
+release = "two"
+
+[[event]]
+at      = "10m..20m"
+odds    = "10%"
+service = "one"
+clock   = "+1ms"
+
+[faults]
+swarm = true
+
+[[expect]]
+eventually = "queue length"
+at_most    = 0
+
+[[expect]]
+sometimes = "clocks step"
+"#;
+
+#[test]
+fn a_run_that_does_not_get_on_says_why_and_a_swarm_what_it_drew() {
+    let scenario = Scenario::parse(STUCK).expect("it is a scenario");
+    assert_eq!(scenario.warnings(), "");
+    let report = Explore::new(&scenario).seeds(1..=30).run();
+    let stuck = report.stuck.as_ref().expect("all are");
+    assert_eq!((stuck.seeds, stuck.first), (30, 1));
+    let why = "deadlock: nothing is due any more, 2 processes wait for what cannot come, and 0 jobs \
+               are left";
+    assert_eq!(stuck.why, why);
+    let [swarm] = &report.swarm[..] else { panic!("{:?}", report.swarm) };
+    assert_eq!((swarm.class, swarm.off + swarm.mild + swarm.wild), ("clock", 30));
+    let text = bootrace::report::text::run(&report);
+    assert!(text.contains(&format!("  stuck   in 30/30 seeds; seed 1: {why}\n")), "{text}");
+    let line = format!(
+        "  swarm   clock: off in {}, mild in {}, wild in {}\n",
+        swarm.off, swarm.mild, swarm.wild
+    );
+    assert!(text.contains(&line), "{text}");
+    let told = Explore::new(&scenario).tell(1);
+    assert!(told.contains("in this run faults of the kind clock are "), "{told}");
+    assert!(told.ends_with(&format!("{why}\n")), "{told}");
+    let quiet = Scenario::load(BEFORE).expect("it is a scenario");
+    let quiet = Explore::new(&quiet).seeds(1..=2).run();
+    assert_eq!((quiet.stuck, quiet.swarm), (None, Vec::new()));
 }

@@ -1,6 +1,7 @@
 //! The search through every order of a scenario's messages: what it leaves out nobody could tell
 //! apart, and what it finds is the same on any number of threads.
 
+use bootrace::pool::ALL_CORES;
 use bootrace::search::{Bounds, Searched, bounded, search};
 use bootrace::sim::policy::Replay;
 use bootrace::sim::run;
@@ -32,8 +33,9 @@ const ADD: &str = r#"{ add = "tick", queue = "q", repeat = { pattern = "* * * * 
 
 fn searched(text: &str, bounds: Bounds) -> Searched {
     let (scenario, _) = parse(text).unwrap_or_else(|problems| panic!("{problems:#?}\n{text}"));
-    let (searched, cut) = search(&Arc::new(bounded(&scenario, bounds.kills)), bounds, &mut ());
-    assert_eq!((cut, searched.endless, searched.progress.incomplete), (None, 0, false));
+    let scenario = Arc::new(bounded(&scenario, bounds.kills));
+    let (searched, cut) = search(&scenario, bounds, ALL_CORES, &mut ());
+    assert_eq!((cut, searched.endless, searched.incomplete), (None, 0, false));
     searched
 }
 
@@ -42,17 +44,31 @@ fn what_is_left_out_ends_as_something_that_is_played() {
     for library in ["5.34.10", "5.81.5", "6.7.0"] {
         for kills in [0, 1] {
             let text = story(library, UPSERT, 2, false);
-            let whole = searched(&text, Bounds { kills, whole: true });
-            let reduced = searched(&text, Bounds { kills, whole: false });
-            println!(
-                "{library}, {kills} kills: {} of {}",
-                reduced.progress.orders, whole.progress.orders
-            );
-            assert_eq!(whole.progress.abandoned, 0);
-            assert!(reduced.progress.orders < whole.progress.orders / 4, "{:?}", reduced.progress);
+            let whole = searched(&text, Bounds { kills, whole: true, ..Bounds::default() });
+            let reduced = searched(&text, Bounds { kills, ..Bounds::default() });
+            println!("{library}, {kills} kills: {} of {}", reduced.orders(), whole.orders());
+            assert!(reduced.orders() < whole.orders() / 4, "{reduced:?}");
             assert_eq!(reduced.ends, whole.ends, "{library}");
             assert!(reduced.violated == [0] && whole.violated == [0], "{library}");
         }
+    }
+}
+
+/// What follows a state is searched once, however many orders lead to it: the same orders come out,
+/// and the same ends.
+#[test]
+fn states_are_searched_once_and_counted_as_often_as_they_are_reached() {
+    for (step, boots, worker, kills) in
+        [(UPSERT, 2, false, 2), (ADD, 2, false, 1), (ADD, 1, true, 1), (UPSERT, 2, true, 0)]
+    {
+        let text = story("5.34.10", step, boots, worker);
+        let apart = searched(&text, Bounds { kills, apart: true, ..Bounds::default() });
+        let once = searched(&text, Bounds { kills, ..Bounds::default() });
+        println!("{} orders: {} runs, and {}", apart.orders(), apart.runs, once.runs);
+        assert_eq!(once.by_kills, apart.by_kills, "{text}");
+        assert_eq!(once.violated, apart.violated, "{text}");
+        assert_eq!(once.judged, apart.judged, "{text}");
+        assert_eq!(once.ends, apart.ends, "{text}");
     }
 }
 
@@ -60,7 +76,7 @@ fn what_is_left_out_ends_as_something_that_is_played() {
 fn a_worker_beside_the_boots() {
     let text = story("5.34.10", UPSERT, 2, true);
     let found = searched(&text, Bounds::default());
-    println!("{:?}", found.progress);
+    println!("{} orders", found.orders());
     assert_eq!(found.violated, [0]);
 }
 
@@ -69,14 +85,46 @@ fn every_kill_is_tried() {
     // The only container that registers never boots again: killed before its last round trip it
     // leaves nothing, or a registration without an iteration.
     let text = story("5.34.10", ADD, 1, false);
-    let found = searched(&text, Bounds { kills: 1, whole: false });
+    let found = searched(&text, Bounds { kills: 1, ..Bounds::default() });
     // INFO twice, the queue's meta, INFO for the older API, and the two scripts of its add; a
     // container that dies before the one that follows has registered it.
     assert_eq!(found.by_kills, [1, 6]);
     assert_eq!(found.violated, [6]);
     let (scenario, _) = parse(&text).expect("it parses");
-    let tape = found.tapes[0].clone().expect("it is violated");
     let scenario = Arc::new(bounded(&scenario, 1));
+    let tape = found.tape(&scenario, 0).expect("it is violated");
     let again = run(&scenario, Box::new(Replay::new(tape)), false, &mut ());
     assert_eq!((again.diverged, again.verdict.judgements[0].held), (None, false));
+}
+
+/// What a committed scenario comes to in all orders with at most so many kills.
+fn proof(name: &str, kills: u32) -> Searched {
+    let path = format!("{}/scenarios/proofs/{name}.toml", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(path).expect("it is there");
+    searched(&text, Bounds { kills, ..Bounds::default() })
+}
+
+#[test]
+fn an_id_per_window_fires_at_most_once() {
+    let found = proof("window-id", 0);
+    assert_eq!((&found.by_kills[..], &found.violated[..]), (&[97_200][..], &[0][..]));
+    assert_eq!(found.judged, [97_200]);
+}
+
+#[test]
+fn boots_that_clean_up_leave_one_registration() {
+    let found = proof("scheduler-cleaned-up", 0);
+    assert_eq!((&found.by_kills[..], &found.violated[..]), (&[560][..], &[0][..]));
+}
+
+#[test]
+fn so_they_do_whoever_dies_wherever() {
+    let found = proof("scheduler-cleaned-up", 1);
+    assert_eq!((&found.by_kills[..], &found.violated[..]), (&[560, 1_449_960][..], &[0][..]));
+}
+
+#[test]
+fn the_older_api_is_refuted() {
+    let found = proof("repeat-api", 1);
+    assert_eq!((&found.by_kills[..], &found.violated[..]), (&[20, 10_640][..], &[120][..]));
 }

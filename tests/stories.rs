@@ -44,7 +44,7 @@ const WARNED: &[(&str, &[&str])] = &[
     ("job-ids-slow-deploy", &["BR106"]),
     ("job-ids-upgrade", &["BR114", "BR115"]),
     ("scheduler", &["BR114"]),
-    ("window-id", &["BR115"]),
+    ("free-tier-usage/window-id", &["BR115"]),
     ("bootstrap-id-freed", &["BR106"]),
     ("paused-and-registered-at-once", &["BR103", "BR103"]),
     ("repeat-on-add-since-6", &["BR119"]),
@@ -58,7 +58,17 @@ const WARNED: &[(&str, &[&str])] = &[
     ("bullmq-3091", &["BR119"]),
     ("bullmq-3250", &["BR119", "BR119", "BR119", "BR119", "BR119", "BR119"]),
     ("bullmq-3427", &["BR119", "BR119"]),
+    ("29-february", &["BR118"]),
+    ("scheduler-in-a-storm", &["BR115"]),
+    ("window-id-in-a-storm", &["BR115"]),
     ("langfuse-16183-broken", &["BR114"]),
+    // What the job does was not needed, nor a worker to find that nothing fires.
+    ("f1-bootstrap-in-every-boot", &["BR109"]),
+    ("f2-bootstrap-id-free-again", &["BR109"]),
+    ("f3-id-on-the-recurring-job", &["BR109", "BR114"]),
+    ("f4-killed-between-two-round-trips", &["BR111", "BR109"]),
+    ("f5-boot-after-a-tick", &["BR109"]),
+    ("f6-upsert-across-a-tick", &["BR109"]),
 ];
 
 #[test]

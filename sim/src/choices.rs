@@ -76,7 +76,7 @@ impl LifeId {
 }
 
 /// Who a life is: `worker-3.2` is the second life of the third container of service `worker`.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct LifeName {
     /// The service's name.
     pub service: Rc<str>,
@@ -245,8 +245,28 @@ pub trait Policy {
         false
     }
 
-    /// At the end of a run: how many kill points a life has passed, and whether it was killed.
-    fn lived(&mut self, _: LifeId, _points: u32, _killed: bool) {}
+    /// A life has died at the kill point that was answered for it.
+    fn died(&mut self, _: LifeId) {}
+
+    /// At the end of a run: how many kill points a life has passed.
+    fn lived(&mut self, _: LifeId, _points: u32) {}
+
+    /// Asked where nothing is in flight and time is about to go on: whether the run is to stop here,
+    /// since another goes on from what this one has come to.
+    fn rests(&mut self) -> bool {
+        false
+    }
+
+    /// Whether what a run has come to where it stops is compared with that of others.
+    fn compares(&self) -> bool {
+        false
+    }
+
+    /// Asked where a run was stopped: whether others go on from what it has come to, and if so, a
+    /// number for what that hangs on of the policy itself.
+    fn goes_on(&self) -> Option<u64> {
+        None
+    }
 
     /// What the move that it has chosen has met, with all that followed before the next question.
     fn moved(&mut self, _: &[Touch]) {}
@@ -265,6 +285,8 @@ pub struct Choices {
     recording: bool,
     asked: u64,
     lives: Vec<Asker>,
+    /// How many of them there are in this run: the others are memory.
+    entered: usize,
     labels: Vec<Rc<str>>,
 }
 
@@ -283,6 +305,7 @@ impl Choices {
             recording: true,
             asked: 0,
             lives: Vec::new(),
+            entered: 0,
             labels,
         };
         choices.enter(LifeName { service: "world".into(), ordinal: 0, life: 0 });
@@ -297,9 +320,32 @@ impl Choices {
 
     /// Adds a life that may ask questions from now on.
     pub fn enter(&mut self, name: LifeName) -> LifeId {
-        let id = LifeId(u32::try_from(self.lives.len()).expect("fewer than 2^32 lives in a run"));
-        self.lives.push(Asker { name, counts: vec![0; Site::COUNT * self.labels.len()] });
+        let id = LifeId(u32::try_from(self.entered).expect("fewer than 2^32 lives in a run"));
+        match self.lives.get_mut(self.entered) {
+            Some(asker) => {
+                asker.name = name;
+                asker.counts.fill(0);
+            }
+            None => {
+                self.lives.push(Asker { name, counts: vec![0; Site::COUNT * self.labels.len()] })
+            }
+        }
+        self.entered += 1;
         id
+    }
+
+    /// Forgets the run: another one asks the same policy about the same labels.
+    pub fn again(&mut self) {
+        self.tape.choices.clear();
+        self.asked = 0;
+        // The world is always there.
+        self.lives[0].counts.fill(0);
+        self.entered = 1;
+    }
+
+    /// How many lives there are so far, with the world.
+    pub fn lives(&self) -> usize {
+        self.entered
     }
 
     /// Who a life is.
@@ -376,9 +422,29 @@ impl Choices {
         self.policy.reduces()
     }
 
-    /// At the end of a run: how many kill points a life has passed, and whether it was killed.
-    pub fn lived(&mut self, life: LifeId, points: u32, killed: bool) {
-        self.policy.lived(life, points, killed);
+    /// A life has died at the kill point that was answered for it.
+    pub fn died(&mut self, life: LifeId) {
+        self.policy.died(life);
+    }
+
+    /// At the end of a run: how many kill points a life has passed.
+    pub fn lived(&mut self, life: LifeId, points: u32) {
+        self.policy.lived(life, points);
+    }
+
+    /// Whether the run is to stop where nothing is in flight and time is about to go on.
+    pub fn rests(&mut self) -> bool {
+        self.policy.rests()
+    }
+
+    /// Whether others go on from where the run was stopped: see [`Policy::goes_on`].
+    pub fn goes_on(&self) -> Option<u64> {
+        self.policy.goes_on()
+    }
+
+    /// Whether what the run has come to where it stops is compared with that of others.
+    pub fn compares(&self) -> bool {
+        self.policy.compares()
     }
 
     /// What the last move has met.
@@ -405,6 +471,6 @@ impl Choices {
 
     /// The names of all lives so far, indexed by [`LifeId`].
     pub fn names(&self) -> Vec<LifeName> {
-        self.lives.iter().map(|asker| asker.name.clone()).collect()
+        self.lives[..self.entered].iter().map(|asker| asker.name.clone()).collect()
     }
 }

@@ -219,7 +219,7 @@ fn parts(nanos: i64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 ///
 /// `Date.now()` of a process is `floor((true + offset + drift) / 1 ms)`; its timers run on the
 /// drifting monotonic clock, which a step of the wall clock does not touch.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Clock {
     /// Wall clock minus true time, in nanoseconds, without drift.
     pub offset: i64,

@@ -72,6 +72,7 @@ impl Container {
             name: name.into(),
             release: ReleaseId(0),
             replicas: 1,
+            without: Vec::new(),
             boot: range((Span::from_secs(1), Span::from_secs(5))),
             restart: Restart::Always,
             restart_delay: None,
@@ -252,6 +253,7 @@ impl Fleet {
             events: Vec::new(),
             faults: Faults::default(),
             expectations: Vec::new(),
+            answers: None,
             draws: vec![BETWEEN.1.into()],
         };
         Fleet { scenario: Arc::new(scenario), mains: Vec::new(), properties: Vec::new() }

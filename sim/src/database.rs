@@ -6,8 +6,9 @@
 //! over several statements, and no isolation to get wrong: one statement is one atomic step.
 
 use crate::clock::{Instant, Span};
-use crate::event::{JobId, QueueId};
+use crate::event::{JobId, QueueId, Rolling};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::hash::Hash;
 use std::rc::Rc;
 
 /// One statement.
@@ -150,6 +151,28 @@ impl<C: Copy + PartialEq> Database<C> {
                 return Some(done);
             }
         }
+    }
+
+    /// Adds to a hash all that the rest of the run hangs on, with clients by such names.
+    pub fn recall<N: Hash>(&self, into: &mut Rolling, name: impl Fn(C) -> N) {
+        let Database { running, begun: _, locks, waiting, granted, rows } = self;
+        for ((done, _), (client, does)) in running {
+            (1_u8, done, name(*client)).hash(into);
+            into.show(does);
+        }
+        for (lock, held) in locks {
+            (2_u8, lock).hash(into);
+            match held {
+                Held::Session(client) => name(*client).hash(into),
+                Held::Until(until, holder) => (until, holder).hash(into),
+                Held::Status => {}
+            }
+        }
+        for (client, lock) in waiting {
+            (3_u8, name(*client), lock).hash(into);
+        }
+        granted.iter().for_each(|client| name(*client).hash(into));
+        rows.hash(into);
     }
 
     /// A client's connection closed: its session's locks are free, and it waits for none. Whoever

@@ -9,8 +9,9 @@ mod change;
 
 use crate::choices::{Label, LifeId, LifeName, Odds, Site};
 use crate::clock::{Clock, Instant, Span};
-use crate::event::{Event, FaultClass, Plan, ReleaseId, ServiceId};
+use crate::event::{Event, FaultClass, Plan, ReleaseId, Rolling, ServiceId};
 use crate::kernel::{Boot, End, Kernel, Link, ProcId};
+use crate::mutants::{Mutant, planted};
 use crate::scenario::{Happens, Loses, Mishap, Quota, Range, Restart, Rollout, Scenario, Service};
 use crate::servers::{CONNECTION, FIRST_DRAW, Servers};
 use chance::{Chance, draw_signed};
@@ -41,6 +42,7 @@ pub(crate) struct Fleet {
 }
 
 /// A service as it is now.
+#[derive(Debug)]
 struct State {
     release: ReleaseId,
     replicas: u32,
@@ -55,6 +57,7 @@ struct State {
 }
 
 /// A container: created, run as process after process, gone.
+#[derive(Debug)]
 struct Container {
     service: usize,
     ordinal: u32,
@@ -80,13 +83,15 @@ enum Stage {
     Ending {
         proc: ProcId,
     },
+    /// Left out by the scenario: it holds its place as one that runs does, and is nobody.
+    Absent,
     /// Ended, and not to be started again.
     Dead,
     Gone,
 }
 
 /// Something that the fleet has planned.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 enum Todo {
     Event(usize),
     /// What Redis holds is what it will hold after the failover of an event.
@@ -156,6 +161,18 @@ impl Fleet {
         fleet
     }
 
+    /// Adds to a hash all that the rest of the run hangs on.
+    pub(crate) fn recall(&self, into: &mut Rolling) {
+        let Fleet { scenario: _, main: _, services, containers, todo: _, scripts, calm, chance } =
+            self;
+        into.show(&(services, containers, scripts, calm, chance));
+    }
+
+    /// Adds what was planned under a token.
+    pub(crate) fn recall_planned(&self, token: u32, into: &mut Rolling) {
+        into.show(&self.todo[token as usize]);
+    }
+
     /// Does what was planned under a token. What befalls a server is for the caller to do.
     pub(crate) fn due(&mut self, kernel: &mut Kernel<Servers>, token: u32) -> Option<Befalls> {
         match self.todo[token as usize] {
@@ -192,7 +209,7 @@ impl Fleet {
                 Stage::Running { proc: running, .. } | Stage::Ending { proc: running } => {
                     running == proc
                 }
-                Stage::Pending | Stage::Dead | Stage::Gone => false,
+                Stage::Pending | Stage::Absent | Stage::Dead | Stage::Gone => false,
             };
             // A person's process is no container's: nobody waits for it.
             if let Some(container) = self.containers.iter().position(has) {
@@ -251,8 +268,8 @@ impl Fleet {
     fn remove_old(&mut self, kernel: &mut Kernel<Servers>, service: usize, least: u32) {
         for container in self.of(service, false).into_iter().rev() {
             match self.containers[container].stage {
-                Stage::Pending | Stage::Dead => self.remove(kernel, container),
-                Stage::Running { .. } if self.available(service) > least => {
+                Stage::Pending | Stage::Absent | Stage::Dead => self.remove(kernel, container),
+                Stage::Running { .. } if self.available(service) > least || planted(Mutant::O9) => {
                     self.remove(kernel, container);
                 }
                 Stage::Running { .. } | Stage::Ending { .. } | Stage::Gone => {}
@@ -276,7 +293,7 @@ impl Fleet {
     fn note_rolled_out(&mut self, kernel: &mut Kernel<Servers>, service: usize) {
         let state = &self.services[service];
         let (replicas, rolling) = (state.replicas, state.rolling);
-        let running = |stage| matches!(stage, Stage::Running { .. });
+        let running = |stage| matches!(stage, Stage::Running { .. } | Stage::Absent);
         if rolling
             && self.count(service, true, running) == replicas
             && self.count(service, false, |stage| stage != Stage::Gone) == 0
@@ -314,7 +331,7 @@ impl Fleet {
     }
 
     fn available(&self, service: usize) -> u32 {
-        let running = |stage| matches!(stage, Stage::Running { .. });
+        let running = |stage| matches!(stage, Stage::Running { .. } | Stage::Absent);
         self.count(service, true, running) + self.count(service, false, running)
     }
 
@@ -333,6 +350,12 @@ impl Fleet {
             stage: Stage::Pending,
         });
         let container = self.containers.len() - 1;
+        let ordinal = self.containers[container].ordinal;
+        if self.scenario.services[service].without.contains(&ordinal) {
+            self.containers[container].stage = Stage::Absent;
+            // As if it had begun to run at once: a rollout goes on.
+            return self.reconcile(kernel, service);
+        }
         let life = self.enter(kernel, container);
         let boot = self.scenario.services[service].boot;
         let delay = draw(kernel, life, &boot);
@@ -400,6 +423,7 @@ impl Fleet {
         container.stage = Stage::Ending { proc };
         let grace = self.scenario.services[container.service].grace;
         kernel.terminate(proc);
+        let grace = if planted(Mutant::O8) { Span::ZERO } else { grace };
         let at = kernel.now() + grace;
         self.plan(kernel, at, Todo::Kill(place));
     }
@@ -426,7 +450,7 @@ impl Fleet {
             self.reconcile(kernel, service);
             return;
         }
-        if kernel.now().since(since) >= FORGIVEN_AFTER {
+        if kernel.now().since(since) >= FORGIVEN_AFTER && !planted(Mutant::O10) {
             container.crashes = 0;
         }
         let delay = self.scenario.services[service].restart_delay;

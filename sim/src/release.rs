@@ -353,8 +353,13 @@ impl Process {
 
     fn start_worker(self: &Rc<Self>, options: &scenario::Worker) {
         let keys = self.image.keys[usize::from(options.queue.0)].clone();
-        let (process, queue) = (self.clone(), options.queue);
-        let processor: Processor = Rc::new(move |job| process.clone().processing(queue, job));
+        // The process has its workers, so they may not have it: neither would ever be dropped.
+        let (process, queue) = (Rc::downgrade(self), options.queue);
+        let processor: Processor = Rc::new(move |job| match process.upgrade() {
+            Some(process) => process.processing(queue, job),
+            // It is dead, and nothing of it is polled again.
+            None => Box::pin(std::future::pending()),
+        });
         let worker = Worker::open(&self.ctx, keys, self.version, options, processor);
         self.workers.borrow_mut().push(worker);
     }

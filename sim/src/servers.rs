@@ -8,10 +8,11 @@ use crate::bullmq::scripts::{self, Call, QueueCall, Returned};
 use crate::choices::{Access, Label};
 use crate::clock::Instant;
 use crate::database::{Database, Does, Done, Statement};
-use crate::event::{Event, QueueEvent, ServerId};
+use crate::event::{Event, QueueEvent, Rolling, ServerId};
 use crate::kernel::{self, ConnId, Out};
-use crate::redis::{self, Bytes, ClientId, Command, Db, How, Redis};
+use crate::redis::{self, Bytes, ClientId, Command, Db, How, Redis, Value};
 use std::collections::VecDeque;
+use std::hash::Hash;
 use std::rc::Rc;
 
 /// What a process may touch.
@@ -138,6 +139,35 @@ impl Servers {
     /// From now on says what each request meets: see [`Out::touch`].
     pub(crate) fn say_what_is_met(&mut self) {
         self.redis.note_what_is_met();
+    }
+
+    /// Adds to a hash all that the rest of the run hangs on, with connections by such names. Of
+    /// streams that they are there: no client and no script of the library reads one.
+    pub(crate) fn recall<N: Hash>(&self, into: &mut Rolling, name: impl Fn(ConnId) -> N) {
+        for shown in self.redis.db().snapshot() {
+            (shown.key.bytes(), shown.deadline_ms).hash(into);
+            if !matches!(shown.value, Value::Stream(_)) {
+                into.show(shown.value);
+            }
+        }
+        for (key, clients) in self.redis.waiting() {
+            key.bytes().hash(into);
+            for (client, deadline_ms) in clients {
+                (name(ConnId(client.0)), deadline_ms).hash(into);
+            }
+        }
+        for (conn, front) in (0..).map(ConnId).zip(&self.fronts) {
+            for held in &front.held {
+                name(conn).hash(into);
+                into.show(held);
+            }
+        }
+        self.stalled.hash(into);
+        for (conn, request) in &self.stalled_requests {
+            name(*conn).hash(into);
+            into.show(request);
+        }
+        self.database.recall(into, name);
     }
 
     /// Says what was met of Redis, and of what is the servers' own.
@@ -285,6 +315,14 @@ impl kernel::Servers for Servers {
         told.then_some(u64::from(DATABASE.0) + 1)
     }
 
+    fn recall(reply: &Reply, into: &mut Rolling) {
+        into.show(reply);
+    }
+
+    fn recall_request(request: &Request, into: &mut Rolling) {
+        into.show(request);
+    }
+
     fn next_deadline(&self) -> Option<Instant> {
         let redis = match self.stalled {
             Some(until) => Some(until),
@@ -304,6 +342,7 @@ impl kernel::Servers for Servers {
             }
             self.redis.expire(out.now);
             self.serve(out);
+            self.meet(out);
         }
         self.answer(out);
     }

@@ -6,7 +6,7 @@ use crate::choices::{Choices, LifeId, LifeName, Policy, Tape};
 use crate::clock::{Instant, Span};
 use crate::event::{By, Event, FaultClass, Level, Plan, Rolling, ServiceId, Sink, Stamp, Stuck};
 use crate::fleet::{self, Befalls, Fleet, Main};
-use crate::kernel::{Boot, Kernel, Link, Step};
+use crate::kernel::{Boot, Kernel, Link, Servers as _, Step};
 use crate::oracle::{Judge, Verdict};
 use crate::redis::{Bytes, Db};
 use crate::release::{self, Image, Place};
@@ -48,8 +48,13 @@ pub struct Outcome {
     pub stuck: Option<Stuck>,
     /// How bad each class of faults was, where the scenario leaves that open.
     pub swarm: Vec<(FaultClass, Level)>,
-    /// Whether the policy stopped it, since all that it can come to has been seen.
+    /// Whether it was stopped before its end: by the policy, since all that it can come to has been
+    /// seen, or by the sink, which has seen enough. Only what is sure by then is judged rightly: the
+    /// run has no end at which the rest could be looked at.
     pub stopped: bool,
+    /// Where the policy lets others go on, if it does: the instant, and a hash of the state. Two runs
+    /// of a scenario with equal ones go on alike.
+    pub goes_on: Option<(Instant, u64)>,
 }
 
 /// The words for what a run of a scenario asks about, by [`Label`](crate::choices::Label).
@@ -115,6 +120,7 @@ struct World {
     end: Instant,
     stopped: bool,
     stuck: Option<Stuck>,
+    goes_on: Option<(Instant, u64)>,
 }
 
 /// What reads the events.
@@ -147,6 +153,7 @@ impl World {
             end: scenario.start + scenario.length,
             stopped: false,
             stuck: None,
+            goes_on: None,
         }
     }
 
@@ -165,17 +172,25 @@ impl World {
             if ended {
                 self.fleet.ended(&mut self.kernel);
             }
-            if step == Step::Stopped {
-                self.stopped = true;
-                return true;
-            }
             let idle = step == Step::Idle && !ended;
-            if idle || self.kernel.events() >= BATCH {
+            let stops = matches!(step, Step::Rests | Step::Stopped);
+            let handed = self.kernel.events() >= BATCH;
+            if idle || stops || handed {
                 let watch = &mut self.watch;
                 self.kernel.drain(|stamp, event| watch.see(stamp, event, sink));
             }
+            if stops {
+                self.stopped = step == Step::Stopped;
+                self.goes_on = self.goes_on();
+                return true;
+            }
             if idle {
                 self.come_to_rest(sink);
+                return true;
+            }
+            if handed && sink.enough(&mut self.watch.judge.broken()) {
+                self.end = self.kernel.now();
+                self.stopped = true;
                 return true;
             }
         }
@@ -194,6 +209,21 @@ impl World {
             let stamp = Stamp { at: self.kernel.now(), life: LifeId::WORLD };
             self.watch.see(&stamp, &Event::Stuck(stuck.clone()), sink);
         }
+    }
+
+    /// Where others go on, if the policy wants it: a hash of all that the rest of the run hangs on.
+    fn goes_on(&mut self) -> Option<(Instant, u64)> {
+        let of_policy = self.kernel.choices().goes_on()?;
+        let World { kernel, servers, fleet, copies, scenario: _, watch, .. } = self;
+        let mut state = Rolling::default();
+        state.write_u64(of_policy);
+        let planned = |token, into: &mut Rolling| fleet.recall_planned(token, into);
+        kernel.recall(&mut state, servers.next_deadline(), planned);
+        servers.recall(&mut state, |conn| kernel.end_of(conn));
+        fleet.recall(&mut state);
+        state.show(copies);
+        watch.judge.recall(&mut state);
+        Some((self.kernel.now(), state.finish()))
     }
 
     /// Something befalls Redis.
@@ -276,6 +306,7 @@ impl World {
             stuck: self.stuck,
             swarm: self.fleet.swarm(),
             stopped,
+            goes_on: self.goes_on,
         }
     }
 }

@@ -94,9 +94,9 @@ fn disconnected(event: &Event) -> bool {
 #[test]
 fn an_event_with_odds_is_one_question_and_happens_as_often_as_they_say() {
     let tables = "[[event]]\nat = '10m..20m'\nodds = '25%'\nkill = 1";
-    let runs: Vec<Run> = (1..=400).map(|seed| random(tables, seed)).collect();
+    let runs: Vec<Run> = (1..=120).map(|seed| random(tables, seed)).collect();
     let happened = runs.iter().filter(|run| run.count(killed) == 1).count();
-    assert!((75..125).contains(&happened), "{happened} of 400 at odds of a quarter");
+    assert!((18..45).contains(&happened), "{happened} of 120 at odds of a quarter");
     for run in &runs {
         assert_eq!(run.asked(Site::Fault), [run.count(killed) as u16]);
     }
@@ -180,7 +180,7 @@ kill = { odds = '20%', points = 40 }
 fn a_swarm_draws_a_level_for_each_class_and_says_so() {
     let mut levels = [[0; 3]; 2];
     let mut by_level = [[0_usize; 3]; 2];
-    for seed in 1..=600 {
+    for seed in 1..=150 {
         let run = random(SWARM, seed);
         let said = run.seen.iter().filter_map(|(_, event)| match event {
             Event::Plan(Plan::Swarm { class, level }) => Some((*class, *level)),
@@ -198,13 +198,13 @@ fn a_swarm_draws_a_level_for_each_class_and_says_so() {
         by_level[1][disconnect as usize] += run.count(disconnected);
     }
     for levels in levels {
-        assert!(levels.iter().all(|count| (150..250).contains(count)), "{levels:?}");
+        assert!(levels.iter().all(|count| (35..65).contains(count)), "{levels:?}");
     }
     let kills = by_level[0];
     assert_eq!((by_level[0][0], by_level[1][0]), (0, 0), "off is off");
     assert!(kills[2] > kills[1] && kills[1] > 0, "{kills:?}");
     assert_eq!(by_level[1][2], levels[1][2], "four times 30 % is always");
-    assert!((30..90).contains(&by_level[1][1]), "{by_level:?}");
+    assert!((5..25).contains(&by_level[1][1]), "{by_level:?}");
 }
 
 #[test]

@@ -240,6 +240,9 @@ BR114 31:52 | deploy = "one" | deploy = "two"\n\n[release.two]\nlibrary = "bullm
 BR115 22:1 | "1s..2s" | "1s..1m"
 BR116 6:9 | every = "1h"\nqueue | every = "30m"\nqueue
 BR116 6:9, BR117 33:11 | every = "1h"\nqueue | every = "150m"\nqueue
+BR121 27:13 | deploy = "one" | partition = "0s"
+BR121 27:9 | deploy = "one" | delay = { round_trip = "1s", lasts = "0s" }
+BR121 30:9 | kill = { odds = "25%" } | swarm = true
 "#;
 
 /// The cases, taken apart: what is changed, the changed file, what it must get.

@@ -57,7 +57,7 @@ pub(super) fn run(files: &[PathBuf], how: &How) -> Exit {
         return Exit::BadInput;
     }
     let plays = columns.len() as u64 * hazards().filter(|hazard| wanted(hazard)).count() as u64;
-    let mut live = Live::new(1, plays * how.seeds);
+    let mut live = Live::new(1, Some(plays * how.seeds));
     let audit = audit(&scenarios, columns, wanted, how.seeds, &mut live);
     live.end();
     let exit = ended(&audit);

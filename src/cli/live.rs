@@ -3,7 +3,7 @@
 
 use super::{Exit, tell};
 use crate::audit;
-use crate::explore::Played;
+use crate::explore::{Played, Ran};
 use crate::pool::Watch;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use signal_hook::{consts, flag};
@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long it may take without progress being shown.
-const PATIENCE: Duration = Duration::from_millis(500);
+pub(super) const PATIENCE: Duration = Duration::from_millis(500);
 
 /// The signals that ask a process to end.
 const ENDING: &[i32] = &[
@@ -38,14 +38,14 @@ pub(super) struct Live {
 
 impl Live {
     /// Looks on from now. From now on a signal asks to end; another one ends the process at once.
-    pub(super) fn new(scenarios: usize, seeds: u64) -> Self {
-        let asked = Arc::new(AtomicBool::new(false));
-        if let Err(error) = ENDING.iter().try_for_each(|signal| listen(*signal, &asked)) {
-            tell(&format!("warning: a signal will end bootrace without a result: {error}\n"));
-        }
-        let bar = ProgressBar::with_draw_target(Some(seeds), ProgressDrawTarget::hidden());
-        let style =
-            ProgressStyle::with_template("[{bar:30}] {human_pos} of {human_len} seeds, {msg}");
+    /// How many seeds there will be is not always known.
+    pub(super) fn new(scenarios: usize, seeds: Option<u64>) -> Self {
+        let asked = ending();
+        let bar = ProgressBar::with_draw_target(seeds, ProgressDrawTarget::hidden());
+        let style = ProgressStyle::with_template(match seeds {
+            Some(_) => "[{bar:30}] {human_pos} of {human_len} seeds, {msg}",
+            None => "{human_pos} seeds, {msg}",
+        });
         bar.set_style(style.expect("the template is right").progress_chars("=> "));
         Live {
             asked,
@@ -54,8 +54,42 @@ impl Live {
             violations: 0,
             begun: Instant::now(),
             bar,
-            waits: io::stderr().is_terminal() && std::env::var_os("CI").is_none(),
+            waits: is_watched(),
         }
+    }
+
+    /// The seeds up to this one were played before.
+    pub(super) fn goes_on_after(&mut self, seed: u64) {
+        self.plays = seed * self.scenarios;
+        self.bar.set_position(seed);
+        self.bar.reset_eta();
+    }
+
+    /// Whether a signal asked to end.
+    pub(super) fn is_asked(&self) -> bool {
+        self.asked.load(Ordering::Relaxed)
+    }
+
+    /// One more run is done, with so many violations.
+    fn count(&mut self, violations: u64) {
+        self.violations += violations;
+        self.plays += 1;
+        self.bar.set_position(self.plays / self.scenarios);
+        let rate = self.bar.per_sec();
+        self.bar.set_message(match self.violations {
+            1 => format!("{rate:.0} a second, 1 violation"),
+            n => format!("{rate:.0} a second, {n} violations"),
+        });
+    }
+
+    /// Whether a signal asked to end. Shows what is to be shown.
+    fn looks(&mut self) -> bool {
+        if self.waits && self.begun.elapsed() >= PATIENCE {
+            self.waits = false;
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+            self.bar.tick();
+        }
+        self.is_asked()
     }
 
     /// Leaves the terminal as it was.
@@ -67,36 +101,46 @@ impl Live {
 impl Watch<Played> for Live {
     fn done(&mut self, played: &Played) {
         let violated = played.verdict.judgements.iter().filter(|judgement| !judgement.held).count();
-        self.violations += violated as u64;
-        self.plays += 1;
-        self.bar.set_position(self.plays / self.scenarios);
-        let rate = self.bar.per_sec();
-        self.bar.set_message(match self.violations {
-            1 => format!("{rate:.0} a second, 1 violation"),
-            n => format!("{rate:.0} a second, {n} violations"),
-        });
+        self.count(violated as u64);
     }
 
     fn stops(&mut self) -> bool {
-        if self.waits && self.begun.elapsed() >= PATIENCE {
-            self.waits = false;
-            self.bar.set_draw_target(ProgressDrawTarget::stderr());
-            self.bar.tick();
-        }
-        self.asked.load(Ordering::Relaxed)
+        self.looks()
     }
 }
 
 impl Watch<audit::Played> for Live {
     fn done(&mut self, played: &audit::Played) {
-        self.plays += 1;
-        self.violations += u64::from(played.harmed());
-        self.bar.set_position(self.plays / self.scenarios);
+        self.count(u64::from(played.harmed()));
     }
 
     fn stops(&mut self) -> bool {
-        <Live as Watch<Played>>::stops(self)
+        self.looks()
     }
+}
+
+impl Watch<Ran> for Live {
+    fn done(&mut self, ran: &Ran) {
+        self.count(ran.violations());
+    }
+
+    fn stops(&mut self) -> bool {
+        self.looks()
+    }
+}
+
+/// What the first signal that asks the process to end sets, from now on. Another one ends it at once.
+pub(super) fn ending() -> Arc<AtomicBool> {
+    let asked = Arc::new(AtomicBool::new(false));
+    if let Err(error) = ENDING.iter().try_for_each(|signal| listen(*signal, &asked)) {
+        tell(&format!("warning: a signal will end bootrace without a result: {error}\n"));
+    }
+    asked
+}
+
+/// Whether somebody may look on.
+pub(super) fn is_watched() -> bool {
+    io::stderr().is_terminal() && std::env::var_os("CI").is_none()
 }
 
 fn listen(signal: i32, asked: &Arc<AtomicBool>) -> io::Result<()> {

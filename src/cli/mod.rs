@@ -7,7 +7,9 @@ mod ask;
 mod audit;
 mod cell;
 mod examples;
+mod exhaustive;
 mod explain;
+mod explore;
 mod init;
 mod live;
 mod replay;
@@ -15,7 +17,9 @@ mod run;
 mod schema;
 mod serve;
 mod show;
+mod shrink;
 
+use crate::explore::Policies;
 use crate::load::{self, Loaded, Source, load};
 use crate::report::{Verdict, diagnostic, github};
 use anstream::{AutoStream, ColorChoice};
@@ -42,7 +46,7 @@ pub enum Exit {
     Nondeterminism = 4,
     /// The result could not be written.
     Io = 5,
-    /// A tape does not apply to the scenario any more.
+    /// A tape, or an answer in a scenario, does not apply any more.
     Diverged = 6,
     /// A bound was reached.
     Inconclusive = 7,
@@ -84,6 +88,7 @@ impl From<Verdict> for Exit {
             Verdict::NotAsDeclared => Exit::NotAsDeclared,
             Verdict::Vacuous => Exit::Vacuous,
             Verdict::Nondeterministic => Exit::Nondeterminism,
+            Verdict::Diverged => Exit::Diverged,
             Verdict::Inconclusive => Exit::Inconclusive,
         }
     }
@@ -108,12 +113,27 @@ enum Command {
         #[command(flatten)]
         how: How,
     },
+    /// Look for a run that is not as scenarios declare, on many seeds and by several policies
+    Explore {
+        /// The scenarios
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        #[command(flatten)]
+        how: explore::How,
+    },
     /// Play one run to its end and tell it
     Replay {
         /// The scenario
         file: PathBuf,
         #[command(flatten)]
         how: replay::How,
+    },
+    /// Make a failure as small as it gets, and keep it as a file that stands for one run
+    Shrink {
+        /// The scenario
+        file: PathBuf,
+        #[command(flatten)]
+        how: Box<shrink::How>,
     },
     /// Print a scenario as it is understood, every value written out
     Show {
@@ -163,6 +183,9 @@ struct How {
     /// One seed alone
     #[arg(long, conflicts_with = "seeds")]
     seed: Option<u64>,
+    /// Which policy draws the answers: random, pct, pct:DEPTH, starvation, or portfolio: in turn
+    #[arg(long, default_value = "random", value_parser = policies)]
+    policy: Policies,
     /// What is printed
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -182,11 +205,6 @@ impl How {
     fn seeds(&self) -> RangeInclusive<u64> {
         self.seed.map_or(1..=self.seeds, |seed| seed..=seed)
     }
-
-    /// How many seeds.
-    fn count(&self) -> u64 {
-        self.seed.map_or(self.seeds, |_| 1)
-    }
 }
 
 /// Does what the arguments of the process say.
@@ -203,13 +221,22 @@ pub fn main() -> Exit {
         Command::Init(given) => init::init(given),
         Command::Run { file, how } => run::run(file, how),
         Command::Compare { files, how } => run::compare(files, how),
+        Command::Explore { files, how } => explore::explore(files, how),
         Command::Replay { file, how } => replay::replay(file, how),
         Command::Show { file, effective, cell } => show::show(file, *effective, cell),
         Command::Audit { files, how } => audit::run(files, how),
+        Command::Shrink { file, how } => shrink::shrink(file, how),
         Command::Explain { code } => explain::explain(code),
         Command::Serve(how) => serve::serve(how),
         Command::Schema { which } => schema::schema(*which),
     }
+}
+
+/// Reads the name of a policy, or of several.
+fn policies(text: &str) -> Result<Policies, String> {
+    Policies::parse(text).ok_or_else(|| {
+        "a policy is random, pct, pct:DEPTH (1 to 1000), starvation or portfolio".to_owned()
+    })
 }
 
 /// Loads every file, and says everything that is wrong with any of them.

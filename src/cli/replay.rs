@@ -3,26 +3,32 @@
 
 use super::cell::Cell;
 use super::{Exit, json, load_all, tell, write};
+use crate::explore::{self, Policies};
 use crate::load::Loaded;
 use crate::report::events::{Names, changes};
 use crate::report::trace;
 use crate::scenario::told;
+use crate::search::bounded;
 use crate::tape;
 use bootrace_sim::choices::Policy;
 use bootrace_sim::event::{Event, Stamp};
-use bootrace_sim::policy::{Random, Replay};
+use bootrace_sim::policy::Replay;
 use bootrace_sim::scenario::Scenario;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Which run, and in which form it is printed.
 #[derive(clap::Args, Debug)]
 pub(super) struct How {
-    /// Which seed
+    /// Which seed; a file that has answers has one run, whatever the seed
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Which policy draws the seed's answers: random, pct, pct:DEPTH, starvation, portfolio
+    #[arg(long, default_value = "random", value_parser = super::policies)]
+    policy: Policies,
     /// The run of a tape instead of a seed's
-    #[arg(long, conflicts_with = "seed")]
+    #[arg(long, conflicts_with_all = ["seed", "policy"])]
     tape: Option<PathBuf>,
     /// Print every event, not only what changed something
     #[arg(long)]
@@ -41,31 +47,39 @@ pub(super) fn replay(file: &Path, how: &How) -> Exit {
     let Some(loaded) = load_all(std::slice::from_ref(&file.to_owned())) else {
         return Exit::BadInput;
     };
-    let [Loaded { scenario, source, .. }] = &loaded[..] else { return Exit::BadInput };
-    let scenario = &match how.cell.of(scenario) {
+    let [Loaded { scenario: own, source, .. }] = &loaded[..] else { return Exit::BadInput };
+    let own = &match how.cell.of(own) {
         Ok(scenario) => scenario,
         Err(exit) => return exit,
     };
-    let policy = match policy(scenario, how) {
+    let (policy, searched) = match policy(own, how) {
         Ok(policy) => policy,
         Err(exit) => return exit,
     };
+    // The tape of a search is of the scenario as that was searched.
+    let scenario = &searched.map_or_else(|| own.clone(), |kills| Arc::new(bounded(own, kills)));
     let mut seen: Vec<(Stamp, Event)> = Vec::new();
     let outcome = bootrace_sim::run(scenario, policy, how.record, &mut seen);
     if let Some(place) = &outcome.diverged {
-        tell(&format!("error: the tape does not apply to this run: {place}\n"));
+        let what = match how.tape {
+            Some(_) => "the tape does not apply to this run",
+            None => "not all answers of the file apply any more",
+        };
+        tell(&format!("error: {what}: {place}\n"));
         return Exit::Diverged;
     }
     let names = Names::new(scenario, &outcome);
     let printed = if how.record {
-        tape::text(scenario, &outcome.tape)
+        tape::text(own, searched, &outcome.tape)
     } else if how.trace {
         json(&trace::trace(&names, scenario.start, &seen))
     } else {
         let mut text = told(&names, &seen, |event| how.events || changes(event));
         let run = match &how.tape {
             Some(tape) => format!("tape {}", tape.display()),
-            None => format!("seed {}", how.seed),
+            None if scenario.answers.is_some() => "the one run".to_owned(),
+            None if how.policy.is_random() => format!("seed {}", how.seed),
+            None => format!("seed {}, {},", how.seed, how.policy.of(how.seed)),
         };
         let _ = writeln!(text, "{run} of {}: hash {:016x}", source.path.display(), outcome.hash);
         text
@@ -77,10 +91,12 @@ pub(super) fn replay(file: &Path, how: &How) -> Exit {
     })
 }
 
-/// What answers the questions of the run.
-fn policy(scenario: &Scenario, how: &How) -> Result<Box<dyn Policy>, Exit> {
-    let Some(path) = &how.tape else { return Ok(Box::new(Random::new(how.seed))) };
-    let tape = tape::load(path, scenario).map_err(|error| {
+/// What answers the questions of the run; of a search, with how many kills that was.
+fn policy(scenario: &Scenario, how: &How) -> Result<(Box<dyn Policy>, Option<u32>), Exit> {
+    let Some(path) = &how.tape else {
+        return Ok((explore::policy(scenario, how.policy.of(how.seed), how.seed), None));
+    };
+    let (tape, searched) = tape::load(path, scenario).map_err(|error| {
         let path = path.display();
         match error {
             tape::Error::Io(error) => {
@@ -97,5 +113,5 @@ fn policy(scenario: &Scenario, how: &How) -> Result<Box<dyn Policy>, Exit> {
             }
         }
     })?;
-    Ok(Box::new(Replay::new(tape)))
+    Ok((Box::new(Replay::new(tape)), searched))
 }

@@ -12,15 +12,15 @@ use std::fmt;
 /// something else; a new field is no new version.
 pub const FORMAT: u32 = 1;
 
-/// What one invocation of `bootrace run` or `bootrace compare` came to.
+/// What one invocation of `bootrace run`, `bootrace compare` or `bootrace explore` came to.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 pub struct Document {
     /// The version of this format: 1. A later version of bootrace may add fields to it.
     pub format: u32,
     /// Why not every seed was played; null if all were.
     pub stopped: Option<Stopped>,
-    /// One for each scenario, in the order of the arguments. The last one is what counts. Empty if
-    /// not one seed was played.
+    /// One for each scenario, in the order of the arguments. The last one is what counts, but for an
+    /// exploration, where all do. Empty if not one seed was played.
     pub reports: Vec<Report>,
 }
 
@@ -32,7 +32,7 @@ pub struct Stopped {
     pub why: Why,
     /// How many seeds are reported, from the first.
     pub seeds: u64,
-    /// How many were asked for.
+    /// How many were asked for; 0 if a length of time was.
     pub of: u64,
 }
 

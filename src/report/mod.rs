@@ -6,17 +6,20 @@ pub mod diagnostic;
 pub mod document;
 pub mod effective;
 pub mod events;
+pub mod exhaustive;
 pub mod github;
 pub mod junit;
 pub mod story;
+pub mod swept;
 #[cfg(test)]
 mod testing;
 pub mod text;
 pub mod trace;
 
-use crate::explore::{Exploration, Played};
+use crate::explore::{Exploration, Played, Policies};
 use bootrace_sim::event::{FaultClass, Level};
 use bootrace_sim::oracle::Figures;
+use bootrace_sim::policy::Kind;
 use bootrace_sim::scenario::{self, Declared, Expectation, Relation, Scenario, Subject, TextSpan};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -32,6 +35,16 @@ pub struct Report {
     pub scenario: String,
     /// The seeds that were played: first and last.
     pub seeds: (u64, u64),
+    /// The policy that drew the answers of the seeds, or `portfolio`; absent if it is `random`.
+    #[serde(skip_serializing_if = "Policies::is_random")]
+    pub policy: Policies,
+    /// Runs that reached a bound, of an exploration; absent if none did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endless: Option<Endless>,
+    /// Whether the scenario has answers itself, so that it has one run whatever the seed.
+    pub answered: bool,
+    /// Which of these answers does not apply to the run any more; null if all do.
+    pub diverged: Option<String>,
     /// One for each expectation, in the file's order.
     pub expectations: Vec<Expected>,
     /// The runs that did not get on when nothing failed any more; left out if all did.
@@ -40,7 +53,7 @@ pub struct Report {
     /// How bad the faults were that seeds draw; left out if they draw none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub swarm: Vec<Swarm>,
-    /// The figures, each over all seeds.
+    /// The figures, each over all seeds. An exploration keeps none.
     pub figures: Vec<Figure>,
     /// How what is not as declared came about, or else what is violated as declared; null if nothing
     /// was violated.
@@ -63,7 +76,7 @@ pub struct Stuck {
 /// How bad one class of faults was.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 pub struct Swarm {
-    /// The class.
+    /// The class of faults, as files name it.
     pub class: &'static str,
     /// In how many seeds there was none of it.
     pub off: u64,
@@ -71,6 +84,15 @@ pub struct Swarm {
     pub mild: u64,
     /// In how many it was four times as likely.
     pub wild: u64,
+}
+
+/// Runs that were stopped because they would not end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, JsonSchema)]
+pub struct Endless {
+    /// How many there were.
+    pub runs: u64,
+    /// The seed of the first.
+    pub first: u64,
 }
 
 /// How an exploration ends.
@@ -85,6 +107,8 @@ pub enum Verdict {
     Vacuous,
     /// Equal runs were not equal.
     Nondeterministic,
+    /// An answer of the scenario does not apply to its run any more.
+    Diverged,
     /// A run was stopped because it would not end.
     Inconclusive,
 }
@@ -114,17 +138,39 @@ pub struct Expected {
     pub violated: u64,
     /// In how many seeds its premise was met; of a probe: in how many it saw what it looks for.
     pub judged: u64,
-    /// How many seeds were played.
+    /// In how many seeds it was sure whether it held: all that were played, but for those that an
+    /// exploration stopped at the violation of another expectation.
     pub of: u64,
     /// The worst value and the first seed that has it; of a probe: the most sightings. Null if it was
     /// never judged.
     pub worst: Option<(u64, u64)>,
     /// The median over the seeds in which its premise was met; null if there is none.
     pub median: Option<u64>,
+    /// What each policy found, of an exploration, which keeps neither the worst nor the median; absent
+    /// otherwise.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub by_policy: Vec<ByPolicy>,
     /// How bad each seed's value is, the greater the worse, for pairing; none where the premise was not
     /// met.
     #[serde(skip)]
     pub badness: Vec<Option<u64>>,
+}
+
+/// What one policy found of an expectation.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
+pub struct ByPolicy {
+    /// The policy, as `--policy` takes it.
+    pub policy: String,
+    /// How many seeds it played in which it was sure whether the expectation held.
+    pub of: u64,
+    /// In how many of its seeds the premise was met; of a probe: in how many it saw what it looks for.
+    pub judged: u64,
+    /// In how many of its seeds the expectation was violated.
+    pub violated: u64,
+    /// The first seed in which the premise was met; null if there is none.
+    pub met: Option<u64>,
+    /// The first seed that violates the expectation; null if none does.
+    pub first: Option<u64>,
 }
 
 /// What a number counts.
@@ -209,11 +255,21 @@ impl Report {
             .enumerate()
             .map(|(place, expectation)| expected(scenario, text, expectation, place, played))
             .collect();
+        let diverged = played.iter().find_map(|played| played.diverged.clone());
         Report {
             file: file.to_owned(),
             scenario: scenario.name.to_string(),
             seeds: (first, last),
-            verdict: verdict(exploration, &expectations),
+            policy: policies(played),
+            endless: None,
+            answered: scenario.answers.is_some(),
+            diverged: diverged.clone(),
+            verdict: verdict(
+                exploration.nondeterministic.is_some(),
+                diverged.is_some(),
+                played.iter().any(|played| played.out_of_steps),
+                &expectations,
+            ),
             story: story(scenario, &expectations, played),
             stuck: stuck(scenario, played),
             swarm: swarm(played),
@@ -252,8 +308,17 @@ fn story(scenario: &Arc<Scenario>, expected: &[Expected], played: &[Played]) -> 
     let breaks = |played: &&Played| !played.verdict.judgements[place].held;
     let worst = expected[place].worst.map(|(_, seed)| seed);
     let worst = played.iter().filter(breaks).find(|played| Some(played.seed) == worst);
-    let seed = worst.or_else(|| played.iter().find(breaks))?.seed;
-    story::tell(scenario, seed, place)
+    let played = worst.or_else(|| played.iter().find(breaks))?;
+    story::tell(scenario, played.policy, played.seed, place)
+}
+
+/// Which policies played these seeds.
+fn policies(played: &[Played]) -> Policies {
+    let kind = played.first().map_or(Kind::default(), |played| played.policy);
+    match played.iter().all(|played| played.policy == kind) {
+        true => Policies::One(kind),
+        false => Policies::Portfolio,
+    }
 }
 
 /// How bad a value is: the greater, the worse.
@@ -266,13 +331,20 @@ fn distance(relation: Relation, bound: u64, value: u64) -> u64 {
 }
 
 /// The first that applies, in the order of the exit codes.
-fn verdict(exploration: &Exploration, expectations: &[Expected]) -> Verdict {
+fn verdict(
+    nondeterministic: bool,
+    diverged: bool,
+    endless: bool,
+    expectations: &[Expected],
+) -> Verdict {
     let any = |status| expectations.iter().any(|expected| expected.status == status);
-    if exploration.nondeterministic.is_some() {
+    if nondeterministic {
         Verdict::Nondeterministic
+    } else if diverged {
+        Verdict::Diverged
     } else if any(Status::NotAsDeclared) {
         Verdict::NotAsDeclared
-    } else if exploration.played.iter().any(|played| played.out_of_steps) {
+    } else if endless {
         Verdict::Inconclusive
     } else if any(Status::Vacuous) {
         Verdict::Vacuous
@@ -300,7 +372,6 @@ fn expected(
     played: &[Played],
 ) -> Expected {
     let property = expectation.property;
-    let described = property.described();
     let judgements =
         || played.iter().map(|played| (played.seed, &played.verdict.judgements[place]));
     let count = |which: fn(&bootrace_sim::oracle::Judgement) -> bool| {
@@ -320,6 +391,21 @@ fn expected(
     };
     Expected {
         badness: judgements().map(badness).collect(),
+        status: status(expectation.declared, violated, judged, of),
+        violated,
+        judged,
+        of,
+        worst,
+        median: found.get(found.len() / 2).map(|(value, _)| *value),
+        ..unplayed(scenario, text, expectation)
+    }
+}
+
+/// What an expectation says; nothing is found of it.
+fn unplayed(scenario: &Scenario, text: &str, expectation: &Expectation) -> Expected {
+    let property = expectation.property;
+    let described = property.described();
+    Expected {
         line: line_of(text, expectation.at),
         kind: property.mode.key(),
         property: described.text,
@@ -331,12 +417,14 @@ fn expected(
         },
         bound: property.bound,
         declared: declared(expectation.declared),
-        status: status(expectation.declared, violated, judged, of),
-        violated,
-        judged,
-        of,
-        worst,
-        median: found.get(found.len() / 2).map(|(value, _)| *value),
+        status: Status::Vacuous,
+        violated: 0,
+        judged: 0,
+        of: 0,
+        worst: None,
+        median: None,
+        by_policy: Vec::new(),
+        badness: Vec::new(),
     }
 }
 

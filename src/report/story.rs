@@ -9,9 +9,10 @@ mod jobs;
 mod select;
 
 use super::events::{Names, changes, clock};
-use bootrace_sim::event::{Event, Sink, Stamp};
+use crate::explore;
+use bootrace_sim::event::{Event, FaultClass, Level, Sink, Stamp};
 use bootrace_sim::oracle::Broke;
-use bootrace_sim::policy::Random;
+use bootrace_sim::policy::Kind;
 use bootrace_sim::scenario::{Property, Scenario};
 use jobs::{Job, index};
 use schemars::JsonSchema;
@@ -33,6 +34,9 @@ pub struct Story {
     pub lines: Vec<Line>,
     /// Why, in facts; null if the events do not say.
     pub cause: Option<String>,
+    /// How bad each class of faults was in this run; left out if the seed does not draw it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub swarm: Option<String>,
 }
 
 /// One line of a story.
@@ -70,9 +74,15 @@ struct Run<'a> {
 }
 
 /// Plays a seed again and tells how it broke an expectation; none if it does not.
-pub fn tell(scenario: &Arc<Scenario>, seed: u64, expectation: usize) -> Option<Story> {
+pub fn tell(
+    scenario: &Arc<Scenario>,
+    policy: Kind,
+    seed: u64,
+    expectation: usize,
+) -> Option<Story> {
     let mut telling = Telling(Vec::new());
-    let outcome = bootrace_sim::run(scenario, Box::new(Random::new(seed)), false, &mut telling);
+    let outcome =
+        bootrace_sim::run(scenario, explore::policy(scenario, policy, seed), false, &mut telling);
     let broke = outcome.verdict.judgements.get(expectation)?.broke.clone()?;
     let run = Run {
         scenario,
@@ -87,7 +97,14 @@ pub fn tell(scenario: &Arc<Scenario>, seed: u64, expectation: usize) -> Option<S
     // With a job to know it by, the event that broke it is one of the run's.
     chosen.extend(run.broke.job.as_ref().and_then(|_| run.breaking(&all)));
     let lines = run.lines(chosen);
-    (!lines.is_empty() || cause.is_some()).then_some(Story { seed, expectation, lines, cause })
+    let told = !lines.is_empty() || cause.is_some();
+    told.then(|| Story { seed, expectation, lines, cause, swarm: swarm(&outcome.swarm) })
+}
+
+/// How bad each class of faults was, in a line.
+fn swarm(levels: &[(FaultClass, Level)]) -> Option<String> {
+    let each = levels.iter().map(|(class, level)| format!("{} {}", class.word(), level.word()));
+    (!levels.is_empty()).then(|| each.collect::<Vec<_>>().join(", "))
 }
 
 impl Run<'_> {
@@ -153,6 +170,9 @@ impl Story {
             let mark = if *broke { '>' } else { ' ' };
             let line = format!("  {mark} {at:<18}  {who:<12}  {what}");
             let _ = writeln!(text, "{}", line.trim_end());
+        }
+        if let Some(swarm) = &self.swarm {
+            let _ = writeln!(text, "  Swarm: {swarm}.");
         }
         if let Some(cause) = &self.cause {
             let _ = writeln!(text, "  Cause: {cause}.");

@@ -2,6 +2,7 @@
 
 use super::document::Document;
 use super::{Expected, Report, Status, Unit, Verdict};
+use crate::explore::Policies;
 use proptest::prelude::*;
 
 pub(super) const STATUSES: [Status; 4] =
@@ -24,12 +25,17 @@ pub(super) fn report(file: &str, scenario: &str, schedule: &str) -> Report {
         of: 10,
         worst: Some((2, 4)),
         median: Some(1),
+        by_policy: Vec::new(),
         badness: Vec::new(),
     };
     Report {
         file: file.to_owned(),
         scenario: scenario.to_owned(),
         seeds: (1, 10),
+        policy: Policies::RANDOM,
+        endless: None,
+        answered: false,
+        diverged: None,
         expectations: STATUSES.map(expected).to_vec(),
         figures: Vec::new(),
         stuck: None,

@@ -2,12 +2,13 @@
 //! it last. It asks no terminal for its width.
 
 use super::diagnostic::escaped;
-use super::{Expected, Report, Status, Stuck, Swarm, Unit, Verdict};
+use super::{Expected, Report, Status, Stuck, Swarm, Unit, Verdict, swept};
 use bootrace_sim::clock::Span;
+use bootrace_sim::policy::Kind;
 use std::fmt::Write as _;
 
 /// The kind of an expectation that something happens.
-const PROBE: &str = "sometimes";
+pub(super) const PROBE: &str = "sometimes";
 
 /// The report on one scenario.
 pub fn run(report: &Report) -> String {
@@ -90,7 +91,7 @@ pub fn compare(reports: &[Report]) -> String {
 }
 
 /// The story of a report, if it has one.
-fn story(report: &Report) -> Option<String> {
+pub(super) fn story(report: &Report) -> Option<String> {
     let story = report.story.as_ref()?;
     let of = report.expectations.get(story.expectation)?;
     Some(story.render(&sentence(of)))
@@ -166,6 +167,7 @@ fn still_fails(report: &Report) -> String {
 /// Which seeds were played.
 pub(super) fn seeds(report: &Report) -> String {
     match report.seeds {
+        _ if report.answered => "the one run".to_owned(),
         (first, last) if first == last => format!("seed {first}"),
         (first, last) => format!("seeds {first} to {last}"),
     }
@@ -188,6 +190,9 @@ pub(super) fn word(status: Status) -> &'static str {
 
 /// What was found of an expectation, and what is declared where it was violated.
 pub(super) fn found(expected: &Expected) -> String {
+    if !expected.by_policy.is_empty() {
+        return swept::found(expected);
+    }
     if expected.kind == PROBE {
         let first = expected.worst.map_or_else(String::new, |(_, seed)| format!(" (seed {seed})"));
         return format!("seen in {}/{} seeds{first}", expected.judged, expected.of);
@@ -207,7 +212,7 @@ pub(super) fn found(expected: &Expected) -> String {
 }
 
 /// An expectation in words.
-pub(super) fn sentence(expected: &Expected) -> String {
+pub(crate) fn sentence(expected: &Expected) -> String {
     let Expected { kind, property, subject, relation, .. } = expected;
     if *kind == PROBE {
         let of = subject.as_ref().map_or_else(String::new, |subject| format!(" ({subject})"));
@@ -256,19 +261,33 @@ pub(super) fn ending(report: &Report) -> String {
         Verdict::Nondeterministic => {
             "NONDETERMINISTIC: one seed played twice gave two runs; no result counts.".to_owned()
         }
+        Verdict::Diverged => {
+            let why = report.diverged.as_deref().unwrap_or_default();
+            format!("DIVERGED: not all answers of the file apply any more: {}.", escaped(why))
+        }
         Verdict::Inconclusive => "INCONCLUSIVE: a run did not come to its end.".to_owned(),
     }
 }
 
 /// The command that repeats what is worth a look.
 pub(super) fn replay(report: &Report) -> String {
+    if let Some(run) = swept::run(report) {
+        return run.command("replay");
+    }
     let worst = report
         .expectations
         .iter()
         .filter(|expected| expected.status == Status::NotAsDeclared || expected.violated > 0)
         .find_map(|expected| expected.worst);
+    if report.answered {
+        return format!("bootrace replay {}", escaped(&report.file));
+    }
     let seed = worst.map_or(report.seeds.0, |(_, seed)| seed);
-    format!("bootrace replay {} --seed {seed}", escaped(&report.file))
+    let policy = match report.policy.of(seed) {
+        Kind::Random => String::new(),
+        kind => format!(" --policy {kind}"),
+    };
+    format!("bootrace replay {} --seed {seed}{policy}", escaped(&report.file))
 }
 
 /// The expectations whose premise was never met.
@@ -278,8 +297,8 @@ fn vacuous(report: &Report) -> String {
 }
 
 /// A number with its thousands apart.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
+pub(super) fn grouped(number: impl Into<u128>) -> String {
+    let digits = number.into().to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (place, digit) in digits.char_indices() {
         if place > 0 && (digits.len() - place).is_multiple_of(3) {
@@ -293,6 +312,7 @@ fn grouped(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::explore::Policies;
 
     /// What a report says of an expectation: the sentence, and what was found.
     fn said(expected: &Expected) -> [String; 2] {
@@ -302,6 +322,7 @@ mod tests {
     fn expected(property: &'static str, subject: Option<&str>) -> Expected {
         Expected {
             badness: Vec::new(),
+            by_policy: Vec::new(),
             line: 1,
             kind: "always",
             property,
@@ -377,6 +398,10 @@ mod tests {
             file: "a.toml".to_owned(),
             scenario: "a story".to_owned(),
             seeds: (1, 200),
+            policy: Policies::RANDOM,
+            endless: None,
+            answered: false,
+            diverged: None,
             expectations: vec![never],
             stuck: None,
             swarm: Vec::new(),
@@ -390,7 +415,7 @@ mod tests {
 
     #[test]
     fn thousands_stand_apart() {
-        let shown = [0, 999, 1_000, 517_788, 12_345_678].map(grouped);
+        let shown = [0_u64, 999, 1_000, 517_788, 12_345_678].map(grouped);
         assert_eq!(shown, ["0", "999", "1,000", "517,788", "12,345,678"]);
     }
 }

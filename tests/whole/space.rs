@@ -7,8 +7,10 @@ use super::draw::Draw;
 use super::kill::{self, Points};
 use super::observe::Run;
 use super::{SLOW_TRIP, generate};
-use bootrace_sim::event::{Event, QueueEvent};
+use bootrace_sim::clock::Instant;
+use bootrace_sim::event::{Event, JobState, QueueEvent, RegistrationKey};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// How many scenarios are drawn for a seed, at most; then the last is taken as it is.
 const ATTEMPTS: u64 = 60;
@@ -45,6 +47,9 @@ fn fits(case: &Case, played: &Played, run: &Run) -> bool {
         Event::Queue(_, _, event) => !matches!(event, QueueEvent::WorkerUp),
         _ => false,
     };
+    if played.lives.values().any(|life| life.version == "5.34.10") && together(run) {
+        return false;
+    }
     let mut starts = 0;
     for (stamp, event) in run.events.iter().filter(|(_, event)| told(event)) {
         starts += usize::from(matches!(event, Event::Queue(_, _, QueueEvent::Started { .. })));
@@ -55,4 +60,16 @@ fn fits(case: &Case, played: &Played, run: &Run) -> bool {
         }
     }
     starts > 0
+}
+
+/// Whether iterations of two registrations are due at one instant.
+fn together(run: &Run) -> bool {
+    let mut due: BTreeMap<Instant, &RegistrationKey> = BTreeMap::new();
+    run.events.iter().any(|(_, event)| {
+        let Event::Queue(_, _, QueueEvent::Added(added)) = event else { return false };
+        let (Some(key), JobState::Delayed(at)) = (&added.registration, added.state) else {
+            return false;
+        };
+        *due.entry(at).or_insert(key) != key
+    })
 }

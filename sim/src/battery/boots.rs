@@ -92,7 +92,8 @@ fn recreate(stage: &mut Stage) {
 
 fn storm(stage: &mut Stage) -> Applied {
     recreate(stage);
-    stage.boots_within(SECOND, FIVE);
+    // So close that their start-up steps interleave.
+    stage.boots_within(SECOND, SECOND + Span::from_ms(5));
     stage.change(stage.between(), Change::Restart);
     stage.met(Probe::BootsOverlap, Subject::World);
     more_than_one(stage)

@@ -7,6 +7,8 @@ use crate::scenario::{Change, Counted, Happens, JobStep, Outcome, Probe, Subject
 
 const SECOND: Span = Span::from_secs(1);
 const MINUTE: Span = Span::from_secs(60);
+/// As many containers as there can be.
+const ALL: u32 = 1_000;
 
 pub(super) const HAZARDS: &[Hazard] = &[
     hazard("killed-in-job", killed_in_job, "All workers are killed while the tick's job runs."),
@@ -56,7 +58,7 @@ fn slower(stage: &mut Stage, by: Span) {
 
 fn killed_in_job(stage: &mut Stage) -> Applied {
     let at = in_job(stage);
-    stage.within(at, SECOND, Happens::To(stage.worker, Change::Kill(u32::MAX)));
+    stage.within(at, SECOND, Happens::To(stage.worker, Change::Kill(ALL)));
     stage.met(Probe::DiesWithJob, Subject::Queue(stage.queue.0.into()));
     Ok(())
 }
@@ -84,7 +86,7 @@ fn poison_tick(stage: &mut Stage) -> Applied {
 
 fn evicted_in_job(stage: &mut Stage) -> Applied {
     let at = in_job(stage);
-    stage.within(at, SECOND, Happens::To(stage.worker, Change::Terminate(u32::MAX)));
+    stage.within(at, SECOND, Happens::To(stage.worker, Change::Terminate(ALL)));
     Ok(())
 }
 
@@ -94,7 +96,7 @@ fn short_grace(stage: &mut Stage) -> Applied {
     if stage.job_takes() < SECOND + SECOND + SECOND {
         slower(stage, Span::from_secs(10));
     }
-    stage.within(at, SECOND, Happens::To(stage.worker, Change::Terminate(u32::MAX)));
+    stage.within(at, SECOND, Happens::To(stage.worker, Change::Terminate(ALL)));
     stage.met(Probe::DiesWithJob, Subject::Queue(stage.queue.0.into()));
     Ok(())
 }

@@ -269,7 +269,7 @@ impl Stage {
 
     /// Every worker of the queue has another job in hand from an instant on, for so long.
     pub(super) fn busy(&mut self, at: Instant, span: Span) {
-        let name = "something else";
+        let name = "something-else";
         self.job(name.into(), vec![JobStep::Sleep(fixed(span))], Outcome::Ok);
         let mut slots = 0;
         for service in &self.scenario.services {

@@ -11,6 +11,7 @@ use super::{QueueError, Version};
 use crate::clock::Span;
 use crate::event::By;
 use crate::kernel::Closed;
+use crate::mutants::{Mutant, planted};
 use crate::redis::{self, Bytes, Command};
 use crate::servers::{Conn, Ctx, REDIS, Reply, Request};
 use std::cell::{Cell, RefCell};
@@ -63,13 +64,16 @@ impl Line {
 
     /// Sees to it that there is a connection, until the process closes it (`closeHandler`).
     async fn keep(self: Rc<Self>) {
+        let mut attempts = 0;
         loop {
             let conn = self.conn.borrow().clone();
             if conn.ended().await == Closed::Here {
                 return;
             }
             self.up.set(false);
-            let mut attempts = 0;
+            if attempts > 0 && !planted(Mutant::O15) {
+                attempts = 0;
+            }
             loop {
                 attempts += 1;
                 if self.gives_up && attempts % (RETRIES + 1) == 0 {
@@ -112,6 +116,9 @@ impl Line {
                     },
                 }
                 self.until_up().await?;
+                if planted(Mutant::Q25) {
+                    drop(self.conn.borrow().call(request.clone()));
+                }
                 sent = Some(self.conn.borrow().call(request.clone()));
             }
         }

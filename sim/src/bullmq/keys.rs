@@ -3,6 +3,7 @@
 //! Source: BullMQ's `queue-keys.js`; everything of a queue lives below `<prefix>:<queue>:`.
 
 use crate::event::QueueId;
+use crate::mutants::{Mutant, planted};
 use crate::redis::{Bytes, Key};
 
 /// The keys of one queue.
@@ -48,6 +49,7 @@ pub struct Keys {
 impl Keys {
     /// The keys of queue `name` below `prefix`.
     pub fn new(id: QueueId, prefix: &str, name: &str) -> Self {
+        let name = if planted(Mutant::O11) { "all" } else { name };
         let prefix = format!("{prefix}:{name}:");
         let key = |suffix: &str| Key::from(format!("{prefix}{suffix}"));
         Keys {

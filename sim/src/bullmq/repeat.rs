@@ -8,6 +8,7 @@ use super::Version;
 use super::cron::Cron;
 use super::options::RepeatOptions;
 use crate::civil::Zone;
+use crate::mutants::{Mutant, planted};
 use md5::{Digest, Md5};
 use std::fmt::Write as _;
 
@@ -29,6 +30,7 @@ pub(super) fn next_of_pattern(
     let cron = cron.map_err(|error| QueueError::Cron(error.to_string()))?;
     let zone = match &repeat.tz {
         None => local.clone(),
+        Some(_) if planted(Mutant::Q6) => local.clone(),
         Some(name) => Zone::get(name)
             .ok_or_else(|| QueueError::Cron("CronDate: unhandled timestamp".to_owned()))?,
     };
@@ -67,6 +69,9 @@ pub(super) fn concat_options(name: &str, repeat: &RepeatOptions) -> String {
     let tz = repeat.tz.as_deref().unwrap_or_default();
     let every = repeat.every.map(|every| every.to_string());
     let suffix = repeat.pattern.as_deref().or(every.as_deref()).unwrap_or("undefined");
+    if let Some(limit) = repeat.limit.filter(|_| planted(Mutant::Q5)) {
+        return format!("{name}:{job_id}:{end}:{tz}:{suffix}:{limit}");
+    }
     format!("{name}:{job_id}:{end}:{tz}:{suffix}")
 }
 

@@ -20,6 +20,7 @@ use super::{QueueError, Version};
 use crate::clock::Span;
 use crate::event::{By, Event, JobId, QueueEvent};
 use crate::kernel::race;
+use crate::mutants::{Mutant, planted};
 use crate::redis::{self, Bytes, Command, Key};
 use crate::scenario;
 use crate::servers::Ctx;
@@ -147,7 +148,7 @@ impl Worker {
             repeat: OnceCell::new(),
             scheduler: OnceCell::new(),
             settings: Settings {
-                concurrency: options.concurrency as usize,
+                concurrency: options.concurrency as usize + usize::from(planted(Mutant::O13)),
                 stalled_interval: options.stalled_interval,
                 max_stalled_count: i64::from(options.max_stalled_count),
                 keep_completed: kept(options.remove_on_complete),
@@ -500,7 +501,7 @@ impl Worker {
             return Ok(());
         }
         self.0.closed.notify_waiters();
-        if self.0.settings.force_close {
+        if self.0.settings.force_close || planted(Mutant::Q26) {
             // `close(true)`: nothing is waited for, and nobody says QUIT. What is under way cannot say
             // how it ended.
             self.0.blocking.disconnect();

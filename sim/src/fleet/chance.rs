@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 const WILD: u64 = 4;
 
 /// What chance has left to the run so far.
+#[derive(Debug)]
 pub(super) struct Chance {
     /// How bad each class is; empty if that is as the scenario says.
     levels: BTreeMap<FaultClass, Level>,

@@ -125,7 +125,7 @@ impl Fleet {
             .filter(move |container| container.service == usize::from(service.0));
         of.filter_map(|container| match container.stage {
             Stage::Running { proc, .. } | Stage::Ending { proc } => Some((proc, container.life)),
-            Stage::Pending | Stage::Dead | Stage::Gone => None,
+            Stage::Pending | Stage::Absent | Stage::Dead | Stage::Gone => None,
         })
     }
 

@@ -2,14 +2,17 @@
 //! that dropping the future that waits for its reply takes nothing back.
 
 use super::ctx::Ctx;
+use super::recall::Recalled;
 use super::state::{Due, ProcId, State, Waiter};
 use super::{Out, Servers};
 use crate::choices::{Label, LifeId, Odds, Site};
 use crate::clock::Instant;
-use crate::event::{Event, ServerId, Stamp};
+use crate::event::{Event, Rolling, ServerId, Stamp};
+use crate::mutants::{Mutant, planted};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::future::Future;
+use std::hash::Hash as _;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -59,6 +62,17 @@ impl<S: Servers> ConnState<S> {
     /// How many replies are.
     pub(super) fn replies(&self) -> usize {
         self.replies.len()
+    }
+
+    /// Adds to a hash all that is on its way on it.
+    pub(super) fn recall(&self, into: &mut Rolling) {
+        (self.requests.len(), self.replies.len(), self.shut).hash(into);
+        for (_, request) in &self.requests {
+            S::recall_request(request, into);
+        }
+        for reply in &self.replies {
+            S::recall(reply, into);
+        }
     }
 
     /// Whether replies are still read.
@@ -118,6 +132,14 @@ impl<S: Servers> Conn<S> {
         let broken = state.is_cut(proc, server);
         let shut = broken || !state.alive(proc);
         let held = state.held_until(proc, server);
+        state.recall(proc, |_| (Recalled::Opened, broken));
+        let (mut requests, mut replies, mut waiting) = match state.spare_conns.pop() {
+            Some(ConnState { requests, replies, waiting, .. }) => (requests, replies, waiting),
+            None => Default::default(),
+        };
+        requests.clear();
+        replies.clear();
+        waiting.clear();
         state.conns.push(ConnState {
             proc,
             server,
@@ -128,9 +150,9 @@ impl<S: Servers> Conn<S> {
             gone: false,
             last_up: held,
             last_down: held,
-            requests: VecDeque::new(),
-            replies: VecDeque::new(),
-            waiting: VecDeque::new(),
+            requests,
+            replies,
+            waiting,
         });
         state.proc(proc).conns.push(id);
         state.opened.push(id);
@@ -276,6 +298,8 @@ impl<S: Servers> State<S> {
             let network_of = self.procs[conn.proc.0 as usize].network;
             let affected = conn.server == server && network.is_none_or(|of| of == network_of);
             if affected && !conn.shut {
+                let (proc, number) = (conn.proc, conn.number);
+                self.recall(proc, |state| (Recalled::Broken, state.now, number));
                 self.conns[id.0 as usize].broken = true;
                 self.shut(id, in_flight);
             }
@@ -410,13 +434,14 @@ impl<S: Servers> State<S> {
         let conn = &mut self.conns[id.0 as usize];
         let reply = conn.replies.pop_front().expect("what is due has a reply");
         let proc = conn.proc;
-        if !self.kill_point_between(proc) {
+        if !self.kill_point_between(proc) && !planted(Mutant::X2) {
             return;
         }
         self.proc(proc).awaiting -= 1;
         let (label, slot) =
             self.conns[id.0 as usize].waiting.pop_front().expect("a reply answers a request");
         let life = self.procs[proc.0 as usize].life;
+        self.recall_reply(id, &reply);
         self.emit(life, Event::Answered { label });
         match std::mem::replace(&mut self.slots[slot as usize], Slot::Ready(reply)) {
             Slot::Waiting(waiter) => self.wake(waiter),

@@ -5,6 +5,7 @@
 
 use super::Servers;
 use super::conn::Conn;
+use super::recall::Recalled;
 use super::state::{Due, End, ProcId, State, Timer};
 use crate::choices::{Label, LifeId};
 use crate::civil::Zone;
@@ -128,7 +129,9 @@ impl<S: Servers> Ctx<S> {
             return least;
         }
         let life = state.proc(self.proc).life;
-        state.draw(life, label, least, most)
+        let drawn = state.draw(life, label, least, most);
+        state.recall(self.proc, |_| (Recalled::Drawn, drawn));
+        drawn
     }
 
     /// A point at which a kill may fall, beside those that sends and replies are.

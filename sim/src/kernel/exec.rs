@@ -6,12 +6,14 @@
 use super::conn::{ConnId, InFlight};
 use super::ctx::Ctx;
 use super::flight::Next;
+use super::recall::Recalled;
 use super::state::{Boot, Due, End, Entry, Link, ProcId, Process, Running, State, TaskId};
 use super::state::{live, pop_live};
 use super::{Out, Servers};
 use crate::choices::{Choices, Label, LifeId, Odds, Site};
 use crate::clock::{Instant, Span};
 use crate::event::{Event, ServerId, Stamp};
+use crate::mutants::{Mutant, planted};
 use std::cell::{RefCell, RefMut};
 use std::collections::{BinaryHeap, VecDeque};
 use std::future::Future;
@@ -30,6 +32,8 @@ pub enum Step {
     Plan(u32),
     /// Nothing is due until the end asked for.
     Idle,
+    /// Nothing is in flight, and the policy lets another run go on from here.
+    Rests,
     /// The policy has stopped the run: all that it can come to has been seen.
     Stopped,
 }
@@ -102,7 +106,10 @@ impl<S: Servers> Kernel<S> {
             conns: Vec::new(),
             networks,
             flight: None,
+            recalls: false,
             spared: false,
+            spare_procs: Vec::new(),
+            spare_conns: Vec::new(),
             slots: Vec::new(),
             free_slots: Vec::new(),
             timers: Vec::new(),
@@ -157,25 +164,10 @@ impl<S: Servers> Kernel<S> {
         let mut state = self.state.borrow_mut();
         let proc =
             ProcId(u32::try_from(state.procs.len()).expect("fewer than 2^32 processes in a run"));
-        let Boot { life, release, clock, zone, network, dies_at } = boot;
-        state.procs.push(Process {
-            life,
-            clock,
-            zone,
-            network,
-            conns: Vec::new(),
-            opened: 0,
-            awaiting: 0,
-            blocked: None,
-            parked: VecDeque::new(),
-            blocker: None,
-            dead: None,
-            reaped: false,
-            dies_at,
-            points: 0,
-            terminated: false,
-            on_term: Vec::new(),
-        });
+        let (life, release) = (boot.life, boot.release);
+        let process = Process::new(boot, state.spare_procs.pop());
+        state.procs.push(process);
+        state.recall(proc, |state| (state.choices.name(life).clone(), release, state.now));
         let again = state.choices.name(life).life > 1;
         state.emit(life, Event::Booted { release, again });
         drop(state);
@@ -194,6 +186,7 @@ impl<S: Servers> Kernel<S> {
         }
         process.terminated = true;
         let (life, waiters) = (process.life, std::mem::take(&mut process.on_term));
+        state.recall(proc, |state| (Recalled::Terminated, state.now));
         state.emit(life, Event::Terminated);
         state.wake(waiters);
         self.disturbed = true;
@@ -216,6 +209,7 @@ impl<S: Servers> Kernel<S> {
         let until = process.blocked.map_or(until, |busy| busy.max(until));
         process.blocked = Some(until);
         let life = process.life;
+        state.recall(proc, |state| (Recalled::Frozen, state.now, until));
         state.emit(life, Event::Blocked { until });
         state.push(until, Due::Unblock(proc));
     }
@@ -246,7 +240,9 @@ impl<S: Servers> Kernel<S> {
     pub fn step_clock(&mut self, proc: ProcId, nanos: i64) {
         let mut state = self.state.borrow_mut();
         let process = state.proc(proc);
+        let nanos = if planted(Mutant::X4) { nanos.saturating_mul(2) } else { nanos };
         process.clock.offset = process.clock.offset.saturating_add(nanos);
+        state.recall(proc, |state| (Recalled::Clock, state.now, nanos));
     }
 
     /// From now on no process dies at a kill point.
@@ -254,13 +250,11 @@ impl<S: Servers> Kernel<S> {
         self.state.borrow_mut().spared = true;
     }
 
-    /// Tells the policy how many kill points each life has passed, and whether it was killed: at the
-    /// end of a run.
+    /// Tells the policy how many kill points each life has passed: at the end of a run.
     pub fn tell_lives(&mut self) {
         let state = &mut *self.state.borrow_mut();
         for process in &state.procs {
-            let killed = process.dead == Some(End::Killed);
-            state.choices.lived(process.life, process.points, killed);
+            state.choices.lived(process.life, process.points);
         }
     }
 
@@ -273,6 +267,29 @@ impl<S: Servers> Kernel<S> {
         }
         let waits = |process: &&Process| process.dead.is_none() && process.awaiting > 0;
         u32::try_from(state.procs.iter().filter(waits).count()).ok()
+    }
+
+    /// Begins another run at `start`, with the same networks and the same policy, in the memory of
+    /// this one, whose processes go without a word. Nobody may hold anything of theirs.
+    pub fn again(&mut self, start: Instant) {
+        for task in &mut self.tasks {
+            task.future = None;
+        }
+        let spawned = std::mem::take(&mut self.state.borrow_mut().spawned);
+        drop(spawned);
+        self.state.borrow_mut().again(start);
+        self.woken.any.store(false, Ordering::Relaxed);
+        self.woken.list().clear();
+        self.free_tasks.clear();
+        self.free_tasks.extend((0..self.tasks.len() as TaskId).rev());
+        self.tied.clear();
+        self.out.replies.clear();
+        self.out.events.clear();
+        if let Some(touched) = &mut self.out.touched {
+            touched.clear();
+        }
+        self.ended.clear();
+        self.disturbed = false;
     }
 
     /// Whether a process is alive.
@@ -326,6 +343,7 @@ impl<S: Servers> Kernel<S> {
         let due = match self.next(until) {
             Next::Do(due) => due,
             Next::Idle => return Step::Idle,
+            Next::Rest => return Step::Rests,
             Next::Stop => return Step::Stopped,
         };
         match due {
@@ -375,6 +393,7 @@ impl<S: Servers> Kernel<S> {
         self.contenders.sort_unstable();
         self.contenders.dedup();
         let lives = u32::try_from(self.contenders.len()).expect("fewer lives than that");
+        let lives = if lives > 1 && planted(Mutant::X1) { 1 } else { lives };
         let first = state.choices.ask(self.contenders[0], Site::Tie, Label(0), lives, Odds::Even);
         let life = self.contenders[first as usize];
         let place = self.tied.iter().position(|entry| state.concerned(entry.due) == life);
@@ -385,7 +404,8 @@ impl<S: Servers> Kernel<S> {
         let mut state = self.state.borrow_mut();
         let timer = &mut state.timers[timer as usize];
         timer.fired = true;
-        let waiter = timer.waiter.take();
+        let (waiter, proc) = (timer.waiter.take(), ProcId(timer.proc));
+        state.recall(proc, |state| (Recalled::Timer, state.now));
         state.wake(waiter);
         self.disturbed = true;
     }
@@ -404,6 +424,8 @@ impl<S: Servers> Kernel<S> {
             return;
         }
         process.blocked = None;
+        state.recall(proc, |state| (Recalled::Unblocked, state.now));
+        let process = state.proc(proc);
         let parked = std::mem::take(&mut process.parked);
         let blocker = process.blocker.take();
         state.ready.extend(blocker.into_iter().chain(parked));
@@ -479,16 +501,25 @@ impl<S: Servers> Kernel<S> {
             let task = self.free_tasks.pop().unwrap_or_else(|| {
                 u32::try_from(self.tasks.len()).expect("fewer than 2^32 tasks at once")
             });
-            let queued = Arc::new(TaskWaker {
-                task,
-                queued: AtomicBool::new(true),
-                woken: self.woken.clone(),
-            });
-            let waker = Waker::from(queued.clone());
-            let entry = Task { future: Some(future), proc, queued, waker };
             match self.tasks.get_mut(task as usize) {
-                Some(place) => *place = entry,
-                None => self.tasks.push(entry),
+                // Nobody has kept a waker of the task that had this place: it is the new one's.
+                Some(place) if Arc::strong_count(&place.queued) == 2 => {
+                    place.queued.queued.store(true, Ordering::Relaxed);
+                    (place.future, place.proc) = (Some(future), proc);
+                }
+                place => {
+                    let queued = Arc::new(TaskWaker {
+                        task,
+                        queued: AtomicBool::new(true),
+                        woken: self.woken.clone(),
+                    });
+                    let waker = Waker::from(queued.clone());
+                    let entry = Task { future: Some(future), proc, queued, waker };
+                    match place {
+                        Some(place) => *place = entry,
+                        None => self.tasks.push(entry),
+                    }
+                }
             }
             state.ready.push_back(task);
         }
@@ -541,6 +572,10 @@ impl<S: Servers> Kernel<S> {
             process.reaped = true;
             let end = process.dead.expect("a dying process is dead");
             for conn in std::mem::take(&mut process.conns) {
+                let replies = state.conns[conn.0 as usize].replies();
+                if end == End::Killed && replies > 0 && planted(Mutant::X2) {
+                    continue;
+                }
                 let in_flight = match end {
                     End::Killed => InFlight::MayBeLost,
                     End::Exited(_) => InFlight::Arrives,

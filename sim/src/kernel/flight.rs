@@ -32,6 +32,8 @@ pub(super) struct Flight {
 pub(super) enum Next {
     Do(Due),
     Idle,
+    /// The policy lets another run go on from here.
+    Rest,
     /// The policy has seen all that this run can come to.
     Stop,
 }
@@ -40,6 +42,21 @@ impl Flight {
     /// Whether anything may happen next.
     pub(super) fn moves(&self) -> bool {
         !self.moves.is_empty()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.moves.clear();
+        self.conns.clear();
+        self.closing.clear();
+        self.held.clear();
+        self.untold = false;
+        self.met.clear();
+    }
+
+    /// The connections on which something moves, by the names of the moves, then those on which
+    /// something is held back.
+    pub(super) fn moving(&self) -> impl Iterator<Item = ConnId> {
+        self.conns.iter().copied().chain(self.held.iter().map(|(_, conn)| *conn))
     }
 
     fn add(&mut self, name: Move, conn: ConnId) {
@@ -59,6 +76,20 @@ impl Flight {
         if let Ok(place) = self.moves.binary_search(&name) {
             self.remove(place);
         }
+    }
+}
+
+impl Move {
+    /// Of two replies to one process the order matters to it.
+    fn process(self) -> Touch {
+        Touch { thing: u64::MAX - u64::from(self.life.0), access: Access::Write }
+    }
+
+    /// Whether a request arrives before its client has gone matters to the server, and to what the
+    /// client's going does there: a reply that lets it go has met all that is in flight to the server.
+    fn end(self) -> Touch {
+        let number = u64::from(self.life.0) << 16 | u64::from(self.conn);
+        Touch { thing: (u64::MAX >> 1) - number, access: Access::Write }
     }
 }
 
@@ -108,6 +139,8 @@ impl<S: Servers> State<S> {
         let (request, reply) = (self.name(conn, false), self.name(conn, true));
         let lost = !self.conns[conn.0 as usize].has_request();
         let flight = self.flight.as_mut().expect("the network has no time");
+        // What arrives on it later arrives at a connection that ends.
+        flight.met.push(request.end());
         flight.forget(reply);
         if lost {
             flight.forget(request);
@@ -153,6 +186,7 @@ impl<S: Servers> Kernel<S> {
     pub fn without_time(&mut self) {
         let mut state = self.state.borrow_mut();
         state.flight = Some(Flight::default());
+        state.recalls = state.choices.compares();
         self.out.touched = state.choices.reduces().then(Vec::new);
     }
 
@@ -179,19 +213,20 @@ impl<S: Servers> Kernel<S> {
             touched.clear();
         }
         if flight.moves.is_empty() {
+            if state.choices.rests() {
+                return Next::Rest;
+            }
             let Some(entry) = pop_live(state, until) else { return Next::Idle };
             state.now = entry.at;
             return Next::Do(entry.due);
         }
         // What was met since belongs to no move: it is due in any case.
         flight.met.clear();
+        self.out.touched.iter_mut().for_each(Vec::clear);
         let Some(place) = state.choices.order(&flight.moves) else { return Next::Stop };
         flight.untold = true;
-        if flight.moves[place].reply {
-            // Of two replies to one process the order matters to it.
-            let thing = u64::MAX - u64::from(flight.moves[place].life.0);
-            flight.met.push(Touch { thing, access: Access::Write });
-        }
+        let name = flight.moves[place];
+        flight.met.push(if name.reply { name.process() } else { name.end() });
         Next::Do(state.fly(place))
     }
 }

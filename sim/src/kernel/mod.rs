@@ -10,6 +10,7 @@ mod ctx;
 mod exec;
 mod flight;
 mod race;
+mod recall;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -22,7 +23,7 @@ pub use state::{Boot, End, Link, ProcId};
 
 use crate::choices::{Access, Label, Touch};
 use crate::clock::Instant;
-use crate::event::{Event, ServerId};
+use crate::event::{Event, Rolling, ServerId};
 
 /// What the kernel carries messages to: synchronous, told the time, never asked a question.
 pub trait Servers: 'static {
@@ -50,6 +51,12 @@ pub trait Servers: 'static {
     fn told(_: &Event) -> Option<u64> {
         None
     }
+
+    /// Adds all of a reply to a hash: what its process has seen.
+    fn recall(_: &Self::Reply, _: &mut Rolling) {}
+
+    /// Adds all of a request to a hash: what is in flight.
+    fn recall_request(_: &Self::Request, _: &mut Rolling) {}
 
     /// When the servers want [`Servers::expire`] to be called, if nothing arrives before.
     fn next_deadline(&self) -> Option<Instant>;

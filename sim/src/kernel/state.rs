@@ -7,7 +7,7 @@ use super::flight::Flight;
 use crate::choices::{Access, Choices, Label, LifeId, Odds, QUANTILES, Site, Touch};
 use crate::civil::Zone;
 use crate::clock::{Clock, Instant, Span};
-use crate::event::{Event, ReleaseId, Stamp};
+use crate::event::{Event, ReleaseId, Rolling, Stamp};
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, VecDeque};
 use std::future::Future;
@@ -111,6 +111,41 @@ pub(super) struct Process {
     pub(super) points: u32,
     pub(super) terminated: bool,
     pub(super) on_term: Vec<Waiter>,
+    /// All that it has seen, where somebody compares: what it is, is a function of that.
+    pub(super) seen: Rolling,
+}
+
+impl Process {
+    /// A process that has done nothing, in the memory of another.
+    pub(super) fn new(boot: Boot, spare: Option<Process>) -> Process {
+        let Boot { life, release: _, clock, zone, network, dies_at } = boot;
+        let (mut conns, mut parked, mut on_term) = match spare {
+            Some(Process { conns, parked, on_term, .. }) => (conns, parked, on_term),
+            None => Default::default(),
+        };
+        conns.clear();
+        parked.clear();
+        on_term.clear();
+        Process {
+            life,
+            clock,
+            zone,
+            network,
+            conns,
+            opened: 0,
+            awaiting: 0,
+            blocked: None,
+            parked,
+            blocker: None,
+            dead: None,
+            reaped: false,
+            dies_at,
+            points: 0,
+            terminated: false,
+            on_term,
+            seen: Rolling::default(),
+        }
+    }
 }
 
 /// A task's place in the executor.
@@ -202,8 +237,13 @@ pub(super) struct State<S: Servers> {
     pub(super) networks: Vec<Vec<Link>>,
     /// What is in flight, where messages take no time.
     pub(super) flight: Option<Flight>,
+    /// What processes see is noted, so that states can be compared.
+    pub(super) recalls: bool,
     /// Nobody dies at a kill point any more.
     pub(super) spared: bool,
+    /// Processes and connections of an earlier run, for their memory.
+    pub(super) spare_procs: Vec<Process>,
+    pub(super) spare_conns: Vec<ConnState<S>>,
     /// Until when the processes on each network cannot reach each server.
     pub(super) cuts: Vec<Vec<Instant>>,
     /// Until when what the processes on each network and each server send each other is held back.
@@ -226,6 +266,32 @@ pub(super) struct State<S: Servers> {
 }
 
 impl<S: Servers> State<S> {
+    /// Forgets the run and keeps its memory.
+    pub(super) fn again(&mut self, start: Instant) {
+        self.now = start;
+        self.seq = 0;
+        self.heap.clear();
+        // The last one that was used is the first that is used again.
+        self.spare_procs.extend(self.procs.drain(..).rev());
+        self.spare_conns.extend(self.conns.drain(..).rev());
+        if let Some(flight) = &mut self.flight {
+            flight.clear();
+        }
+        self.spared = false;
+        self.cuts.iter_mut().chain(&mut self.held).for_each(|until| until.fill(start));
+        self.slots.clear();
+        self.free_slots.clear();
+        self.timers.clear();
+        self.free_timers.clear();
+        self.opened.clear();
+        self.dying.clear();
+        self.servers_at = None;
+        self.running = None;
+        self.ready.clear();
+        self.choices.again();
+        self.events.clear();
+    }
+
     /// Who is to be woken for a future that is polled now.
     #[inline]
     pub(super) fn waiter(&self, cx: &Context<'_>) -> Waiter {
@@ -304,6 +370,8 @@ impl<S: Servers> State<S> {
         }
         process.points += 1;
         if process.dies_at == Some(process.points) {
+            let life = process.life;
+            self.choices.died(life);
             self.die(proc, End::Killed);
             return false;
         }

@@ -10,6 +10,7 @@ use super::windows::{Tally, Window};
 use super::{Broke, Oracle, Seen};
 use crate::clock::Instant;
 use crate::event::{Event, Plan, ServiceId};
+use crate::mutants::{Mutant, planted};
 use crate::scenario::Scenario;
 
 /// At most so many extra firings for each rollout of a service, whichever service it is.
@@ -54,7 +55,8 @@ impl ExtraFirings {
         let windows = &mut self.tally.windows;
         let first = |deploy: &Deploy| {
             let window = windows.containing(deploy.from);
-            (window.map_or(deploy.from, |window| window.0), deploy.to.unwrap_or(end))
+            let to = deploy.to.filter(|_| !planted(Mutant::X6));
+            (window.map_or(deploy.from, |window| window.0), to.unwrap_or(end))
         };
         self.deploys.iter().map(first).collect()
     }

@@ -8,6 +8,7 @@ use super::ledger::{Fact, Ledger};
 use super::windows::Window;
 use super::{Broke, Oracle, Seen};
 use crate::clock::Instant;
+use crate::mutants::{Mutant, planted};
 use crate::scenario::Scenario;
 
 /// How much an execution comes to: by which start of its job it is, or by what runs beside it.
@@ -44,7 +45,11 @@ impl Oracle for Executions {
     fn observe(&mut self, seen: &Seen<'_>) {
         let Some(Fact::Execution { schedule, nth, .. }) = seen.fact else { return };
         let at = seen.stamp.at;
-        if schedule != self.schedule || at < self.measured.0 || self.measured.1 <= at {
+        if schedule != self.schedule
+            || planted(Mutant::X7)
+            || at < self.measured.0
+            || self.measured.1 <= at
+        {
             return;
         }
         self.judged += 1;

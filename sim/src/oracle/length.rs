@@ -1,13 +1,15 @@
-//! How long a queue is: what waits and what is active, if it lasts for any time.
+//! How much there is of a queue: what waits and what is active, or the finished jobs that are kept,
+//! if it lasts for any time.
 //!
 //! What only passes within one instant is no length that anybody could have seen.
 
+use super::jobs::{Job, Place};
 use super::judgement::{Cause, Judgement, Most};
 use super::ledger::Ledger;
 use super::windows::Window;
 use super::{Broke, Oracle, Seen};
 use crate::clock::Instant;
-use crate::event::QueueId;
+use crate::event::{JobId, QueueId};
 use crate::scenario::Scenario;
 
 /// A length, since when it is so, and the part in which it counts.
@@ -34,10 +36,14 @@ impl Lasting {
     }
 }
 
-/// At most so many jobs in a queue: always, or at the end of the run.
+/// What is counted of a queue.
+type Count = fn(&Ledger, QueueId) -> u64;
+
+/// At most so many jobs in a queue, or kept by it: always, or at the end of the run.
 #[derive(Debug)]
 pub(super) struct QueueLength {
     queue: QueueId,
+    count: Count,
     at_end: bool,
     most: Most,
     lasting: Lasting,
@@ -51,12 +57,22 @@ impl QueueLength {
     pub(super) fn new(scenario: &Scenario, queue: QueueId, most: u64, at_end: bool) -> QueueLength {
         QueueLength {
             queue,
+            count: Ledger::length_of,
             at_end,
             most: Most::new(most),
             lasting: Lasting::new(scenario),
             above: None,
             met: false,
         }
+    }
+
+    /// The finished jobs whose hashes are there. A queue that is asked for them keeps few.
+    pub(super) fn kept(scenario: &Scenario, queue: QueueId, most: u64) -> QueueLength {
+        let count: Count = |ledger, queue| {
+            let finished = |(_, job): &(&JobId, &Job)| job.place == Place::Finished;
+            ledger.jobs(queue).filter(finished).count() as u64
+        };
+        QueueLength { count, ..QueueLength::new(scenario, queue, most, false) }
     }
 
     fn lasted_until(&mut self, now: Instant) {
@@ -74,7 +90,7 @@ impl QueueLength {
 
 impl Oracle for QueueLength {
     fn observe(&mut self, seen: &Seen<'_>) {
-        let length = seen.ledger.length_of(self.queue);
+        let length = (self.count)(seen.ledger, self.queue);
         if length == self.lasting.length {
             return;
         }
@@ -105,7 +121,7 @@ impl Oracle for QueueLength {
 #[cfg(test)]
 mod tests {
     use super::super::Breach;
-    use super::super::testing::{Story, minute};
+    use super::super::testing::{Story, minute, of_queue};
     use crate::clock::Span;
     use crate::scenario::{Measure, Mode, Property, Relation, Subject};
 
@@ -168,5 +184,21 @@ mod tests {
         assert_eq!(story.judge(length(Mode::Eventually, 0)).figure, Some(0));
         story.at(3).end("b", true).add("c", None);
         assert_eq!(story.judge(length(Mode::Eventually, 0)).figure, Some(1));
+    }
+
+    #[test]
+    fn finished_jobs_count_for_as_long_as_they_are_kept() {
+        let kept = |bound| of_queue(Measure::KeptJobs, bound);
+        let mut story = Story::hourly();
+        assert_eq!(story.judge(kept(1)).judged, 0, "nothing was kept");
+        story.at(1).job("a", None).end("a", true).finish("a", true).at(2).job("b", None);
+        // In one instant the older one makes room.
+        story.end("b", true).finish("b", true).remove("a").at(3).job("c", None).done("c");
+        let judgement = story.judge(kept(1));
+        assert_eq!((judgement.held, judgement.judged, judgement.figure), (true, 1, Some(1)));
+        story.at(4).job("d", None).end("d", false).fail("d").at(5).flush();
+        let broke = story.judge(kept(1)).broke.expect("it broke");
+        assert_eq!((broke.at, broke.job.as_deref()), (minute(4), Some("d")));
+        assert_eq!(broke.what, Breach::Above { found: 2, most: 1 });
     }
 }

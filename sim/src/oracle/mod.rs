@@ -17,7 +17,9 @@ mod length;
 mod lives;
 mod lost;
 mod most;
+mod order;
 mod owed;
+mod owners;
 mod probes;
 mod progress;
 #[cfg(test)]
@@ -36,11 +38,12 @@ pub use lives::{Life, Lives};
 pub use windows::Window;
 
 use crate::clock::Instant;
-use crate::event::{Event, QueueId, Sink, Stamp, Stuck};
+use crate::event::{Event, QueueId, Rolling, Sink, Stamp, Stuck};
 use crate::scenario::{Measure, Mode, Probe, Property, Relation, Scenario, Subject};
+use std::fmt;
 
 /// A property over events that holds or points at the event that broke it.
-pub trait Oracle {
+pub trait Oracle: fmt::Debug {
     /// Takes in one event. Commands and replies are not shown: they are many, and say nothing that
     /// a queue's own events do not say.
     fn observe(&mut self, seen: &Seen<'_>);
@@ -119,6 +122,12 @@ impl Judge {
         self.progress.deadlock(waiting, &self.ledger)
     }
 
+    /// Adds to a hash all that the judgements of the rest of the run hang on. Figures are not among it.
+    pub(crate) fn recall(&self, into: &mut Rolling) {
+        into.show(&self.ledger);
+        into.show(&self.oracles);
+    }
+
     /// The verdict on a run that ended at `end`. It is over: windows that end later are cut.
     #[must_use]
     pub fn finish(mut self, end: Instant) -> Verdict {
@@ -184,9 +193,12 @@ fn of_schedule(scenario: &Scenario, property: Property, of: usize) -> Box<dyn Or
             Box::new(registrations::LiveRegistrations::new(scenario, of, bound))
         }
         Measure::TimeToHeal => Box::new(heal::TimeToHeal::new(scenario, of, bound)),
-        Measure::QueueLength | Measure::LostJobs | Measure::Seen(_) => {
-            unreachable!("the table gives it another subject")
-        }
+        Measure::QueueLength
+        | Measure::KeptJobs
+        | Measure::Overtaking
+        | Measure::EndsByOldOwners
+        | Measure::LostJobs
+        | Measure::Seen(_) => unreachable!("the table gives it another subject"),
     }
 }
 
@@ -198,6 +210,9 @@ fn of_queue(scenario: &Scenario, property: Property, queue: QueueId) -> Box<dyn 
             let at_end = mode == Mode::Eventually;
             Box::new(length::QueueLength::new(scenario, queue, bound, at_end))
         }
+        Measure::KeptJobs => Box::new(length::QueueLength::kept(scenario, queue, bound)),
+        Measure::Overtaking => Box::new(order::Overtaking::new(scenario, queue, bound)),
+        Measure::EndsByOldOwners => Box::new(owners::OldOwners::new(scenario, queue, bound)),
         _ => unreachable!("the table gives it another subject"),
     }
 }

@@ -73,7 +73,9 @@ impl Progress {
     /// Takes in an event that the ledger has taken in.
     pub(super) fn event(&mut self, stamp: &Stamp, event: &Event, ledger: &Ledger) {
         match event {
-            Event::Booted { release, again } if self.starts_up[usize::from(release.0)] => {
+            Event::Booted { release, again }
+                if self.starts_up.get(usize::from(release.0)) == Some(&true) =>
+            {
                 self.starting.insert(stamp.life, (*release, *again));
             }
             Event::StartedUp => {
@@ -103,7 +105,9 @@ impl Progress {
                     self.look_for_workers(stamp.at, ledger);
                 }
                 let calm = self.calm.is_some();
-                self.queues[usize::from(queue.0)].event(stamp.at, event, calm);
+                if let Some(of) = self.queues.get_mut(usize::from(queue.0)) {
+                    of.event(stamp.at, event, calm);
+                }
             }
             _ => {}
         }

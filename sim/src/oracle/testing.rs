@@ -21,6 +21,11 @@ pub(super) const fn at_most(measure: Measure, bound: u64) -> Property {
     Property { mode, measure, subject, relation, bound }
 }
 
+/// Always at most so many, of the first queue.
+pub(super) const fn of_queue(measure: Measure, bound: u64) -> Property {
+    Property { subject: Subject::Queue(0), ..at_most(measure, bound) }
+}
+
 /// Always at least so many firings in a window of the schedule.
 pub(super) const fn firings_at_least(bound: u64) -> Property {
     Property { relation: Relation::AtLeast, ..at_most(Measure::FiringsPerWindow, bound) }
@@ -67,6 +72,7 @@ pub(super) fn hourly() -> Scenario {
         events: Vec::new(),
         faults: Faults::default(),
         expectations: Vec::new(),
+        answers: None,
         draws: Vec::new(),
     }
 }
@@ -98,6 +104,7 @@ impl Story {
             name: "web".into(),
             release: ReleaseId(release),
             replicas: 1,
+            without: Vec::new(),
             boot: nothing,
             restart: Restart::Always,
             restart_delay: None,
@@ -237,6 +244,10 @@ impl Story {
 
     pub(super) fn add_named(&mut self, id: &str, name: &str, tick: Option<i64>) -> &mut Story {
         self.added(id, name, tick, JobState::Wait, None)
+    }
+
+    pub(super) fn add_prioritized(&mut self, id: &str) -> &mut Story {
+        self.added(id, "usage", None, JobState::Prioritized, None)
     }
 
     pub(super) fn add_delayed(&mut self, id: &str, tick: Option<i64>) -> &mut Story {

@@ -13,6 +13,11 @@ use crate::ticks::Ticks;
 /// From a tick (included) to the next (excluded).
 pub type Window = (Instant, Instant);
 
+/// The part of a run that is measured.
+pub(super) fn measured(scenario: &Scenario) -> Window {
+    (scenario.start + scenario.measure.0, scenario.start + scenario.measure.1)
+}
+
 /// The windows of one schedule in one run.
 #[derive(Debug)]
 pub(super) struct Windows {

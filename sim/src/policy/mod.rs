@@ -8,7 +8,7 @@ mod random;
 mod replay;
 mod starvation;
 
-pub use exhaustive::{Exhaustive, Progress, Search};
+pub use exhaustive::{Beginning, Deaths, Exhaustive, Progress, Search};
 pub use named::Named;
 pub use pct::Pct;
 pub use random::Random;

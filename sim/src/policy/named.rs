@@ -4,17 +4,22 @@
 //! It refuses to let a story go by unnoticed: an answer whose question was never asked, or has fewer
 //! answers by now, is what [`Policy::diverged`] says.
 
-use crate::choices::{Label, LifeId, LifeName, Move, Name, Odds, Policy, Question, Touch};
+use crate::choices::{Label, LifeId, LifeName, Move, Name, Odds, Policy, Question, Site, Touch};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// Answers some questions by name.
 pub struct Named {
     answers: Vec<Known>,
-    /// By life: the places of its answers, once it has asked.
-    lives: Vec<Option<Vec<usize>>>,
+    /// By life: the places of its answers, once it has asked. A failure that nobody has shrunk yet has
+    /// some ten thousand of them.
+    lives: Vec<Option<Places>>,
     beneath: Box<dyn Policy>,
     too_large: Option<String>,
 }
+
+/// Where the answer to each question of a life stands.
+type Places = BTreeMap<(Site, Label, u32), usize>;
 
 struct Known {
     name: Name,
@@ -50,13 +55,11 @@ impl Named {
         let answers = &mut self.answers;
         let of_life = self.lives[place].get_or_insert_with(|| {
             let who = who.to_string();
-            (0..answers.len()).filter(|one| answers[*one].name.who == who).collect()
+            let own = answers.iter().enumerate().filter(|(_, known)| known.name.who == who);
+            let key = |known: &Known| Some((known.name.site, known.label?, known.name.n));
+            own.filter_map(|(place, known)| Some((key(known)?, place))).collect()
         });
-        let is_it = |known: &Known| {
-            known.label == Some(question.label)
-                && (known.name.site, known.name.n) == (question.site, question.n)
-        };
-        let place = of_life.iter().find(|place| is_it(&answers[**place]))?;
+        let place = of_life.get(&(question.site, question.label, question.n))?;
         Some(&mut answers[*place])
     }
 
@@ -91,8 +94,24 @@ impl Policy for Named {
         self.beneath.reduces()
     }
 
-    fn lived(&mut self, life: LifeId, points: u32, killed: bool) {
-        self.beneath.lived(life, points, killed);
+    fn died(&mut self, life: LifeId) {
+        self.beneath.died(life);
+    }
+
+    fn lived(&mut self, life: LifeId, points: u32) {
+        self.beneath.lived(life, points);
+    }
+
+    fn rests(&mut self) -> bool {
+        self.beneath.rests()
+    }
+
+    fn goes_on(&self) -> Option<u64> {
+        self.beneath.goes_on()
+    }
+
+    fn compares(&self) -> bool {
+        self.beneath.compares()
     }
 
     fn moved(&mut self, touched: &[Touch]) {
@@ -112,7 +131,7 @@ impl Policy for Named {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::choices::{Choices, Site};
+    use crate::choices::Choices;
     use crate::policy::{Plain, Random};
 
     fn told(text: &str, answer: u32) -> (Name, u32) {

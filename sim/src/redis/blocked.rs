@@ -125,6 +125,12 @@ impl Blocked {
         (self.waiters.iter().flatten().count(), self.timeouts.len())
     }
 
+    /// The last millisecond for which `client` waits, if it does not wait for ever.
+    pub(super) fn deadline_ms(&self, client: ClientId) -> Option<i64> {
+        let waiter = self.waiters.get(client.0 as usize)?.as_ref()?;
+        waiter.timeout.map(|timeout| timeout.deadline_ms)
+    }
+
     /// What `client` waits for.
     pub(super) fn serves(&self, client: ClientId) -> Option<Rc<dyn Serve>> {
         let waiter = self.waiters.get(client.0 as usize)?.as_ref()?;

@@ -104,6 +104,9 @@ pub struct Redis {
     scripts: Option<Box<lua::Scripts>>,
 }
 
+/// A client that waits, and until when if not for ever: a millisecond since the Unix epoch.
+pub type Waits = (ClientId, Option<i64>);
+
 impl Redis {
     /// A server with empty databases.
     pub fn new() -> Self {
@@ -420,6 +423,18 @@ impl Redis {
     /// [`Redis::note_what_is_met`] was called.
     pub fn met(&mut self) -> Vec<(u64, How)> {
         self.server.dbs[0].met.take()
+    }
+
+    /// The clients that wait for each key, first come first served, with the last millisecond of each
+    /// wait; sorted by key.
+    pub fn waiting(&self) -> Vec<(&Key, Vec<Waits>)> {
+        let server = &*self.server;
+        let of = |client: &ClientId| (*client, server.blocked.deadline_ms(*client));
+        let each = server.dbs[0].waiting.iter().filter(|(_, clients)| !clients.is_empty());
+        let mut all: Vec<_> =
+            each.map(|(key, clients)| (key, clients.iter().map(of).collect())).collect();
+        all.sort_unstable();
+        all
     }
 
     /// Whether `client` waits.

@@ -16,7 +16,7 @@ mod steps;
 pub use diagnostic::{CODES, Diagnostic, Severity, Span as TextSpan};
 pub use explain::explain;
 use parse::merged;
-pub use parse::{Base, cannot_extend, extends, parse, parse_over, schema};
+pub use parse::{Base, cannot_extend, extends, parse, parse_over, schema, span_range};
 pub use place::{Part, Path, Places};
 pub use print::{Line, Value, Whose, lines, print};
 pub use property::{
@@ -26,6 +26,7 @@ pub use steps::*;
 
 pub use crate::bullmq::Version;
 use crate::bullmq::cron::Cron;
+use crate::choices::Name;
 use crate::civil::Zone;
 use crate::clock::{Instant, Span};
 use crate::event::{FaultClass, QueueId, ReleaseId, ServiceId};
@@ -65,6 +66,9 @@ pub struct Scenario {
     pub faults: Faults,
     /// What must hold.
     pub expectations: Vec<Expectation>,
+    /// The answers of the one run that the file stands for, by the names of their questions; what is
+    /// not among them is answered plainly. None: what a run leaves open is drawn from a seed.
+    pub answers: Option<Vec<(Name, u32)>>,
     /// The words for the draws of ranges, indexed by [`Range::draw`].
     pub draws: Vec<Box<str>>,
 }
@@ -251,6 +255,8 @@ pub struct Service {
     pub release: ReleaseId,
     /// How many.
     pub replicas: u32,
+    /// The ordinals of those that never come: each keeps its place, so that the others keep their names.
+    pub without: Vec<u32>,
     /// How long after its creation a container begins to run.
     pub boot: Range,
     /// What happens when a container ends by itself or is killed.

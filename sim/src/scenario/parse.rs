@@ -5,6 +5,7 @@
 //! error and cannot say where a name was declared. No text makes it panic, and none makes it take
 //! more time or memory than a limit allows.
 
+mod answers;
 mod context;
 mod extends;
 mod job;
@@ -30,14 +31,13 @@ use std::collections::BTreeMap;
 use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Diagnostic, Span as TextSpan, code};
-use super::{
-    Action, Add, Change, Faults, Happens, JobStep, Mode, Network, Release, Scenario, Step,
-};
+use super::{Action, Add, Change, Faults, Happens, JobStep, Mode, Release, Scenario, Step};
 use crate::event::QueueId;
 
 pub(super) use extends::merged;
 pub use extends::{Base, cannot_extend, extends};
 pub use schema::schema;
+pub use value::span_range;
 
 use context::Context;
 pub(super) use names::shown;
@@ -110,6 +110,10 @@ fn scenario<'t>(cx: &mut Context<'t>, tree: &'t DeTable<'t>) -> Option<Scenario>
     }
     let table = Table::top(cx, tree);
     let top = top::top(cx, &table);
+    let answers = match table.get("answers") {
+        Some(node) => Some(answers::answers(cx, node)?),
+        None => None,
+    };
     let items = items(cx, &table);
     if cx.names.count(Kind::Service) == 0 && table.get("service").is_none() {
         let message = "there is nothing to simulate: the file has no service";
@@ -119,7 +123,7 @@ fn scenario<'t>(cx: &mut Context<'t>, tree: &'t DeTable<'t>) -> Option<Scenario>
         let message = "there is nothing to judge: the file has no expectation";
         cx.push(Diagnostic::error(code::NOTHING, at, message).help("add a table `[[expect]]`"));
     }
-    let scenario = read(cx, top, items)?;
+    let scenario = Scenario { answers, ..read(cx, top, items)? };
     if cx.failed() {
         // What follows is about scenarios that are otherwise sound.
         return None;
@@ -238,7 +242,7 @@ fn read<'t>(cx: &mut Context<'t>, top: Option<Top>, items: Vec<Item<'t>>) -> Opt
             .drain(..)
             .map(|script| Release { library: library.unwrap_or(script.library), ..script }),
     );
-    let Top { name, length, measure, calm, round_trip } = top?;
+    let Top { name, length, measure, calm, round_trip, network } = top?;
     Some(Scenario {
         name,
         start: cx.start,
@@ -246,7 +250,7 @@ fn read<'t>(cx: &mut Context<'t>, top: Option<Top>, items: Vec<Item<'t>>) -> Opt
         measure,
         calm,
         round_trip,
-        network: Network::default(),
+        network,
         schedules,
         queues,
         jobs,
@@ -255,6 +259,7 @@ fn read<'t>(cx: &mut Context<'t>, top: Option<Top>, items: Vec<Item<'t>>) -> Opt
         events,
         faults,
         expectations,
+        answers: None,
         draws: Vec::new(),
     })
 }

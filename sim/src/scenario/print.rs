@@ -10,10 +10,11 @@ use jiff::Timestamp;
 
 use super::place::{Part, Path};
 use super::{
-    Change, Declared, Expectation, Happens, Kills, Loses, Mishap, PlannedEvent, Queue, Quota,
-    Range, Recurrence, Release, Restart, Rollout, Scenario, Schedule, Service, Signed, Subject,
-    Unit,
+    Change, Declared, Expectation, Happens, Kills, Loses, Mishap, Network, PlannedEvent, Queue,
+    Quota, Range, Recurrence, Release, Restart, Rollout, Scenario, Schedule, Service, Signed,
+    Subject, Unit,
 };
+use crate::choices::Name;
 use crate::clock::{Instant, Span};
 
 /// Whose default a value is, where a file does not say it.
@@ -59,6 +60,8 @@ pub fn print(scenario: &Scenario) -> String {
 pub fn lines(scenario: &Scenario) -> Vec<Line> {
     let mut printer = Printer { scenario, lines: Vec::new(), at: Vec::new(), named: Vec::new() };
     printer.top();
+    // Before all that must be there, so that no part of a file passes for all of it.
+    scenario.answers.iter().for_each(|answers| printer.answers(answers));
     scenario.schedules.iter().for_each(|schedule| printer.schedule(schedule));
     scenario.queues.iter().for_each(|queue| printer.queue(queue));
     scenario.jobs.iter().for_each(|job| printer.job(job));
@@ -157,6 +160,19 @@ impl<'s> Printer<'s> {
         self.say_or(Whose::Bootrace, &["calm"], span(scenario.calm));
         self.table(&["network"], true, |printer| {
             printer.say_or(Whose::Bootrace, &["round_trip"], range(&scenario.round_trip));
+            let mode = match scenario.network {
+                Network::Timed => "\"timed\"",
+                Network::Order => "\"order\"",
+            };
+            printer.say_or(Whose::Bootrace, &["mode"], mode);
+        });
+    }
+
+    fn answers(&mut self, answers: &[(Name, u32)]) {
+        self.table(&["answers"], true, |printer| {
+            for (name, answer) in answers {
+                printer.say(&[&name.to_string()], answer.to_string());
+            }
         });
     }
 
@@ -202,6 +218,9 @@ impl<'s> Printer<'s> {
             let release = &printer.scenario.releases[usize::from(service.release.0)];
             printer.say(&["release"], quoted(&release.name));
             printer.say_or(Whose::Kubernetes, &["replicas"], service.replicas.to_string());
+            if !service.without.is_empty() {
+                printer.say(&["without"], format!("{:?}", service.without));
+            }
             printer.say_or(Whose::Bootrace, &["boot"], range(&service.boot));
             printer.say_or(Whose::Kubernetes, &["restart"], restart);
             if let Some(delay) = service.restart_delay {

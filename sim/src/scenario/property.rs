@@ -73,6 +73,12 @@ pub enum Measure {
     Lateness,
     /// Jobs that wait or are active.
     QueueLength,
+    /// Finished jobs that Redis keeps.
+    KeptJobs,
+    /// Older jobs that a job leaves behind.
+    Overtaking,
+    /// Attempts ended by who no longer has the job.
+    EndsByOldOwners,
     /// Jobs that nobody will do.
     LostJobs,
     /// Registrations with an iteration to come.
@@ -332,6 +338,30 @@ pub const PROPERTIES: &[Described] = &[
         doc: "Jobs that wait or are active, delayed ones not among them, for any time at all. \
               Eventually: at the end of the run.",
     },
+    at_most(
+        "kept jobs",
+        Measure::KeptJobs,
+        About::Queue,
+        Unit::Number,
+        "Finished jobs, completed and failed ones, that Redis keeps, for any time at all.",
+    ),
+    at_most(
+        "overtaking",
+        Measure::Overtaking,
+        About::Queue,
+        Unit::Number,
+        "Jobs that were added earlier and still wait when a worker takes one: 0 is first in, first \
+         out. Those with a priority are a line of their own, whichever it is; jobs that were \
+         delayed or put back are not looked at.",
+    ),
+    at_most(
+        "ends by old owners",
+        Measure::EndsByOldOwners,
+        About::Queue,
+        Unit::Number,
+        "Attempts whose end the queue takes from a process after another has taken the job: it \
+         stalled, and the first is still at it.",
+    ),
     Described {
         text: "lost jobs",
         measure: Measure::LostJobs,

@@ -1,12 +1,13 @@
 //! Stories of real runs: what they must say, and that they stay short.
 
 use super::{LINES, Story, tell};
+use bootrace_sim::policy::Kind;
 use bootrace_sim::scenario::parse;
 use std::sync::Arc;
 
 fn story(text: &str, seed: u64, expectation: usize) -> Option<Story> {
     let (scenario, _) = parse(text).expect("it parses");
-    tell(&Arc::new(scenario), seed, expectation)
+    tell(&Arc::new(scenario), Kind::Random, seed, expectation)
 }
 
 /// The causes of the first seeds in which an expectation of a scenario breaks.

@@ -5,6 +5,7 @@ use super::NoFire;
 use super::clock::{Clock, STEP_LIMIT};
 use super::fields::{Fields, has};
 use crate::civil::{HOUR_MS, MAX_INSTANT_MS, MINUTE_MS, SECOND_MS, Zone};
+use crate::mutants::{Mutant, planted};
 
 /// What an iterator keeps from one firing to the next.
 #[derive(Clone, Copy, Debug, Default)]
@@ -74,7 +75,7 @@ impl Search<'_> {
         }
         let hour = clock.hour;
         if has(fields.hours(), hour) {
-            if self.seen.dst_end == Some(hour) {
+            if self.seen.dst_end == Some(hour) && !planted(Mutant::Q7) {
                 self.seen.dst_end = None;
                 return Ok(Some(Step::Hour));
             }

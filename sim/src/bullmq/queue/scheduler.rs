@@ -7,10 +7,12 @@ use super::super::keys::iteration_id;
 use super::super::options::{Options, RepeatOptions};
 use super::super::repeat::next_of_pattern;
 use super::super::scripts::{
-    AddJobScheduler, Call, RegistrationOptions, Returned, UpdateJobScheduler,
+    AddJobScheduler, AddRepeatableJob, Call, RegistrationOptions, Returned, UpdateJobScheduler,
 };
 use super::super::{QueueError, Version};
 use super::{Client, NewJob, Queue, check_end_date, registration_options};
+use crate::clock::Instant;
+use crate::mutants::{Mutant, planted};
 use crate::redis::{Bytes, Command, Reply};
 use tokio::sync::OnceCell;
 
@@ -26,6 +28,12 @@ impl Queue {
         self.client.ready().await?;
         let Some(next) = next_iteration(&self.client, job.options.clone())? else { return Ok(()) };
         let repeat = job.options.repeat.unwrap_or_default();
+        if let Some(millis) = next.millis
+            && planted(Mutant::Q1)
+        {
+            let job = NewJob { options: next.options, ..job };
+            return self.upsert_in_two_trips(id.into(), job, &repeat, millis).await;
+        }
         let template = Options { repeat: None, ..job.options };
         let id = Bytes::from(id);
         let delay = next.options.delay.unwrap_or(0);
@@ -54,6 +62,24 @@ impl Queue {
         };
         let added = self.client.script(Call::AddJobScheduler(Box::new(call))).await;
         added.map(drop).map_err(told)
+    }
+
+    /// What Q1 does in place of the script.
+    async fn upsert_in_two_trips(
+        &self,
+        key: Bytes,
+        mut job: NewJob,
+        repeat: &RepeatOptions,
+        next_millis: i64,
+    ) -> Result<(), QueueError> {
+        let options = registration_options(job.name.clone(), repeat);
+        let (id, legacy_key) = (iteration_id(&key, next_millis), Bytes::new());
+        let first = AddRepeatableJob { next_millis, options, legacy_key, key: key.clone() };
+        self.client.script(Call::AddRepeatableJob(Box::new(first))).await?;
+        job.options.job_id = Some(String::from_utf8_lossy(&id).into_owned());
+        job.tick = Some(Instant::from_ms(next_millis));
+        let now = self.client.ctx().now_ms();
+        super::create(&self.client, job, now, Some(key)).await
     }
 
     /// `queue.removeJobScheduler`: whether there was one.

@@ -5,6 +5,7 @@ use super::{Result, Returned, Script, job_id};
 use crate::bullmq::options::Deduplication;
 use crate::clock::Instant;
 use crate::event::{JobState, QueueEvent};
+use crate::mutants::{Mutant, planted};
 use crate::redis::Bytes;
 
 /// The arguments of the scripts that add one job.
@@ -107,6 +108,7 @@ impl Script<'_> {
         let max_events = self.get_or_set_max_events()?;
         if let Some(id) = &args.id
             && self.db.exists(&self.keys.job(id))
+            && !planted(Mutant::Q14)
         {
             // includes/handleDuplicatedJob, without parents.
             self.xadd(Some(max_events), &[("event", &"duplicated".into()), ("jobId", id)])?;

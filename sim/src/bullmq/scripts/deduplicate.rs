@@ -7,6 +7,7 @@ use super::{Result, Script, job_id};
 use crate::bullmq::Version;
 use crate::bullmq::options::{Deduplication, Options};
 use crate::event::{JobList, QueueEvent};
+use crate::mutants::{Mutant, planted};
 use crate::redis::{Bytes, Key, SetOptions};
 
 /// What an add that comes with a deduplication id asks for.
@@ -23,7 +24,8 @@ impl Claim<'_> {
     /// Milliseconds for which the id is held. A job that may keep the last add holds it until it
     /// has finished.
     fn ttl(&self) -> Option<i64> {
-        self.wanted.ttl.filter(|ttl| *ttl > 0 && !self.wanted.keep_last_if_active)
+        let ttl = self.wanted.ttl.filter(|ttl| *ttl > 0 && !self.wanted.keep_last_if_active);
+        ttl.filter(|_| !planted(Mutant::Q13))
     }
 }
 

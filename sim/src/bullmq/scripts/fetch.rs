@@ -4,6 +4,7 @@ use super::includes::Target;
 use super::{Result, Returned, Script, job_id};
 use crate::bullmq::Version;
 use crate::event::QueueEvent;
+use crate::mutants::{Mutant, planted};
 use crate::redis::{Bytes, SetOptions};
 use std::rc::Rc;
 
@@ -69,7 +70,7 @@ impl Script<'_> {
         if limited_for > 0 {
             return Ok(Returned::Nothing { limited_for, next_delayed: 0 });
         }
-        if target.paused_or_maxed {
+        if target.paused_or_maxed && !planted(Mutant::O14) {
             return Ok(NOTHING);
         }
         let id = match self.db.rpoplpush(&self.keys.wait, &self.keys.active)? {
@@ -77,7 +78,7 @@ impl Script<'_> {
             None => self.move_job_from_priority_to_active()?,
         };
         if let Some(id) = id {
-            if max.is_some() {
+            if max.is_some() && !planted(Mutant::Q16) {
                 self.count_start(&id, target, options)?;
             }
             return self.prepare_job_for_processing(id, timestamp, token, options);
@@ -112,7 +113,12 @@ impl Script<'_> {
 
     /// What `prepareJobForProcessing` begins with where starts are limited. A job that is fetched
     /// only to be failed does not count (6.x).
-    fn count_start(&mut self, id: &Bytes, target: Target, options: &FetchOptions) -> Result<()> {
+    pub(super) fn count_start(
+        &mut self,
+        id: &Bytes,
+        target: Target,
+        options: &FetchOptions,
+    ) -> Result<()> {
         let fails =
             self.version >= Version::V6_7_0 && self.db.hexists(&self.keys.job(id), b"defa")?;
         if !fails && self.db.incr(&self.keys.limiter)? == 1 {
@@ -132,6 +138,7 @@ impl Script<'_> {
         options: &FetchOptions,
     ) -> Result<Returned> {
         let lock = SetOptions::px(options.lock_duration);
+        let lock = if planted(Mutant::O18) { SetOptions::default() } else { lock };
         self.db.set(&self.keys.lock(&id), token.clone(), lock)?;
         self.xadd(
             None,

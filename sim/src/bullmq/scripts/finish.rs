@@ -7,6 +7,7 @@ use crate::bullmq::Version;
 use crate::bullmq::options::KeepJobs;
 use crate::clock::Instant;
 use crate::event::{Finish, JobState, QueueEvent};
+use crate::mutants::{Mutant, planted};
 use crate::redis::Bytes;
 use std::rc::Rc;
 
@@ -106,6 +107,9 @@ impl Script<'_> {
         let attempts_made = self.db.hincrby(&key, b"atm", 1)?;
         self.keep_or_remove(args)?;
         self.finished_events(args, attempts_made)?;
+        if args.options.limiter.is_some() && planted(Mutant::Q16) {
+            self.count_start(&args.id, self.get_target_queue_list()?, &args.options)?;
+        }
         if args.fetch_next {
             let next = self.take_next(args.timestamp, &args.token, &args.options)?;
             if !matches!(next, Returned::Nothing { limited_for: 0, next_delayed: 0 }) {
@@ -240,7 +244,9 @@ impl Script<'_> {
                 JobState::Prioritized
             }
         };
-        self.db.hincrby(&key, b"atm", 1)?;
+        if !planted(Mutant::Q24) {
+            self.db.hincrby(&key, b"atm", 1)?;
+        }
         let max_events = self.get_or_set_max_events()?;
         let previous = if self.version >= Version::V5_81_5 { "active" } else { "failed" };
         let event = [("event", &"waiting".into()), ("jobId", &args.id), ("prev", &previous.into())];

@@ -5,6 +5,7 @@ use crate::bullmq::Version;
 use crate::bullmq::keys::iteration_id;
 use crate::clock::Instant;
 use crate::event::{Added, JobList, JobState, QueueEvent, RegistrationKey};
+use crate::mutants::{Mutant, planted};
 use crate::redis::{Bytes, Key, Limit, MaxLen, ScoreBound};
 use std::collections::BTreeSet;
 
@@ -101,7 +102,8 @@ impl Script<'_> {
             return Ok(Target { paused, paused_or_maxed: true, max, duration });
         }
         let paused_or_maxed = match concurrency.and_then(Bytes::to_int) {
-            Some(most) => i64::try_from(self.db.llen(&self.keys.active)?).is_ok_and(|n| n >= most),
+            Some(most) => i64::try_from(self.db.llen(&self.keys.active)?)
+                .is_ok_and(|n| n > most || n == most && !planted(Mutant::Q17)),
             None => false,
         };
         Ok(Target { paused: false, paused_or_maxed, max, duration })
@@ -166,6 +168,7 @@ impl Script<'_> {
     /// `includes/getDelayedScore`: the score, and the due millisecond.
     pub(super) fn get_delayed_score(&self, timestamp: i64, delay: i64) -> Result<(f64, i64)> {
         let due = if delay > 0 { timestamp + delay } else { timestamp };
+        let due = if delay > 0 && planted(Mutant::O16) { due + 1 } else { due };
         let least = due as f64 * DELAY_SCALE;
         let most = (due + 1) as f64 * DELAY_SCALE - 1.0;
         let taken = self
@@ -189,6 +192,7 @@ impl Script<'_> {
     /// `includes/addDelayMarkerIfNeeded`.
     pub(super) fn add_delay_marker_if_needed(&mut self) -> Result<()> {
         if let Some(next) = self.get_next_delayed_timestamp()? {
+            let next = if planted(Mutant::O2) { next * DELAY_SCALE } else { next };
             self.db.zadd(&self.keys.marker, text("1"), next)?;
         }
         Ok(())
@@ -215,7 +219,7 @@ impl Script<'_> {
         } else {
             self.db.lpush(list, [id.clone()])?;
         }
-        self.add_base_marker_if_needed(target.paused_or_maxed)
+        self.add_base_marker_if_needed(target.paused_or_maxed || planted(Mutant::O1))
     }
 
     /// `includes/addJobWithPriority`.
@@ -226,6 +230,7 @@ impl Script<'_> {
         paused_or_maxed: bool,
     ) -> Result<()> {
         let counter = self.db.incr(&self.keys.pc)? as f64;
+        let counter = if planted(Mutant::Q15) { 4_294_967_295.0 - counter } else { counter };
         let score = f64::from(priority) * 4_294_967_296.0 + counter % 4_294_967_296.0;
         self.db.zadd(&self.keys.prioritized, id.clone(), score)?;
         self.add_base_marker_if_needed(paused_or_maxed)
@@ -245,7 +250,10 @@ impl Script<'_> {
         for id in &due {
             self.db.zrem(&self.keys.delayed, id)?;
         }
-        due.iter().try_for_each(|id| self.promote_to(target, id))
+        due.iter().try_for_each(|id| {
+            let paused = target.paused && !planted(Mutant::Q18);
+            self.promote_to(Target { paused, ..target }, id)
+        })
     }
 
     /// What `promoteDelayedJobs` and `promote` do with a job that has left `delayed`.
@@ -271,7 +279,7 @@ impl Script<'_> {
     pub(super) fn remove_lock(&mut self, id: &Bytes, token: &Bytes) -> Result<i8> {
         let lock = self.keys.lock(id);
         match self.db.get(&lock)? {
-            Some(holder) if holder == token => {}
+            Some(holder) if holder == token || planted(Mutant::Q9) => {}
             Some(_) => return Ok(-6),
             None => return Ok(-2),
         }
@@ -396,7 +404,8 @@ impl Script<'_> {
         set: &Key,
     ) -> Result<()> {
         let limited = self.version >= Version::V5_81_5;
-        let start = ScoreBound::Incl((timestamp - age * 1000) as f64);
+        let second = if planted(Mutant::O12) { 1 } else { 1000 };
+        let start = ScoreBound::Incl((timestamp - age * second) as f64);
         let old = self.db.zrevrangebyscore(set, start, ScoreBound::NEG_INF, Limit::NONE)?;
         let most = if limited { REMOVE_OLD_AT_ONCE } else { usize::MAX };
         let old: Vec<Bytes> = old.take(most).map(|(id, _)| id.clone()).collect();
@@ -413,6 +422,7 @@ impl Script<'_> {
 
     /// `includes/removeJobsByMaxCount`.
     pub(super) fn remove_jobs_by_max_count(&mut self, count: i64, set: &Key) -> Result<()> {
+        let count = if planted(Mutant::Q20) { count + 1 } else { count };
         let old: Vec<Bytes> =
             self.db.zrevrange(set, count, -1)?.map(|(id, _)| id.clone()).collect();
         for id in &old {
@@ -444,6 +454,9 @@ impl Script<'_> {
     pub(super) fn replace_pending(&mut self, key: &Bytes, millis: f64) -> Result<()> {
         let id = iteration_id(key, millis as i64);
         if self.db.zscore(&self.keys.delayed, &id)?.is_some() {
+            if planted(Mutant::O4) {
+                return Ok(());
+            }
             self.remove_deduplication_key(&id)?;
         }
         self.drop_pending(key, millis).map(drop)

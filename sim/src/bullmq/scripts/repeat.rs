@@ -6,6 +6,7 @@ use super::{Result, Returned, Script, registration_key};
 use crate::bullmq::keys::iteration_id;
 use crate::clock::Instant;
 use crate::event::{QueueEvent, Registered};
+use crate::mutants::{Mutant, planted};
 use crate::redis::Bytes;
 
 /// What a registration's hash says about it.
@@ -146,7 +147,7 @@ impl Script<'_> {
         let Some(millis) = self.db.zscore(&self.keys.repeat, key)? else {
             return Ok(Returned::Code(1));
         };
-        if self.drop_pending(key, millis)? {
+        if !planted(Mutant::O5) && self.drop_pending(key, millis)? {
             self.removed_event(&iteration_id(key, millis as i64))?;
         }
         self.db.zrem(&self.keys.repeat, key)?;

@@ -9,6 +9,7 @@ use crate::bullmq::keys::iteration_id;
 use crate::bullmq::options::Options;
 use crate::clock::Instant;
 use crate::event::{JobList, QueueEvent};
+use crate::mutants::{Mutant, planted};
 use crate::redis::Bytes;
 
 /// How many slots of `every` are tried where jobs have their ids.
@@ -124,7 +125,7 @@ impl Script<'_> {
         let Some(current) = self.db.zscore(&self.keys.repeat, &args.id)? else {
             return Ok(Returned::Code(0));
         };
-        if args.producer != iteration_id(&args.id, current as i64) {
+        if args.producer != iteration_id(&args.id, current as i64) && !planted(Mutant::Q2) {
             return Ok(Returned::Code(0));
         }
         let next_millis = args.next_millis.unwrap_or_default();
@@ -189,14 +190,18 @@ impl Script<'_> {
         };
         match previous {
             Some(previous) if removed => {
-                if options.every.is_some() && !updated_every {
-                    next = previous;
+                if let Some(every) = options.every.filter(|_| !updated_every) {
+                    let from_now = planted(Mutant::Q4);
+                    next = if from_now { args.timestamp + every } else { previous };
                 }
             }
             _ => options.offset = Some(new_offset),
         }
         let mut id = iteration_id(&args.id, next);
         if self.db.exists(&self.keys.job(&id)) {
+            if planted(Mutant::O3) {
+                self.store_job_scheduler(args, &options, next)?;
+            }
             match options.every {
                 // Kept iterations of an earlier scheduler of that id may have several slots.
                 Some(every) => {
@@ -216,6 +221,9 @@ impl Script<'_> {
         }
         let delay = (next - args.timestamp).max(0);
         self.store_job_scheduler(args, &options, next)?;
+        if removed && options.every.is_some() && planted(Mutant::Q3) {
+            return Ok(Returned::Id(id));
+        }
         self.db.incr(&self.keys.counter)?;
         job_options.delay = Some(delay);
         job_options.job_id = Some(String::from_utf8_lossy(&id).into_owned());
@@ -310,7 +318,7 @@ impl Script<'_> {
                 get_job_scheduler_every_next_millis(from, every, now, offset, None).0
             }
         };
-        if args.producer != iteration_id(&args.id, previous) {
+        if args.producer != iteration_id(&args.id, previous) && !planted(Mutant::Q2) {
             return Ok(Returned::Code(0));
         }
         let id = iteration_id(&args.id, next);

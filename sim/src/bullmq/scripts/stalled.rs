@@ -4,6 +4,7 @@ use super::{Result, Returned, Script, job_id};
 use crate::bullmq::Version;
 use crate::bullmq::options::{KeepJobs, KeepOptions, Options};
 use crate::event::{Finish, QueueEvent};
+use crate::mutants::{Mutant, planted};
 use crate::redis::{Bytes, Error, Key, SetOptions};
 
 /// What a job is failed with that stalled too often.
@@ -62,14 +63,18 @@ impl Script<'_> {
             self.db.del(&self.keys.stalled);
         }
         for id in suspects {
-            if self.db.exists(&self.keys.lock(&id)) || self.db.lrem(&self.keys.active, 1, &id)? == 0
-            {
+            let locked = self.db.exists(&self.keys.lock(&id)) && !planted(Mutant::Q10);
+            if locked || self.db.lrem(&self.keys.active, 1, &id)? == 0 {
                 continue;
             }
             let key = self.keys.job(&id);
             let later = self.version >= Version::V5_81_5;
             let counter: &[u8] = if later { b"stc" } else { b"stalledCounter" };
-            let too_often = self.db.hincrby(&key, counter, 1)? > args.max_stalled_count;
+            let once_more = if planted(Mutant::Q11) { 0 } else { 1 };
+            let too_often = self.db.hincrby(&key, counter, once_more)? > args.max_stalled_count;
+            if too_often && planted(Mutant::Q12) {
+                continue;
+            }
             if too_often && !later {
                 self.fail_stalled(&id, args.timestamp)?;
                 found.failed.push(id);
@@ -82,7 +87,7 @@ impl Script<'_> {
             found.stalled.push(id);
         }
         let active: Vec<Bytes> = self.db.lrange(&self.keys.active, 0, -1)?.cloned().collect();
-        if !active.is_empty() {
+        if !active.is_empty() && !planted(Mutant::O17) {
             self.db.sadd(&self.keys.stalled, active)?;
         }
         Ok(Returned::Stalled(found))
@@ -167,7 +172,7 @@ impl Script<'_> {
         let mut lost = Vec::new();
         for (id, token) in &args.jobs {
             let lock = self.keys.lock(id);
-            if self.db.get(&lock)?.is_some_and(|holder| holder == token) {
+            if self.db.get(&lock)?.is_some_and(|holder| holder == token || planted(Mutant::Q8)) {
                 self.db.set(&lock, token.clone(), SetOptions::px(args.duration))?;
                 self.db.srem(&self.keys.stalled, id)?;
             } else {

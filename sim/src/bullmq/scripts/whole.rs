@@ -5,6 +5,7 @@ use super::{Result, Returned, Script, registration_key};
 use crate::bullmq::Version;
 use crate::bullmq::keys::iteration_id;
 use crate::event::{JobList, QueueEvent};
+use crate::mutants::{Mutant, planted};
 use crate::redis::{Bytes, Key};
 use std::collections::BTreeSet;
 
@@ -152,6 +153,12 @@ impl Script<'_> {
         ]);
         if self.version >= Version::V5_81_5 {
             self.db.del(&keys.marker);
+        }
+        if planted(Mutant::Q27) {
+            let prefix = keys.below(&Bytes::new(), "");
+            let name = prefix.as_bytes().strip_suffix(b":").unwrap_or_default();
+            let others = self.db.keys().into_iter().filter(|key| key.as_bytes().starts_with(name));
+            others.for_each(|key| _ = self.db.del(&key));
         }
         self.emit(QueueEvent::Resumed);
         Ok(Returned::Code(0))

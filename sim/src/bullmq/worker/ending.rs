@@ -10,6 +10,7 @@ use super::super::scripts::{
 };
 use super::{Job, Worker};
 use crate::clock::Span;
+use crate::mutants::{Mutant, planted};
 use crate::redis::Bytes;
 use crate::servers::JITTER;
 use std::rc::Rc;
@@ -46,7 +47,8 @@ impl Worker {
         let (id, token) = (job.id.clone(), job.token.clone());
         let timestamp = self.ctx().now_ms();
         let fetch_next = !self.is_newer() || self.has_room();
-        let again = job.attempts_made + 1 < job.options.attempts.unwrap_or(0);
+        let (made, most) = (job.attempts_made + 1, job.options.attempts.unwrap_or(0));
+        let again = made < most || made == most && planted(Mutant::O6);
         if !again || retry == Retry::Never {
             let (own, workers) = (&job.options.remove_on_fail, self.0.settings.keep_failed);
             let keep = own.as_ref().map_or(workers, |own| KeepJobs::from(Some(own)));

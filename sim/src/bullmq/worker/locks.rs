@@ -4,6 +4,7 @@
 
 use super::super::scripts::{Call, ExtendLocks, MoveStalledJobsToWait, Returned};
 use super::{Job, Version, Worker};
+use crate::mutants::{Mutant, planted};
 use crate::redis::{Bytes, Command};
 
 /// A job that is processed.
@@ -68,6 +69,9 @@ impl Worker {
         let mut jobs = Vec::new();
         for item in in_progress.iter_mut().filter(|item| item.ts + tick_ms < now) {
             item.ts = now;
+            if !jobs.is_empty() && planted(Mutant::O7) {
+                continue;
+            }
             jobs.push((item.id.clone(), item.token.clone()));
         }
         jobs

@@ -50,6 +50,8 @@ pub(super) enum Kind {
     Expectation,
     /// A table of texts.
     Texts,
+    /// A table of answers, by the names of their questions.
+    Answers,
     /// A list.
     List(&'static Kind),
     /// A list of what has a name of its own in the schema.
@@ -187,7 +189,9 @@ static KEYS: &[Key] = &[
     key_of(TOP, "event", Kind::Each("event", &Kind::Table(&shape::EVENT)), "What happens to the fleet by plan."),
     key_of(TOP, "faults", Kind::Table(&shape::FAULTS), "What happens by chance; each is off unless named."),
     key_of(TOP, "expect", Kind::Each("expectation", &Kind::Expectation), "What must hold, or is declared not to."),
+    key_of(TOP, "answers", Kind::Answers, "The answers of the one run that the file stands for, by the names of their questions; all others are 0."),
     anywhere("round_trip", Kind::Range, "How long a message and its reply take together."),
+    anywhere("mode", Kind::Words(&["timed", "order"]), "Whether messages take time, or which of those in flight arrives next is open."),
     // Schedules, queues and jobs' options.
     key_of(SCHEDULE, "queue", Kind::Name, "The queue that does its work."),
     key_of(SCHEDULE, "job", Kind::Name, "The name of the jobs that do its work, whoever adds them."),
@@ -325,6 +329,7 @@ static KEYS: &[Key] = &[
     // Services.
     key_of(SERVICE, "release", Kind::Name, "What its containers run at the start."),
     anywhere("replicas", Kind::Number(0, REPLICAS_MAX as u64), "How many containers."),
+    anywhere("without", Kind::List(&Kind::Number(1, MANY)), "The ordinals of containers that never come; the others keep theirs."),
     anywhere("boot", Kind::Range, "How long after its creation a container begins to run."),
     key_of(SERVICE, "restart", Kind::Words(&["always", "on_failure", "never"]), "What happens when a container ends by itself or is killed."),
     anywhere("restart_delay", Kind::Span, "How long after its end a container is started again, every time; the kubelet's back-off if it is not said."),

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::super::{About, Described, Mode, PROPERTIES, Relation, Unit};
+use super::answers::ANSWER_MAX;
 use super::keys::{self, Kind};
 use super::shape::{self, Shape};
 
@@ -108,6 +109,11 @@ fn value(kind: &Kind, of: Of) -> Value {
         }
         Kind::Expectation => json!({ "anyOf": expectations() }),
         Kind::Texts => json!({ "type": "object", "additionalProperties": { "type": "string" } }),
+        Kind::Answers => {
+            let name = json!({ "pattern": "^[^ ]+ [a-z]+ .+ #[0-9]+$" });
+            let answer = json!({ "type": "integer", "minimum": 0, "maximum": ANSWER_MAX });
+            json!({ "type": "object", "propertyNames": name, "additionalProperties": answer })
+        }
         Kind::Each(name, _) => {
             let name = format!("#/definitions/{name}");
             json!({ "type": "array", "items": { "$ref": name } })

@@ -38,6 +38,7 @@ pub(super) fn service<'t>(cx: &mut Context<'t>, name: &str, node: Node<'t>) -> O
     let table = Table::open(cx, node, &shape::SERVICE)?;
     let release = table.get("release").and_then(|node| cx.resolve(Kind::Release, node));
     let replicas = maybe(cx, &table, "replicas", |cx, node| cx.count(node, 0..=REPLICAS_MAX));
+    let without = maybe(cx, &table, "without", without);
     let boot = match table.get("boot") {
         Some(node) => cx.range(node, format!("boot {name}")),
         None => cx.draw(BOOT, format!("boot {name}"), node.span),
@@ -61,6 +62,7 @@ pub(super) fn service<'t>(cx: &mut Context<'t>, name: &str, node: Node<'t>) -> O
         name: name.into(),
         release: ReleaseId(u16::try_from(release?).ok()?),
         replicas: replicas?.unwrap_or(1),
+        without: without?.unwrap_or_default(),
         boot: boot?,
         restart: restart?.unwrap_or(Restart::Always),
         restart_delay: restart_delay?,
@@ -85,6 +87,21 @@ fn skew<'t>(cx: &mut Context<'t>, node: Node<'t>, name: &str) -> Option<Skew> {
         cx.signed(node, format!("clock drift {name}"), value::ppm)
     });
     Some(Skew { offset: offset?, drift: drift? })
+}
+
+/// The ordinals of containers that never come, each once.
+fn without<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Vec<u32>> {
+    let help = "the ordinals of containers, as in `without = [1, 3]`";
+    let mut ordinals: Vec<u32> = Vec::new();
+    for node in list(cx, node, "an ordinal", Some(help)) {
+        let ordinal = cx.count(node, 1..=u32::MAX)?;
+        if ordinals.contains(&ordinal) {
+            let message = format!("the container {ordinal} is left out twice");
+            return cx.fail(Diagnostic::error(code::REPEATED, node.span, message));
+        }
+        ordinals.push(ordinal);
+    }
+    matches!(node.value, DeValue::Array(_)).then_some(ordinals)
 }
 
 fn rollout<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Rollout> {

@@ -51,6 +51,7 @@ pub(super) static TOP: Shape = Shape {
     optional: &[
         &["extends", "start", "measure", "calm", "network"],
         &["schedule", "queue", "job", "release", "service", "event", "faults", "expect"],
+        &["answers"],
     ],
     later: &["clock", "redis", "database", "env"],
 };
@@ -58,8 +59,8 @@ pub(super) static TOP: Shape = Shape {
 pub(super) static NETWORK: Shape = Shape {
     noun: "the `network` table",
     required: &[],
-    optional: &[&["round_trip"]],
-    later: &["mode", "modes", "loss"],
+    optional: &[&["round_trip", "mode"]],
+    later: &["modes", "loss"],
 };
 
 pub(super) static SCHEDULE: Shape = Shape {
@@ -375,7 +376,7 @@ pub(super) static SERVICE: Shape = Shape {
     noun: "a service",
     required: &["release"],
     optional: &[
-        &["replicas", "boot", "restart", "restart_delay", "max_restarts"],
+        &["replicas", "without", "boot", "restart", "restart_delay", "max_restarts"],
         &["termination_grace_period", "rollout", "tz", "round_trip", "env", "clock"],
     ],
     later: &["exec"],

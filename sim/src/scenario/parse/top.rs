@@ -6,8 +6,8 @@
 use jiff::Timestamp;
 use toml::de::DeValue;
 
-use super::super::Range;
 use super::super::diagnostic::{Diagnostic, code};
+use super::super::{Network, Range};
 use super::context::Context;
 use super::names::is_unseen;
 use super::read::Grain;
@@ -39,6 +39,7 @@ pub(super) struct Top {
     pub(super) measure: (Span, Span),
     pub(super) calm: Span,
     pub(super) round_trip: Range,
+    pub(super) network: Network,
 }
 
 /// Reads the top; leaves start, length and calm in the context.
@@ -59,15 +60,17 @@ pub(super) fn top<'t>(cx: &mut Context<'t>, table: &Table<'t>) -> Option<Top> {
         Some(node) => calm(cx, node),
         None => Some(Span::ZERO),
     };
-    let round_trip = round_trip(cx, table.get("network"));
+    let network = network(cx, table.get("network"));
     format?;
     extends.is_none_or(|text| text.is_some()).then_some(())?;
+    let (round_trip, network) = network?;
     Some(Top {
         name: name?,
         length: cx.length?,
         measure: measure?,
         calm: cx.calm?,
-        round_trip: round_trip?,
+        round_trip,
+        network,
     })
 }
 
@@ -174,15 +177,23 @@ fn calm<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Span> {
     Some(calm)
 }
 
-/// The first draw of every scenario, whether the file says it or not.
-fn round_trip<'t>(cx: &mut Context<'t>, network: Option<Node<'t>>) -> Option<Range> {
+/// How messages travel. Their time is the first draw of every scenario, whether the file says it or
+/// not.
+fn network<'t>(cx: &mut Context<'t>, network: Option<Node<'t>>) -> Option<(Range, Network)> {
     let word = "round_trip";
     let table = match network {
         Some(node) => Some(Table::open(cx, node, &shape::NETWORK)?),
         None => None,
     };
-    match table.and_then(|table| table.get(word)) {
+    let get = |key| table.as_ref().and_then(|table| table.get(key));
+    let round_trip = match get(word) {
         Some(node) => cx.range(node, word),
         None => cx.draw(ROUND_TRIP, word.to_owned(), Default::default()),
-    }
+    };
+    let modes = [("timed", Network::Timed), ("order", Network::Order)];
+    let mode = match get("mode") {
+        Some(node) => cx.word(node, &modes),
+        None => Some(Network::default()),
+    };
+    round_trip.zip(mode)
 }

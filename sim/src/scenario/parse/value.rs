@@ -205,6 +205,12 @@ fn too_long(range: Range<usize>) -> Fault {
         .help(help)
 }
 
+/// The ends of what is written as a range of lengths of time, or as one length; none if it is neither.
+#[must_use]
+pub fn span_range(text: &str) -> Option<(Span, Span)> {
+    range(text).ok()
+}
+
 /// A range of lengths of time, `20s..90s`, or one length, which is a range of one.
 pub(super) fn range(text: &str) -> Result<(Span, Span), Fault> {
     let Some((least, most)) = text.split_once("..") else {
