@@ -78,7 +78,7 @@ impl Harm {
             Harm::AtOnce => "runs at the same time",
             Harm::Orphan => "a second registration fires beside the first",
             Harm::Dead => "the registration is listed, and dead",
-            Harm::Gone => "the registration is gone",
+            Harm::Gone => "no registration carries it on",
         }
     }
 }
@@ -115,11 +115,11 @@ pub struct Seen {
     pub harms: BTreeMap<Harm, (u64, u64)>,
     /// The longest time without the one iteration to come, in nanoseconds, and what ended it.
     pub ill: Option<(i64, Healer)>,
-    /// Executions and rows of all runs, and what they would be if each tick ran once.
+    /// Executions of all runs.
     pub executions: u64,
-    /// Rows.
+    /// Rows of all runs.
     pub rows: u64,
-    /// Executions if each tick ran once.
+    /// Executions of one run if each tick ran once.
     pub meant: u64,
     /// Rows of one execution.
     pub rows_each: u64,
@@ -151,7 +151,7 @@ impl Seen {
             0 => (self.executions, 1),
             each => (self.rows, each),
         };
-        let meant = self.meant * each;
+        let meant = self.meant * each * self.runs;
         (meant > 0).then(|| done as f64 / meant as f64)
     }
 

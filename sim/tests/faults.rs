@@ -426,3 +426,24 @@ fn runs_that_get_on_say_nothing() {
         assert_eq!(random(SWARM, seed).outcome.stuck, None);
     }
 }
+
+#[test]
+fn what_never_comes_or_does_nothing_is_warned_of() {
+    let warned = |tables: &str| {
+        let text = format!(
+            "format = 1\nname = 'faults'\nlength = '2h'\ncalm = '1h'\n{FLEET}{tables}\n\
+             [[expect]]\nsometimes = 'a container restarts'\n"
+        );
+        let (_, warnings) = parse(&text).unwrap_or_else(|problems| panic!("{problems:#?}\n{text}"));
+        let of = |code: &&str| *code == "BR121";
+        warnings.iter().map(|warning| warning.code).filter(of).count()
+    };
+    let event = |at: &str, what: &str| format!("[[event]]\nat = '{at}'\nservice = 'w'\n{what}\n");
+    assert_eq!(warned(&event("10m", "partition = '5s'")), 0);
+    assert_eq!(warned(&event("10m", "partition = '0s'")), 1);
+    assert_eq!(warned(&event("10m", "delay = { round_trip = '1s', lasts = '0s' }")), 1);
+    assert_eq!(warned(&event("59m", "kill = 1\nodds = '50%'")), 0);
+    assert_eq!(warned(&event("60m", "kill = 1\nodds = '50%'")), 1);
+    assert_eq!(warned("[faults]\nswarm = true\n"), 1);
+    assert_eq!(warned("[faults]\nswarm = true\nkill = { odds = '1%' }\n"), 0);
+}

@@ -201,7 +201,7 @@ fn moved(stage: &mut Stage, cleans: bool) -> Result<ReleaseId, String> {
         step.place = (number + 1).to_string().into();
     }
     release.steps = steps.into();
-    Ok(stage.another(if cleans { "cleans" } else { "scheduler" }, release))
+    Ok(stage.another(if cleans { "with-clean-up" } else { "with-upsert" }, release))
 }
 
 fn to_scheduler(stage: &mut Stage) -> Applied {
@@ -247,7 +247,7 @@ fn two_versions(stage: &mut Stage) -> Applied {
     };
     let mut release = stage.release().clone();
     release.library = other;
-    let release = stage.another("canary", release);
+    let release = stage.another("another-version", release);
     let mut canary = stage.service().clone();
     canary.name = format!("{}-canary", canary.name).into();
     canary.release = release;
