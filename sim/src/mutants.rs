@@ -1,9 +1,9 @@
 //! Mutants: faults of the queue model and of the simulator, planted one at a time to see that the
 //! oracles and the checks of the simulator notice. Those of the Redis model are its own (`redis`).
 //!
-//! Only with the feature `mutants`, which nothing has by default. Without it [`planted`] is a constant
+//! Only with the feature `mutants`, which nothing has by default. Without it `planted` is a constant
 //! `false`, and no fault is compiled. A fault is one of a thread: a run never leaves its own. Where a
-//! fault changes what is done, [`planted`] is asked last, so that what is counted are the times at
+//! fault changes what is done, `planted` is asked last, so that what is counted are the times at
 //! which it made a difference.
 
 /// The enumeration, and its texts.
