@@ -1,4 +1,4 @@
-//! Strategies of [`proptest`] for fleets, deploys and faults: a property of one's own is put to the
+//! Strategies of [proptest](mod@proptest) for fleets, deploys and faults: a property of one's own is put to the
 //! test over many fleets, and what breaks it comes back small: one container, no event, nobody
 //! killed, wherever that is enough. (Feature `proptest`.)
 //!
