@@ -9,13 +9,15 @@
 //! use bootrace::strategies::{self, Bounds};
 //! use bootrace::{Explore, Scenario};
 //! use proptest::prelude::*;
-//! use proptest::test_runner::{Config, TestRunner};
+//! use proptest::test_runner::{Config, RngSeed, TestRunner};
 //!
 //! # fn main() -> Result<(), bootrace::load::Error> {
 //! let scenario = Scenario::load("scenarios/free-tier-usage/window-id.toml")?;
 //! let bounds = Bounds::of(&scenario).replicas(6).events(2);
 //!
-//! let mut runner = TestRunner::new(Config { cases: 4, ..Config::default() });
+//! // The same four fleets each time; a test of yours draws others whenever it runs.
+//! let rng_seed = RngSeed::Fixed(1);
+//! let mut runner = TestRunner::new(Config { cases: 4, rng_seed, ..Config::default() });
 //! let result = runner.run(&strategies::fleets(&bounds), |edits| {
 //!     let edited = edits.scenario(&scenario).expect("a strategy draws what is legal");
 //!     let report = Explore::new(&edited).seeds(1..=3).run();
@@ -33,7 +35,7 @@
 //! use bootrace::strategies::{self, Bounds, Edits};
 //! use bootrace::{Container, Explore, Fleet};
 //! use proptest::prelude::*;
-//! use proptest::test_runner::{Config, TestError, TestRunner};
+//! use proptest::test_runner::{Config, RngSeed, TestError, TestRunner};
 //! use std::time::Duration;
 //!
 //! fn migration(edits: &Edits) -> Fleet {
@@ -52,7 +54,8 @@
 //! }
 //!
 //! let bounds = Bounds::named("worker", Duration::from_secs(400));
-//! let config = Config { failure_persistence: None, ..Config::default() };
+//! let rng_seed = RngSeed::Fixed(1);
+//! let config = Config { failure_persistence: None, rng_seed, ..Config::default() };
 //! let result = TestRunner::new(config).run(&strategies::all(&bounds), |edits| {
 //!     let report = Explore::new(&migration(&edits)).seeds(1..=100).run();
 //!     prop_assert_eq!(report.property("at most once").violated, 0);
