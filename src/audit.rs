@@ -4,7 +4,7 @@
 //! A cell is a scenario of its own ([`bootrace_sim::battery`]), so whatever is said of it can be
 //! played again by itself. What a run did wrong is read from its judgements alone.
 
-use crate::pool::{self, Cut, Watch, work};
+use crate::pool::{Cut, Watch, work};
 use bootrace_sim::battery::{Hazard, hazards};
 use bootrace_sim::oracle::{Breach, Broke, Healer, Verdict};
 use bootrace_sim::policy::Random;
@@ -349,10 +349,4 @@ fn registrations(broke: &Broke) -> Harm {
         Breach::Registrations { live: 0, .. } => Harm::Gone,
         _ => Harm::Orphan,
     }
-}
-
-/// The cut of a pool, for those who print it.
-#[must_use]
-pub fn interrupted(cut: Option<&pool::Cut>) -> bool {
-    matches!(cut, Some(pool::Cut::Stopped))
 }

@@ -173,8 +173,14 @@ pub fn play(scenario: &Arc<Scenario>, seed: u64) -> Played {
 /// Plays one seed.
 pub fn play_by(scenario: &Arc<Scenario>, policy: Kind, seed: u64) -> Played {
     let outcome = run(scenario, self::policy(scenario, policy, seed), false, &mut ());
-    let Outcome { verdict, hash, out_of_steps, stuck, swarm, diverged, .. } = outcome;
-    Played { seed, policy, verdict, hash, out_of_steps, stuck, swarm, diverged }
+    Played::new(policy, seed, outcome)
+}
+
+impl Played {
+    fn new(policy: Kind, seed: u64, outcome: Outcome) -> Played {
+        let Outcome { verdict, hash, out_of_steps, stuck, swarm, diverged, .. } = outcome;
+        Played { seed, policy, verdict, hash, out_of_steps, stuck, swarm, diverged }
+    }
 }
 
 /// What answers the questions of a seed's run. A scenario that has answers itself has one run, whatever
@@ -230,17 +236,15 @@ pub fn explore_all(
     watch: &mut impl Watch<Played>,
 ) -> Explored {
     let of = scenarios.to_vec();
-    let play = move |scenario: usize, seed, twice| {
+    let play = move |scenario: usize, seed, twice: bool| {
         let (of, kind) = (&of[scenario], policies.of(seed));
-        let differs = if twice { differs(of, kind, seed) } else { None };
-        (play_by(of, kind, seed), differs)
+        if !twice {
+            return (play_by(of, kind, seed), None);
+        }
+        let (outcome, differs) = compare_twice(of, || policy(of, kind, seed));
+        (Played::new(kind, seed, outcome), differs)
     };
     kept(scenarios.len(), seeds, play, watch)
-}
-
-/// Where two runs of one seed differ.
-fn differs(scenario: &Arc<Scenario>, kind: Kind, seed: u64) -> Option<Difference> {
-    compare_twice(scenario, || policy(scenario, kind, seed)).1
 }
 
 /// Plays rounds and keeps every run.
@@ -349,11 +353,12 @@ pub fn sweep(
         return None;
     }
     let (of, policies, bird) = (scenarios.to_vec(), swept.policies, canary::scenario());
-    let play = move |place: usize, seed, twice| match of.get(place) {
+    let play = move |place: usize, seed, twice: bool| match of.get(place) {
         Some(scenario) => {
-            let kind = policies.of(seed);
-            let differs = if twice { differs(scenario, kind, seed) } else { None };
-            (Part::Run(Ran::play(scenario, policy(scenario, kind, seed))), differs)
+            let answers = || policy(scenario, policies.of(seed), seed);
+            // To its end, twice; what counts is a run up to its first undeclared violation.
+            let differs = twice.then(|| compare_twice(scenario, answers).1).flatten();
+            (Part::Run(Ran::play(scenario, answers())), differs)
         }
         None if canary::rides(seed) => (Part::Canary(canary::play(&bird, seed)), None),
         None => (Part::Nothing, None),

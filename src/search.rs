@@ -98,6 +98,9 @@ type Plan = (usize, Deaths);
 /// state it has come to.
 type Place = (usize, u64);
 
+/// Places of all plans, the nearest first.
+type Flies = BTreeMap<(usize, Plan, u64), Reached>;
+
 /// What a part came to: the states at its end, and the runs that had their end.
 #[derive(Debug, Default)]
 pub struct Stretch {
@@ -179,7 +182,7 @@ fn layer(
             parts.push(((state, deaths), *orders, search));
         }
         // What is in flight, nearest to the state first: all ways to a place are nearer than it is.
-        let mut flies: BTreeMap<(usize, Plan, u64), Reached> = BTreeMap::new();
+        let mut flies = Flies::new();
         while !parts.is_empty() {
             let tasks: Vec<Exhaustive> = parts.iter().map(|(.., part)| part.clone()).collect();
             let (played, cut_up, count) = (scenario.clone(), tasks.len() < PARTS, tasks.len());
@@ -202,15 +205,9 @@ fn layer(
             if cut.is_some() {
                 return cut;
             }
-            if left.is_empty()
-                && let Some(((nearest, ..), _)) = flies.first_key_value()
-            {
-                let next = (nearest + 1, (0, Deaths::new()), 0);
-                let farther = flies.split_off(&next);
-                all.states += flies.len() as u64;
-                for ((_, plan, _), Reached { by, orders, .. }) in
-                    std::mem::replace(&mut flies, farther)
-                {
+            if left.is_empty() {
+                for ((_, plan, _), Reached { by, orders, .. }) in nearest(&mut flies) {
+                    all.states += 1;
                     let search = begin(&by, &plan.1);
                     left.push((plan, orders, search));
                 }
@@ -227,6 +224,13 @@ fn layer(
         }
     }
     None
+}
+
+/// Takes out the places that are nearest to their states.
+fn nearest(flies: &mut Flies) -> Flies {
+    let Some(((nearest, ..), _)) = flies.first_key_value() else { return Flies::new() };
+    let farther = flies.split_off(&(nearest + 1, (0, Deaths::new()), 0));
+    std::mem::replace(flies, farther)
 }
 
 /// A state is reached by one more way, whose first part is as many orders.

@@ -2,7 +2,7 @@
 
 use super::live::Live;
 use super::{Exit, cell, json, load_all, tell, write};
-use crate::audit::{Audit, audit, columns, interrupted};
+use crate::audit::{Audit, audit, columns};
 use crate::pool::Cut;
 use crate::report::audit::{Report, text};
 use bootrace_sim::battery::{Hazard, hazards};
@@ -74,7 +74,7 @@ fn ended(audit: &Audit) -> Exit {
         tell(&format!("error: bug in bootrace: {message}\n"));
         return Exit::Bug;
     }
-    if interrupted(audit.cut.as_ref()) {
+    if audit.cut == Some(Cut::Stopped) {
         return Exit::Interrupted;
     }
     let seen = || audit.cells.iter().filter_map(|cell| cell.seen.as_ref().ok());

@@ -2,7 +2,7 @@
 //! read. It knows no meaning: whether what is left is a scenario, the parser says.
 
 use bootrace_sim::choices::Name;
-use bootrace_sim::scenario::{Part, Path};
+use bootrace_sim::scenario::{Part, Path, bare, quoted};
 use std::fmt::Write as _;
 use toml::de::{DeTable, DeValue};
 
@@ -246,25 +246,6 @@ fn inline(node: &Node) -> String {
             format!("{{ {} }}", entries.iter().map(entry).collect::<Vec<_>>().join(", "))
         }
     }
-}
-
-/// A key as it stands before the `=`.
-fn bare(key: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
-    if !key.is_empty() && key.chars().all(plain) { key.to_owned() } else { quoted(key) }
-}
-
-/// A text in quotes.
-fn quoted(text: &str) -> String {
-    let mut quoted = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => quoted.extend(['\\', c]),
-            c if c.is_control() => quoted.push_str(&format!("\\u{:04x}", u32::from(c))),
-            c => quoted.push(c),
-        }
-    }
-    quoted + "\""
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ pub use explain::explain;
 use parse::merged;
 pub use parse::{Base, cannot_extend, extends, parse, parse_over, schema, span_range};
 pub use place::{Part, Path, Places};
-pub use print::{Line, Value, Whose, lines, print};
+pub use print::{Line, Value, Whose, bare, lines, print, quoted};
 pub use property::{
     About, Described, Measure, Mode, PROPERTIES, Probe, Property, Relation, Subject, Unit,
 };

@@ -369,13 +369,15 @@ impl<'s> Printer<'s> {
 }
 
 /// A key as it stands before the `=`.
-fn bare(key: &str) -> String {
+#[must_use]
+pub fn bare(key: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
     if !key.is_empty() && key.chars().all(plain) { key.to_owned() } else { quoted(key) }
 }
 
 /// A text in quotes.
-fn quoted(text: &str) -> String {
+#[must_use]
+pub fn quoted(text: &str) -> String {
     let mut quoted = String::from("\"");
     for c in text.chars() {
         match c {
