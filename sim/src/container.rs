@@ -245,6 +245,7 @@ impl Fleet {
             calm,
             round_trip: range(ROUND_TRIP),
             network: Network::default(),
+            skips_idle_polls: false,
             schedules: Vec::new(),
             queues: Vec::new(),
             jobs: Vec::new(),

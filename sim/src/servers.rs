@@ -4,14 +4,14 @@
 //! blocked client sends, and turns what a server did into replies and events. It decides nothing.
 
 use crate::bullmq::keys::Keys;
-use crate::bullmq::scripts::{self, Call, QueueCall, Returned};
+use crate::bullmq::scripts::{self, Call, NothingToFetch, QueueCall, Returned};
 use crate::choices::{Access, Label};
-use crate::clock::Instant;
+use crate::clock::{Instant, Span};
 use crate::database::{Database, Does, Done, Statement};
 use crate::event::{Event, QueueEvent, Rolling, ServerId};
 use crate::kernel::{self, ConnId, Out};
-use crate::redis::{self, Bytes, ClientId, Command, Db, How, Redis, Value};
-use std::collections::VecDeque;
+use crate::redis::{self, Bytes, ClientId, Command, Db, How, Key, Redis, Value};
+use std::collections::{BTreeMap, VecDeque};
 use std::hash::Hash;
 use std::rc::Rc;
 
@@ -36,6 +36,77 @@ pub enum Request {
     Script(Rc<QueueCall>),
     /// A statement of the database.
     Database(Statement),
+    /// A worker's wait for the marker of its queue: BZPOPMIN.
+    Poll(Poll),
+}
+
+/// A worker with nothing to do waits for its queue's marker, for ten seconds at most, asks what is to
+/// be had, and waits again. Where the scenario says that idle polls are skipped, it waits on at the
+/// server for as long as it would be told what it knows: that nothing is to be had, and what is due
+/// next. Whatever adds a job leaves the marker, and ends the wait at once; whatever else changes the
+/// answer ends it when one of the waits would have ended. What differs from polls that are played is
+/// that they take no message and no time: two round trips in ten seconds.
+#[derive(Clone, Debug)]
+pub struct Poll {
+    /// The queue's marker.
+    pub marker: Rc<[Key]>,
+    /// For how long it waits.
+    pub timeout_ms: u64,
+    /// What the last poll said.
+    pub said: NothingToFetch,
+    /// From when on the worker would wait for less, in true time; none: whenever that is.
+    pub until: Option<Instant>,
+}
+
+impl Poll {
+    /// BZPOPMIN, for so long or, with 0, for ever.
+    fn wait(&self, timeout_ms: u64) -> Command {
+        Command::BZPopMin { keys: self.marker.clone(), timeout_ms }
+    }
+
+    fn timeout(&self) -> Span {
+        Span::from_ms(i64::try_from(self.timeout_ms).unwrap_or(i64::MAX))
+    }
+
+    /// Whether a poll that is over at an instant would be followed by the same again.
+    fn goes_on(&self, db: &mut Db, now: Instant) -> bool {
+        self.until.is_none_or(|until| now + self.timeout() <= until)
+            && self.said.is_so(db, now.ms())
+    }
+}
+
+/// How long nobody looks whether one who rests would learn something, at most.
+const AT_MOST: Span = Span::from_secs(3600);
+
+/// A poll that goes on while nothing comes of it.
+#[derive(Debug)]
+struct Rest {
+    poll: Poll,
+    /// When it began, and when a wait of it ends that may be the last.
+    since: Instant,
+    ends: Instant,
+}
+
+impl Rest {
+    fn new(poll: Poll, since: Instant) -> Self {
+        // What is to be had is asked at the first end: what the worker knows may be old.
+        let ends = since + poll.timeout();
+        Rest { poll, since, ends }
+    }
+
+    /// The end of a wait, the first one after an instant.
+    fn end_after(&self, now: Instant) -> Instant {
+        let each = self.poll.timeout().nanos().max(1);
+        self.since + Span::from_nanos((now.since(self.since).nanos() / each + 1) * each)
+    }
+
+    /// It goes on, for as long as nothing changes, and an hour at most: who waits is not seen to wait
+    /// for ever.
+    fn go_on(&mut self, now: Instant) {
+        let until = self.poll.until.map(|until| until - self.poll.timeout());
+        let most = now + AT_MOST;
+        self.ends = self.end_after(until.map_or(most, |until| until.clamp(now, most)));
+    }
 }
 
 /// What it gets back.
@@ -78,6 +149,8 @@ pub struct Servers {
     fronts: Vec<Front>,
     events: Vec<QueueEvent>,
     unblocked: Vec<ClientId>,
+    /// The polls that go on while nothing comes of them; none where all are played.
+    rests: Option<BTreeMap<ClientId, Rest>>,
     /// Until when Redis executes nothing, and what came meanwhile.
     stalled: Option<Instant>,
     stalled_requests: VecDeque<(ConnId, Request)>,
@@ -97,13 +170,15 @@ impl Servers {
     }
 
     /// Redis loses everything; clients stay connected and blocked.
-    pub(crate) fn flush(&mut self) {
+    pub(crate) fn flush(&mut self, now: Instant) {
         self.redis.flush();
+        self.disturb(now);
     }
 
     /// Redis starts again with what it held: nobody waits any more, and what came is forgotten.
     pub(crate) fn restart(&mut self) {
         self.stalled_requests.clear();
+        self.rests.iter_mut().for_each(BTreeMap::clear);
         for (number, front) in
             (0..).zip(&mut self.fronts).filter(|(_, front)| front.server == REDIS)
         {
@@ -130,10 +205,28 @@ impl Servers {
     }
 
     /// Redis gives up a key of a queue: whether it was there, and what that means.
-    pub(crate) fn evict(&mut self, keys: &Keys, name: &Bytes) -> (bool, Vec<QueueEvent>) {
+    pub(crate) fn evict(
+        &mut self,
+        keys: &Keys,
+        name: &Bytes,
+        now: Instant,
+    ) -> (bool, Vec<QueueEvent>) {
         let mut events = Vec::new();
+        self.disturb(now);
         let held = self.redis.evict(|db| scripts::evict(name, keys, db, &mut events));
         (held, events)
+    }
+
+    /// From now on polls that find nothing are left out.
+    pub(crate) fn skip_idle_polls(&mut self) {
+        self.rests = Some(BTreeMap::new());
+    }
+
+    /// Something of Redis changed: who rests is told at the end of the wait that he is at.
+    fn disturb(&mut self, now: Instant) {
+        for rest in self.rests.iter_mut().flat_map(BTreeMap::values_mut) {
+            rest.ends = rest.end_after(now);
+        }
     }
 
     /// From now on says what each request meets: see [`Out::touch`].
@@ -161,6 +254,10 @@ impl Servers {
                 name(conn).hash(into);
                 into.show(held);
             }
+        }
+        for (client, rest) in self.rests.iter().flatten() {
+            name(ConnId(client.0)).hash(into);
+            into.show(rest);
         }
         self.stalled.hash(into);
         for (conn, request) in &self.stalled_requests {
@@ -193,6 +290,7 @@ impl Servers {
     fn execute(&mut self, conn: ConnId, request: Request, out: &mut Out<Reply>) -> bool {
         let client = ClientId(conn.0);
         let dirty = self.redis.db().dirty();
+        let mut finds_nothing = false;
         match request {
             Request::Redis(command) => {
                 if let Some(reply) = self.redis.execute(client, &command, out.now) {
@@ -204,10 +302,21 @@ impl Servers {
                 let events = &mut self.events;
                 let returned =
                     self.redis.script(out.now, |db| scripts::run(call, *version, keys, db, events));
+                // A check for stalled jobs that finds none leaves what a fetch looks at as it is.
+                finds_nothing =
+                    self.events.is_empty() && matches!(call, Call::MoveStalledJobsToWait(_));
                 for event in self.events.drain(..) {
                     out.emit(Event::Queue(keys.id, *by, event));
                 }
                 out.reply(conn, Reply::Script(returned));
+            }
+            Request::Poll(poll) => {
+                let timeout_ms = if self.rests.is_some() { 0 } else { poll.timeout_ms };
+                if let Some(reply) = self.redis.execute(client, &poll.wait(timeout_ms), out.now) {
+                    out.reply(conn, Reply::Redis(reply));
+                } else if let Some(rests) = &mut self.rests {
+                    rests.insert(client, Rest::new(poll, out.now));
+                }
             }
             Request::Database(statement) => {
                 out.touch(u64::from(DATABASE.0), Access::Write);
@@ -218,12 +327,19 @@ impl Servers {
         }
         self.serve(out);
         self.meet(out);
-        self.redis.db().dirty() != dirty
+        let changed = self.redis.db().dirty() != dirty;
+        if changed && !finds_nothing {
+            self.disturb(out.now);
+        }
+        changed
     }
 
     /// Gives their replies to clients that were blocked, and reads on what they had sent since.
     fn serve(&mut self, out: &mut Out<Reply>) {
         for (client, reply) in self.redis.served() {
+            if let Some(rests) = &mut self.rests {
+                rests.remove(&client);
+            }
             out.reply(ConnId(client.0), Reply::Redis(reply));
             self.unblocked.push(client);
         }
@@ -241,6 +357,26 @@ impl Servers {
         }
         // Keep the memory.
         self.unblocked = unblocked;
+    }
+
+    /// The waits of those who rest that end now: whose worker would learn something is told that its
+    /// time is up.
+    fn end_rests(&mut self, now: Instant) {
+        for (client, rest) in self.rests.iter_mut().flatten() {
+            if rest.ends > now {
+                continue;
+            }
+            if self.redis.script(now, |db| rest.poll.goes_on(db, now)) {
+                rest.go_on(now);
+            } else {
+                self.redis.time_is_up(*client);
+            }
+        }
+    }
+
+    /// The first instant at which a wait of those who rest may end.
+    fn next_rest(&self) -> Option<Instant> {
+        self.rests.iter().flat_map(BTreeMap::values).map(|rest| rest.ends).min()
     }
 
     /// Answers the database's clients whose statements are done.
@@ -261,6 +397,7 @@ impl kernel::Servers for Servers {
     fn label(request: &Request) -> Label {
         match request {
             Request::Redis(command) => Label(FIRST_COMMAND + command.index()),
+            Request::Poll(poll) => Label(FIRST_COMMAND + poll.wait(0).index()),
             Request::Script(script) => Label(FIRST_SCRIPT + script.call.index()),
             Request::Database(statement) => Label(match statement.does {
                 Does::Query => 1,
@@ -298,6 +435,9 @@ impl kernel::Servers for Servers {
         if front.server == REDIS {
             self.stalled_requests.retain(|(of, _)| *of != conn);
             self.redis.disconnect(ClientId(conn.0));
+            if let Some(rests) = &mut self.rests {
+                rests.remove(&ClientId(conn.0));
+            }
             self.meet(out);
         } else {
             out.touch(u64::from(DATABASE.0), Access::Write);
@@ -326,7 +466,7 @@ impl kernel::Servers for Servers {
     fn next_deadline(&self) -> Option<Instant> {
         let redis = match self.stalled {
             Some(until) => Some(until),
-            None => self.redis.next_deadline(),
+            None => self.redis.next_deadline().into_iter().chain(self.next_rest()).min(),
         };
         match (redis, self.database.next_deadline()) {
             (Some(redis), Some(database)) => Some(redis.min(database)),
@@ -341,6 +481,7 @@ impl kernel::Servers for Servers {
                 self.request(conn, request, out);
             }
             self.redis.expire(out.now);
+            self.end_rests(out.now);
             self.serve(out);
             self.meet(out);
         }

@@ -10,7 +10,7 @@ use crate::kernel::{Boot, Kernel, Link, Servers as _, Step};
 use crate::oracle::{Judge, Verdict};
 use crate::redis::{Bytes, Db};
 use crate::release::{self, Image, Place};
-use crate::scenario::{Loses, Mishap, Network, Range, Scenario};
+use crate::scenario::{Change, Happens, Loses, Mishap, Network, PlannedEvent, Range, Scenario};
 use crate::servers::{self, REDIS, Servers};
 use std::collections::BTreeMap;
 use std::hash::Hasher as _;
@@ -142,6 +142,9 @@ impl World {
                 servers.say_what_is_met();
             }
         }
+        if scenario.skips_idle_polls && !clocks_step(scenario) {
+            servers.skip_idle_polls();
+        }
         let fleet = Fleet::new(scenario.clone(), main, &mut kernel);
         World {
             kernel,
@@ -167,6 +170,10 @@ impl World {
                 && let Some(befalls) = self.fleet.due(&mut self.kernel, token)
             {
                 self.befall(&befalls);
+                if self.scenario.skips_idle_polls {
+                    // Who rests may have to look at what is left.
+                    self.kernel.attend(&self.servers);
+                }
             }
             let ended = self.kernel.has_ended();
             if ended {
@@ -243,7 +250,7 @@ impl World {
                 self.say(Plan::RedisSlow { until });
             }
             Mishap::Flush => {
-                self.servers.flush();
+                self.servers.flush(self.kernel.now());
                 self.say(Plan::RedisFlushed);
             }
             Mishap::Restart { down, loses } => {
@@ -260,7 +267,7 @@ impl World {
                         self.say(Plan::RedisRolledBack { event: number(event) });
                     }
                     Loses::All => {
-                        self.servers.flush();
+                        self.servers.flush(self.kernel.now());
                         self.say(Plan::RedisFlushed);
                     }
                 }
@@ -269,7 +276,7 @@ impl World {
                 let of = &self.scenario.queues[usize::from(queue.0)];
                 let keys = Keys::new(*queue, &of.prefix, &of.name);
                 let key = Bytes::from(&**name);
-                let (held, events) = self.servers.evict(&keys, &key);
+                let (held, events) = self.servers.evict(&keys, &key, self.kernel.now());
                 self.say(Plan::RedisEvicted { queue: *queue, key, held });
                 for event in events {
                     self.kernel.emit(LifeId::WORLD, Event::Queue(*queue, By::Redis, event));
@@ -322,6 +329,13 @@ impl Watch {
 }
 
 /// One network for each service, and the last for people, with a link to each server.
+/// Whether a clock steps: what a worker knows of the next job is another thing then, and only a poll
+/// that is played shows it.
+fn clocks_step(scenario: &Scenario) -> bool {
+    let steps = |event: &PlannedEvent| matches!(event.happens, Happens::To(_, Change::Clock(_)));
+    scenario.events.iter().any(steps)
+}
+
 fn networks(scenario: &Scenario) -> Vec<Vec<Link>> {
     let links = |round_trip: Option<Range>| {
         let link = fleet::link(&round_trip.unwrap_or(scenario.round_trip));

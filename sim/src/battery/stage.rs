@@ -78,6 +78,7 @@ impl Stage {
         scenario.length = (end + Span::from_secs(1)).since(scenario.start);
         scenario.measure = (lead, scenario.length);
         scenario.calm = Span::ZERO;
+        scenario.skips_idle_polls = true;
         let carries_on = who(&scenario, |action| carries_on(action, queue)).is_some();
         let premises = Vec::new();
         Ok(Stage {

@@ -13,7 +13,7 @@ use crate::event::By;
 use crate::kernel::Closed;
 use crate::mutants::{Mutant, planted};
 use crate::redis::{self, Bytes, Command};
-use crate::servers::{Conn, Ctx, REDIS, Reply, Request};
+use crate::servers::{Conn, Ctx, Poll, REDIS, Reply, Request};
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::rc::Rc;
@@ -253,7 +253,25 @@ impl Client {
         &self,
         command: Command,
     ) -> impl Future<Output = Result<redis::Reply, QueueError>> + use<> {
-        let reply = self.line.clone().send(Request::Redis(command));
+        self.reply(Request::Redis(command))
+    }
+
+    /// Waits for the queue's marker, as [`Client::command`] with BZPOPMIN.
+    ///
+    /// # Errors
+    /// As [`Client::command`].
+    pub(super) fn poll(
+        &self,
+        poll: Poll,
+    ) -> impl Future<Output = Result<redis::Reply, QueueError>> + use<> {
+        self.reply(Request::Poll(poll))
+    }
+
+    fn reply(
+        &self,
+        request: Request,
+    ) -> impl Future<Output = Result<redis::Reply, QueueError>> + use<> {
+        let reply = self.line.clone().send(request);
         async {
             match reply.await? {
                 Reply::Redis(reply) => Ok(reply),

@@ -15,7 +15,7 @@ use self::locks::InProgress;
 use super::client::Client;
 use super::keys::Keys;
 use super::options::{KeepJobs, KeepOptions, Options};
-use super::scripts::{Call, FetchOptions, Fetched, MoveToActive, Returned};
+use super::scripts::{Call, FetchOptions, Fetched, MoveToActive, NothingToFetch, Returned};
 use super::{QueueError, Version};
 use crate::clock::Span;
 use crate::event::{By, Event, JobId, QueueEvent};
@@ -23,7 +23,7 @@ use crate::kernel::race;
 use crate::mutants::{Mutant, planted};
 use crate::redis::{self, Bytes, Command, Key};
 use crate::scenario;
-use crate::servers::Ctx;
+use crate::servers::{Ctx, Poll};
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::Pin;
@@ -32,6 +32,9 @@ use tokio::sync::{Notify, OnceCell};
 
 /// The longest time that BZPOPMIN blocks while a delayed job is known.
 const MAXIMUM_BLOCK_MS: i64 = 10_000;
+
+/// So long before the instant that it waits for, every poll is played: its clock may drift meanwhile.
+const DRIFTS: Span = Span::from_secs(60);
 
 /// The longest time that a worker sleeps for the rate limiter.
 const MAXIMUM_LIMIT_MS: i64 = 30_000;
@@ -369,14 +372,25 @@ impl Worker {
             return 0;
         }
         self.update_delays(0, 0);
-        let keys = self.0.marker.clone();
-        let pop = Command::BZPopMin { keys, timeout_ms: timeout_ms.unsigned_abs() };
-        let Ok(reply) = self.0.blocking.command(pop).await else {
+        let poll = self.poll(timeout_ms, block_until);
+        let Ok(reply) = self.0.blocking.poll(poll).await else {
             // Closed by `close`: there is nothing to block for any more.
             return i64::MAX;
         };
         let score = marker_score(&reply);
         if self.is_newer() && block_until != 0 { score.min(block_until) } else { score }
+    }
+
+    fn poll(&self, timeout_ms: i64, next: i64) -> Poll {
+        let ctx = self.ctx();
+        let until = (next != 0).then(|| ctx.true_time() + Span::from_ms(next - ctx.now_ms()));
+        let (keys, version) = (self.0.main.keys().clone(), self.version());
+        Poll {
+            marker: self.0.marker.clone(),
+            timeout_ms: timeout_ms.unsigned_abs(),
+            said: NothingToFetch { keys, version, next },
+            until: until.map(|until| until - DRIFTS),
+        }
     }
 
     fn token(&self) -> Bytes {

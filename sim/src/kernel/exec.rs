@@ -462,6 +462,11 @@ impl<S: Servers> Kernel<S> {
         self.took(LifeId::WORLD, false, servers);
     }
 
+    /// Asks the servers anew when they want to be called: something befell them.
+    pub fn attend(&mut self, servers: &S) {
+        self.took(LifeId::WORLD, false, servers);
+    }
+
     /// Takes over what the servers said, and when they want to be called next.
     fn took(&mut self, life: LifeId, changed: bool, servers: &S) {
         let mut state = self.state.borrow_mut();

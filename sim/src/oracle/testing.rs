@@ -58,6 +58,7 @@ pub(super) fn hourly() -> Scenario {
         calm: Span::ZERO,
         round_trip: Range { least: Span::ZERO, most: Span::ZERO, draw: 0 },
         network: Network::default(),
+        skips_idle_polls: false,
         schedules: vec![Schedule {
             name: "usage".into(),
             recurrence: Recurrence::Every(hours(1)),

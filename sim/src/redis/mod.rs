@@ -353,11 +353,16 @@ impl Redis {
     pub fn expire(&mut self, now: Instant) {
         self.server.begin(now);
         while let Some(client) = self.server.blocked.due(now.ms()) {
-            let wait = self.server.blocked.remove(&mut self.server.dbs, client);
-            let wait = wait.expect("a client whose time is up waits");
-            self.server.outbox.push((client, wait.serves.timeout()));
+            self.time_is_up(client);
         }
         self.unpause();
+    }
+
+    /// Ends the wait of a client as if its time were up. It is served.
+    pub fn time_is_up(&mut self, client: ClientId) {
+        if let Some(wait) = self.server.blocked.remove(&mut self.server.dbs, client) {
+            self.server.outbox.push((client, wait.serves.timeout()));
+        }
     }
 
     /// Removes the keys whose deadline has passed, as Redis does in the background.

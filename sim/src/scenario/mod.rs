@@ -50,6 +50,8 @@ pub struct Scenario {
     pub round_trip: Range,
     /// How messages travel.
     pub network: Network,
+    /// Whether polls of a worker that find nothing are left out: see [`crate::servers::Poll`].
+    pub skips_idle_polls: bool,
     /// What the team intends, apart from what start-up code does.
     pub schedules: Vec<Schedule>,
     /// The queues.

@@ -242,7 +242,7 @@ fn read<'t>(cx: &mut Context<'t>, top: Option<Top>, items: Vec<Item<'t>>) -> Opt
             .drain(..)
             .map(|script| Release { library: library.unwrap_or(script.library), ..script }),
     );
-    let Top { name, length, measure, calm, round_trip, network } = top?;
+    let Top { name, length, measure, calm, round_trip, network, skips_idle_polls } = top?;
     Some(Scenario {
         name,
         start: cx.start,
@@ -251,6 +251,7 @@ fn read<'t>(cx: &mut Context<'t>, top: Option<Top>, items: Vec<Item<'t>>) -> Opt
         calm,
         round_trip,
         network,
+        skips_idle_polls,
         schedules,
         queues,
         jobs,

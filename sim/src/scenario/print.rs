@@ -165,6 +165,8 @@ impl<'s> Printer<'s> {
                 Network::Order => "\"order\"",
             };
             printer.say_or(Whose::Bootrace, &["mode"], mode);
+            let polls = if scenario.skips_idle_polls { "\"skipped\"" } else { "\"played\"" };
+            printer.say_or(Whose::Bootrace, &["idle_polls"], polls);
         });
     }
 

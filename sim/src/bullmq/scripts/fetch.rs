@@ -3,9 +3,10 @@
 use super::includes::Target;
 use super::{Result, Returned, Script, job_id};
 use crate::bullmq::Version;
+use crate::bullmq::keys::Keys;
 use crate::event::QueueEvent;
 use crate::mutants::{Mutant, planted};
-use crate::redis::{Bytes, SetOptions};
+use crate::redis::{Bytes, Db, SetOptions};
 use std::rc::Rc;
 
 /// The options of a worker that its fetches carry.
@@ -26,6 +27,27 @@ pub struct MoveToActive {
     pub token: Bytes,
     /// The worker's options.
     pub options: Rc<FetchOptions>,
+}
+
+/// What a worker knows whose last fetch found nothing.
+#[derive(Clone, Debug)]
+pub struct NothingToFetch {
+    /// The queue.
+    pub keys: Rc<Keys>,
+    /// The worker's version of the library.
+    pub version: Version,
+    /// When the next delayed job is due, 0 if there is none.
+    pub next: i64,
+}
+
+impl NothingToFetch {
+    /// Whether a fetch at this millisecond would find nothing, change nothing, and say the same. Where
+    /// the queue is paused or limited it is taken to say something else.
+    pub fn is_so(&self, db: &mut Db, now: i64) -> bool {
+        let script =
+            Script { db, keys: &self.keys, version: self.version, events: &mut Vec::new() };
+        script.has_nothing(self.next, now).unwrap_or(false)
+    }
 }
 
 /// A job that a worker got, with its hash.
@@ -50,6 +72,17 @@ impl Fetched {
 const NOTHING: Returned = Returned::Nothing { limited_for: 0, next_delayed: 0 };
 
 impl Script<'_> {
+    fn has_nothing(&self, next: i64, now: i64) -> Result<bool> {
+        let Keys { wait, prioritized, pc, limiter, .. } = self.keys;
+        if self.get_target_queue_list()?.paused_or_maxed
+            || [wait, prioritized, pc, limiter].into_iter().any(|key| self.db.exists(key))
+        {
+            return Ok(false);
+        }
+        let due = self.get_next_delayed_timestamp()?.map_or(0, |next| next as i64);
+        Ok(due == next && (due == 0 || due > now))
+    }
+
     /// `moveToActive-11`.
     pub(super) fn move_to_active(&mut self, args: &MoveToActive) -> Result<Returned> {
         self.take_next(args.timestamp, &args.token, &args.options)

@@ -24,7 +24,7 @@ mod tests;
 pub use add::AddJob;
 pub use bulk::{CleanJobsInSet, MoveJobsToWait};
 pub use evict::evict;
-pub use fetch::{FetchOptions, Fetched, MoveToActive};
+pub use fetch::{FetchOptions, Fetched, MoveToActive, NothingToFetch};
 pub use finish::{MoveJobFromActiveToWait, MoveToDelayed, MoveToFinished, Outcome, RetryJob};
 pub use repeat::{
     AddRepeatableJob, RegistrationOptions, RemoveRepeatable, UpdateRepeatableJobMillis,

@@ -192,6 +192,7 @@ static KEYS: &[Key] = &[
     key_of(TOP, "answers", Kind::Answers, "The answers of the one run that the file stands for, by the names of their questions; all others are 0."),
     anywhere("round_trip", Kind::Range, "How long a message and its reply take together."),
     anywhere("mode", Kind::Words(&["timed", "order"]), "Whether messages take time, or which of those in flight arrives next is open."),
+    anywhere("idle_polls", Kind::Words(&["played", "skipped"]), "Whether workers' polls that find nothing are played, or left out since nothing comes of them."),
     // Schedules, queues and jobs' options.
     key_of(SCHEDULE, "queue", Kind::Name, "The queue that does its work."),
     key_of(SCHEDULE, "job", Kind::Name, "The name of the jobs that do its work, whoever adds them."),

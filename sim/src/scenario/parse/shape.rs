@@ -59,7 +59,7 @@ pub(super) static TOP: Shape = Shape {
 pub(super) static NETWORK: Shape = Shape {
     noun: "the `network` table",
     required: &[],
-    optional: &[&["round_trip", "mode"]],
+    optional: &[&["round_trip", "mode", "idle_polls"]],
     later: &["modes", "loss"],
 };
 

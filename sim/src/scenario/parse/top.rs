@@ -40,6 +40,7 @@ pub(super) struct Top {
     pub(super) calm: Span,
     pub(super) round_trip: Range,
     pub(super) network: Network,
+    pub(super) skips_idle_polls: bool,
 }
 
 /// Reads the top; leaves start, length and calm in the context.
@@ -63,7 +64,7 @@ pub(super) fn top<'t>(cx: &mut Context<'t>, table: &Table<'t>) -> Option<Top> {
     let network = network(cx, table.get("network"));
     format?;
     extends.is_none_or(|text| text.is_some()).then_some(())?;
-    let (round_trip, network) = network?;
+    let (round_trip, network, skips_idle_polls) = network?;
     Some(Top {
         name: name?,
         length: cx.length?,
@@ -71,6 +72,7 @@ pub(super) fn top<'t>(cx: &mut Context<'t>, table: &Table<'t>) -> Option<Top> {
         calm: cx.calm?,
         round_trip,
         network,
+        skips_idle_polls,
     })
 }
 
@@ -179,7 +181,7 @@ fn calm<'t>(cx: &mut Context<'t>, node: Node<'t>) -> Option<Span> {
 
 /// How messages travel. Their time is the first draw of every scenario, whether the file says it or
 /// not.
-fn network<'t>(cx: &mut Context<'t>, network: Option<Node<'t>>) -> Option<(Range, Network)> {
+fn network<'t>(cx: &mut Context<'t>, network: Option<Node<'t>>) -> Option<(Range, Network, bool)> {
     let word = "round_trip";
     let table = match network {
         Some(node) => Some(Table::open(cx, node, &shape::NETWORK)?),
@@ -195,5 +197,9 @@ fn network<'t>(cx: &mut Context<'t>, network: Option<Node<'t>>) -> Option<(Range
         Some(node) => cx.word(node, &modes),
         None => Some(Network::default()),
     };
-    round_trip.zip(mode)
+    let skips = match get("idle_polls") {
+        Some(node) => cx.word(node, &[("played", false), ("skipped", true)]),
+        None => Some(false),
+    };
+    Some((round_trip?, mode?, skips?))
 }
