@@ -5,13 +5,15 @@
 //! build. Beside criterion's figures stand those that the design has bounds for: nanoseconds a
 //! message, nanoseconds a Redis command, runs a second.
 
+use bootrace::search::{Bounds, Searched, bounded, search_runs};
+use bootrace::{Container, Fleet};
 use bootrace_sim::choices::{Access, Choices, Label, LifeName};
 use bootrace_sim::civil::Zone;
 use bootrace_sim::clock::{Clock, Instant, Span};
 use bootrace_sim::event::{Event, ReleaseId, Rolling, ServerId, Sink, Stamp};
 use bootrace_sim::kernel::{Boot, ConnId, Ctx, Kernel, Link, Out, Servers, Step};
 use bootrace_sim::policy::{Exhaustive, Progress, Random};
-use bootrace_sim::redis::{Bytes, ClientId, Redis, Reply};
+use bootrace_sim::redis::{Bytes, ClientId, Redis, Reply, SetOptions};
 use bootrace_sim::run;
 use bootrace_sim::scenario::{self, Scenario};
 use bootrace_sim::servers::REDIS;
@@ -187,6 +189,28 @@ fn orders(mut see: impl FnMut(&Stamp, &Event)) -> Progress {
     }
 }
 
+/// The same workload as containers beside the model of Redis, by the search that the command line has:
+/// orders are counted, and what follows a state is played once. Runs are hashed and judged as ever.
+fn counted(kills: u32) -> Searched {
+    let mut fleet =
+        Fleet::new("count").length(Duration::from_secs(60)).calm(Duration::from_secs(1));
+    for process in 0..3 {
+        let sets = move |ctx: bootrace::Ctx| async move {
+            let redis = ctx.redis();
+            for step in 0..6 {
+                let value = (3 * step + process + 1).to_string();
+                redis.set(["a", "b"][step % 2], value, SetOptions::default()).await?;
+            }
+            Ok(())
+        };
+        let container = Container::new(format!("p{process}"), sets);
+        fleet = fleet.container(container.restart(scenario::Restart::Never));
+    }
+    *fleet.scenario_mut() = bounded(fleet.scenario(), kills);
+    let play = move |policy| fleet.play(policy, &mut ()).outcome;
+    search_runs(play, Bounds { kills, ..Bounds::default() }, 1, &mut ()).0
+}
+
 /// Searches take seconds: each is played a few times, and the quickest is shown.
 fn searches(quick: bool) {
     let measure = |name: &str, search: &mut dyn FnMut() -> Progress| {
@@ -201,6 +225,15 @@ fn searches(quick: bool) {
         let seconds = best.as_secs_f64();
         println!("search/{name}: {orders} orders, {abandoned} runs given up, {seconds:.2} s");
     };
+    for kills in [0, 1] {
+        let start = std::time::Instant::now();
+        let Searched { states, runs, abandoned, .. } = &counted(kills);
+        let (orders, seconds) = (counted(kills).orders(), start.elapsed().as_secs_f64() / 2.0);
+        println!(
+            "search/states compared, {kills} kills: {orders} orders, {states} states, {runs} runs, \
+             {abandoned} given up, {seconds:.2} s"
+        );
+    }
     measure("tapes recorded", &mut || orders(|_, _| ()));
     measure("tapes recorded, events hashed", &mut || {
         let mut hash = Rolling::default();

@@ -16,7 +16,7 @@
 //! are by chance with odds of one in thirty million.
 
 use crate::pool::{Cut, Watch, fold};
-use bootrace_sim::choices::{LifeId, Tape};
+use bootrace_sim::choices::{LifeId, Policy, Tape};
 use bootrace_sim::clock::Instant;
 use bootrace_sim::event::ServiceId;
 use bootrace_sim::policy::{Beginning, Deaths, Exhaustive, Search};
@@ -140,15 +140,29 @@ pub fn search(
     jobs: usize,
     watch: &mut impl Watch<Stretch>,
 ) -> (Searched, Option<Cut>) {
+    let played = scenario.clone();
+    let play = move |policy| run(&played, policy, false, &mut ());
+    search_runs(play, bounds, jobs, watch)
+}
+
+/// Searches runs of a scenario that [`bounded`] made, whatever its containers run: a
+/// [`Fleet`](crate::Fleet), say. What a run is judged by but its own expectations is no part of its
+/// states, so that it cannot be asked here.
+pub fn search_runs(
+    play: impl Fn(Box<dyn Policy>) -> Outcome + Clone + Send + Sync + 'static,
+    bounds: Bounds,
+    jobs: usize,
+    watch: &mut impl Watch<Stretch>,
+) -> (Searched, Option<Cut>) {
     let mut all = Searched::default();
     let first = Reached { by: Beginning::default(), points: Vec::new(), orders: 1 };
-    let mut open = BTreeMap::from([((scenario.start, 0, 0), first)]);
+    let mut open = BTreeMap::from([((Instant::default(), 0, 0), first)]);
     while let Some(((at, ..), _)) = open.first_key_value() {
         let at = *at;
         let later = open.split_off(&(Instant::from_nanos(at.nanos() + 1), 0, 0));
         let from: Vec<Reached> = std::mem::replace(&mut open, later).into_values().collect();
         all.states += from.len() as u64;
-        if let Some(cut) = layer(scenario, bounds, jobs, &from, &mut open, &mut all, watch) {
+        if let Some(cut) = layer(&play, bounds, jobs, &from, &mut open, &mut all, watch) {
             all.until = Some(at);
             return (all, Some(cut));
         }
@@ -158,7 +172,7 @@ pub fn search(
 
 /// Searches the stretches that begin at the states of one instant.
 fn layer(
-    scenario: &Arc<Scenario>,
+    play: &(impl Fn(Box<dyn Policy>) -> Outcome + Clone + Send + Sync + 'static),
     bounds: Bounds,
     jobs: usize,
     from: &[Reached],
@@ -185,8 +199,8 @@ fn layer(
         let mut flies = Flies::new();
         while !parts.is_empty() {
             let tasks: Vec<Exhaustive> = parts.iter().map(|(.., part)| part.clone()).collect();
-            let (played, cut_up, count) = (scenario.clone(), tasks.len() < PARTS, tasks.len());
-            let task = move |number: usize| Stretch::of(&played, &tasks[number], cut_up);
+            let (play, cut_up, count) = (play.clone(), tasks.len() < PARTS, tasks.len());
+            let task = move |number: usize| Stretch::of(&play, &tasks[number], cut_up);
             let (mut left, mut of) = (Vec::new(), parts.into_iter());
             let cut = fold(jobs, count, task, watch, |stretch| {
                 let (plan, orders, _) = of.next().expect("each part has one result");
@@ -263,11 +277,11 @@ fn one_more(from: &Reached, deaths: &Deaths, most: &[u32]) -> impl Iterator<Item
 
 impl Stretch {
     /// Plays a part, or so much of it that the rest is worth a part of its own.
-    fn of(scenario: &Arc<Scenario>, part: &Exhaustive, cut_up: bool) -> Stretch {
+    fn of(play: &impl Fn(Box<dyn Policy>) -> Outcome, part: &Exhaustive, cut_up: bool) -> Stretch {
         let mut stretch = Stretch::default();
         let search = part.clone().begin();
         loop {
-            let outcome = run(scenario, search.policy(), false, &mut ());
+            let outcome = play(search.policy());
             stretch.ends.runs += 1;
             if search.counts() {
                 stretch.take(&search, outcome);

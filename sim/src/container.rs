@@ -368,6 +368,11 @@ impl Fleet {
         &self.scenario
     }
 
+    /// The same, to be changed.
+    pub fn scenario_mut(&mut self) -> &mut Scenario {
+        Arc::make_mut(&mut self.scenario)
+    }
+
     /// Plays it to its end. Every event goes to `sink` as it happens.
     ///
     /// # Panics
