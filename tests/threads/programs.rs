@@ -89,6 +89,41 @@ pub(crate) fn slots_from_the_boot(fixed: bool) -> Fleet {
         .always("a run a period", |seen| seen.times("runs") <= seen.elapsed().as_secs() / 20 + 1)
 }
 
+/// A worker whose clock is some milliseconds behind runs a job that others have found due. The next tick
+/// after its own instant is the one that it runs, whose id is there: it adds none.
+pub(crate) fn run_before_its_time(fixed: bool) -> Fleet {
+    const EVERY_MS: i64 = 20_000;
+    let works = move |ctx: Ctx| async move {
+        let redis = ctx.redis();
+        let behind = i64::try_from(ctx.between(secs(0)..=Duration::from_millis(30)).as_millis())?;
+        let mut due = (ctx.now_ms() / EVERY_MS + 1) * EVERY_MS;
+        while redis.set(format!("tick:{due}"), "x", SetOptions::default().nx()).await? {
+            while !redis.exists(format!("is due:{due}")).await? {
+                ctx.sleep(Duration::from_millis(5)).await;
+            }
+            ctx.note("runs");
+            let now = ctx.now_ms() - behind;
+            let from = if fixed { now.max(due) } else { now };
+            due = (from / EVERY_MS + 1) * EVERY_MS;
+        }
+        rest(ctx).await
+    };
+    let finds_due = |ctx: Ctx| async move {
+        let redis = ctx.redis();
+        loop {
+            let wait = EVERY_MS - ctx.now_ms() % EVERY_MS;
+            ctx.sleep(Duration::from_millis(wait.unsigned_abs())).await;
+            let due = ctx.now_ms() / EVERY_MS * EVERY_MS;
+            redis.set(format!("is due:{due}"), "x", SetOptions::default()).await?;
+        }
+    };
+    Fleet::new("a job that runs before its time")
+        .container(Container::new("worker", works).boot(secs(1)..=secs(4)))
+        .container(Container::new("scheduler", finds_due).boot(secs(1)..=secs(4)))
+        .length(secs(300))
+        .eventually("it goes on", |seen| seen.times("runs") >= 13)
+}
+
 /// The check for stalled jobs reads what is active, and takes the lock of one that has none: which has been
 /// done and removed between the two.
 pub(crate) fn stalled_check_in_two_steps(fixed: bool) -> Fleet {
