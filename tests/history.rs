@@ -18,7 +18,10 @@ const FOLDER: &str = "scenarios/history";
 
 /// On which of 5.34.10, 5.81.5 and 6.7.0 the first expectation of a story is broken, in every seed. As
 /// measured on the real library, with its times scaled down.
-const LIBRARY: [(&str, [bool; 3]); 16] = [
+const LIBRARY: [(&str, [bool; 3]); 20] = [
+    ("bull-2565", [true, true, true]),
+    ("bull-666", [true, false, false]),
+    ("bullmq-2790", [true, false, false]),
     ("bullmq-2876", [true, false, false]),
     ("bullmq-2954", [true, false, false]),
     ("bullmq-3045", [true, false, false]),
@@ -30,6 +33,7 @@ const LIBRARY: [(&str, [bool; 3]); 16] = [
     ("bullmq-3232", [true, false, false]),
     ("bullmq-3250", [true, false, false]),
     ("bullmq-3262", [true, false, false]),
+    ("bullmq-3272", [true, false, false]),
     ("bullmq-3381", [true, false, false]),
     ("bullmq-3427", [true, false, false]),
     ("bullmq-3430", [true, false, false]),
@@ -39,18 +43,27 @@ const LIBRARY: [(&str, [bool; 3]); 16] = [
 
 /// Of each of these the file `-broken` breaks its first expectation in every seed, and the file
 /// `-fixed` keeps its own in every seed: the versions are those that the files name.
-const PROGRAMS: [&str; 11] = [
+const PROGRAMS: [&str; 20] = [
+    "bob-257",
+    "bull-1189",
     "bull-1989",
     "bull-308",
     "bullmq-1318",
     "bullmq-1337",
     "bullmq-2744",
+    "bullmq-453",
+    "celery-2856",
     "formbricks-8765",
+    "langfuse-13239",
     "langfuse-14282",
     "langfuse-16183",
     "langfuse-16223",
+    "langfuse-5074",
     "langfuse-9553",
     "open-mercato-3716",
+    "redbeat-50",
+    "sidekiq-cron-81",
+    "twenty-22514",
 ];
 
 fn file(name: &str) -> PathBuf {

@@ -9,6 +9,8 @@ use std::sync::Mutex;
 const MARK: &str = "<!-- compare: checked by tests/readme.rs -->\n```text\n";
 /// A list ends where the next heading begins.
 const PROPERTIES: &str = "<!-- properties: checked by tests/readme.rs -->\n";
+const AUDIT: &str = "<!-- audit: checked by tests/readme.rs -->\n```text\n";
+const PATH: &str = "<!-- path: checked by tests/readme.rs -->\n```text\n";
 const RUN: &str = "<!-- run: checked by tests/readme.rs -->\n```text\n";
 
 fn readme() -> String {
@@ -60,6 +62,49 @@ fn the_commands_for_a_queue_of_ones_own_print_what_the_readme_shows() {
 }
 
 #[test]
+fn the_audit_of_the_queues_prints_what_the_readme_shows() {
+    let readme = readme();
+    let line = readme.lines().find_map(|line| line.trim().strip_prefix("bootrace audit scen"));
+    let (files, how) = line.expect("the README has the command").split_once(' ').unwrap();
+    let (folder, pattern) = files.rsplit_once('/').unwrap();
+    let folder = format!("scen{folder}");
+    assert_eq!(pattern, "*.toml", "a shell knows what files these are, and so does this test");
+    let mut files: Vec<String> = fs::read_dir(root().join(&folder))
+        .unwrap()
+        .map(|entry| format!("{folder}/{}", entry.unwrap().file_name().into_string().unwrap()))
+        .filter(|file| file.ends_with(".toml"))
+        .collect();
+    files.sort();
+    let files = files.iter().map(String::as_str);
+    let all: Vec<&str> = ["audit"].into_iter().chain(files).chain(how.split(' ')).collect();
+    shows(AUDIT, &bootrace(root(), &all));
+}
+
+#[test]
+fn the_steps_of_the_product_come_to_what_the_readme_shows() {
+    let mut steps: Vec<_> =
+        fs::read_dir(root().join("scenarios/product-path")).unwrap().map(Result::unwrap).collect();
+    steps.sort_by_key(fs::DirEntry::file_name);
+    let mut shown = format!("{:36} {:>6} {:>8} {:>14}\n", "", "runs", "rows", "registrations");
+    for step in steps {
+        let scenario = bootrace::load::load(&step.path()).unwrap().scenario;
+        let is_live = |measure| measure == bootrace::sim::scenario::Measure::LiveRegistrations;
+        let mut each = scenario.expectations.iter();
+        let live = each.position(|expected| is_live(expected.property.measure)).unwrap();
+        let of = |seed| {
+            let verdict = bootrace::explore::play(&scenario, seed).verdict;
+            let all = verdict.figures.total;
+            (all.executions, all.rows, verdict.judgements[live].figure.unwrap())
+        };
+        let (runs, rows, live) = of(1);
+        assert_eq!(of(2), (runs, rows, live), "the same on each seed");
+        let name = step.file_name().into_string().unwrap();
+        shown += &format!("{name:36} {runs:>6} {rows:>8} {live:>14}\n");
+    }
+    shows(PATH, &shown);
+}
+
+#[test]
 fn every_property_is_listed_as_its_table_has_it() {
     let mut list = String::new();
     for described in bootrace::sim::scenario::PROPERTIES {
@@ -94,7 +139,9 @@ fn shows(mark: &str, printed: &str) {
     let (start, shown) = block(&readme, mark);
     if std::env::var_os("BOOTRACE_RENEW_README").is_some() {
         let renewed = format!("{}{printed}{}", &readme[..start], &readme[start + shown.len()..]);
-        fs::write(root().join("README.md"), renewed).unwrap();
+        // Other tests read it meanwhile: it is there whole, or as it was.
+        fs::write(root().join("README.md.new"), renewed).unwrap();
+        fs::rename(root().join("README.md.new"), root().join("README.md")).unwrap();
         return;
     }
     assert_eq!(printed, shown);

@@ -62,6 +62,13 @@ const WARNED: &[(&str, &[&str])] = &[
     ("scheduler-in-a-storm", &["BR115"]),
     ("window-id-in-a-storm", &["BR115"]),
     ("langfuse-16183-broken", &["BR114"]),
+    ("bullmq-453-broken", &["BR114"]),
+    ("twenty-22514-broken", &["BR115"]),
+    ("1-as-found", &["BR114", "BR114"]),
+    ("2-bootstrap-removed", &["BR114", "BR114"]),
+    ("3-schedulers", &["BR114"]),
+    ("4-version-6-instead", &["BR114", "BR114"]),
+    ("5-version-6-and-the-call", &["BR114"]),
     // What the job does was not needed, nor a worker to find that nothing fires.
     ("f1-bootstrap-in-every-boot", &["BR109"]),
     ("f2-bootstrap-id-free-again", &["BR109"]),
