@@ -14,7 +14,7 @@ pub use accepted::{Stale, stale};
 pub use bootrace_sim::scenario::Harm;
 pub use covered::put_aside;
 pub use exposure::{DEPLOYS, Exposure, Occurs, Of};
-pub use play::{Healed, Heals, Played};
+pub use play::{Healed, Heals, Played, play};
 pub use seen::Seen;
 
 use crate::pool::{ALL_CORES, Cut, Watch, caught, fold};
@@ -95,7 +95,7 @@ pub fn audit(
     seeds: u64,
     watch: &mut impl Watch<Played>,
 ) -> Audit {
-    audit_by(scenarios, columns, such, seeds, watch, play::play)
+    audit_by(scenarios, columns, such, seeds, watch, play)
 }
 
 /// A cell's scenario, and which of its schedules is judged.
@@ -181,7 +181,7 @@ mod tests {
         let such = |hazard: &Hazard| ["healthy", "redis-empty"].contains(&hazard.name);
         let breaks = |scenario: &Arc<Scenario>, schedule, seed| {
             assert!(seed != 2 || !scenario.name.ends_with("healthy"), "no such number");
-            play::play(scenario, schedule, seed)
+            play(scenario, schedule, seed)
         };
         let seen = audit_by(&scenarios, columns, such, 3, &mut (), breaks);
         assert_eq!(seen.cut, None);

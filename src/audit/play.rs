@@ -31,6 +31,12 @@ impl Played {
         Played { bug: Some(message), ..Played::default() }
     }
 
+    /// What went wrong, the gravest last.
+    #[must_use]
+    pub fn harms(&self) -> &[Harm] {
+        &self.harms
+    }
+
     /// Whether something went wrong.
     #[must_use]
     pub fn harmed(&self) -> bool {
@@ -85,8 +91,12 @@ impl Heals {
     }
 }
 
-/// Plays a cell on a seed.
-pub(super) fn play(scenario: &Arc<Scenario>, schedule: usize, seed: u64) -> Played {
+/// Plays the scenario of a cell on a seed, and judges one of its schedules.
+///
+/// # Panics
+/// If there is no such schedule, or if the run does.
+#[must_use]
+pub fn play(scenario: &Arc<Scenario>, schedule: usize, seed: u64) -> Played {
     let mut witness = Witness::new(scenario.schedules[schedule].queue);
     let Outcome { verdict, out_of_steps, .. } =
         run(scenario, Box::new(Random::new(seed)), false, &mut witness);
@@ -216,9 +226,9 @@ impl Judged<'_> {
         if let Some(slowest) = slowest.max_by_key(|healed| healed.after) {
             return Some(slowest);
         }
-        match self.broke(Measure::LostJobs) {
-            Some(broke) => Some(nobody(broke.at)),
-            None => Some(Healed { by: Heals::Itself, after: Span::ZERO }),
+        match (harms, self.broke(Measure::LostJobs)) {
+            ([Harm::LostJob], Some(broke)) => Some(nobody(broke.at)),
+            _ => Some(Healed { by: Heals::Itself, after: Span::ZERO }),
         }
     }
 

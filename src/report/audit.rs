@@ -113,7 +113,7 @@ pub struct Entry {
     pub healed_by: BTreeMap<&'static str, u64>,
     /// The worst of that; null if nothing went wrong, or if no run tells.
     pub slowest: Option<Slowest>,
-    /// How often the worst harm comes; null if there is none.
+    /// How often the worst harm comes; null if there is none, or none of this hazard's doing.
     pub exposure: Option<Rate>,
     /// The command that plays the first run with the gravest harm again; null if there is none.
     pub replay: Option<String>,
@@ -296,13 +296,13 @@ impl Entry {
         let shown = worst.or_else(|| of.excused());
         let scenario = &loaded[audit.columns[*column].file].scenario;
         let deploys = scenario.audit.deploys.unwrap_or(DEPLOYS);
-        let exposure = occurs.as_ref().and_then(|occurs| {
-            of.exposure(occurs, deploys).map(|exposure| Rate::new(occurs, exposure))
-        });
         let control = audit.control(*column).filter(|control| control.hazard.name != hazard.name);
         let control = control.and_then(|control| control.seen.as_ref().ok());
         let as_control = worst.is_some_and(|(harm, ..)| {
             control.is_some_and(|control| control.harms.contains_key(&harm))
+        });
+        let exposure = occurs.filter(|_| !as_control).and_then(|occurs| {
+            of.exposure(&occurs, deploys).map(|exposure| Rate::new(&occurs, exposure))
         });
         Entry {
             hazard: hazard.name,
