@@ -223,7 +223,7 @@ fn what_a_file_accepts_fails_nothing_and_rots_in_the_open() {
         "[audit]\ndeploys = '3 per day'\n\n\
          [[audit.accept]]\nhazard = 'run-by-hand'\nharm = 'extra run'\nschedule = 'usage'\n\
          because = 'the handler is idempotent'\n\n\
-         [[audit.accept]]\nhazard = 'redis-slow'\nharm = 'late'\nbecause = 'it is seldom'\n",
+         [[audit.accept]]\nhazard = 'redis-slow'\nharm = 'late tick'\nbecause = 'it is seldom'\n",
     );
     let file = file.to_str().expect("it is text");
     let audited = |hazards: &[&str]| {
@@ -259,14 +259,14 @@ fn what_a_file_accepts_fails_nothing_and_rots_in_the_open() {
 #[test]
 fn an_acceptance_names_a_hazard_and_a_reason() {
     for (accept, said) in [
-        ("hazard = 'run-by-hnd'\nharm = 'late'\nbecause = 'x'", "did you mean \"run-by-hand\"?"),
-        ("hazard = 'storm'\nharm = 'layte'\nbecause = 'x'", "did you mean \"late\"?"),
-        ("hazard = 'storm'\nharm = 'late'\nbecause = ' '", "the reason must be one line"),
-        ("hazard = 'storm'\nharm = 'late'", "needs `because`"),
-        ("hazard = 'storm'\nharm = 'late'\nschedule = 'use'\nbecause = 'x'", "no schedule"),
+        ("hazard = 'run-by-hnd'\nharm = 'late tick'\nbecause = 'x'", "did you mean \"run-by-hand\"?"),
+        ("hazard = 'storm'\nharm = 'layte tick'\nbecause = 'x'", "did you mean \"late tick\"?"),
+        ("hazard = 'storm'\nharm = 'late tick'\nbecause = ' '", "the reason must be one line"),
+        ("hazard = 'storm'\nharm = 'late tick'", "needs `because`"),
+        ("hazard = 'storm'\nharm = 'late tick'\nschedule = 'use'\nbecause = 'x'", "no schedule"),
         (
-            "hazard = 'storm'\nharm = 'late'\nbecause = 'x'\n[[audit.accept]]\nhazard = 'storm'\n\
-          harm = 'late'\nbecause = 'y'",
+            "hazard = 'storm'\nharm = 'late tick'\nbecause = 'x'\n[[audit.accept]]\nhazard = 'storm'\n\
+          harm = 'late tick'\nbecause = 'y'",
             "accepted twice",
         ),
     ] {

@@ -138,7 +138,7 @@ impl Harm {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            Harm::Late => "late",
+            Harm::Late => "late tick",
             Harm::Extra => "extra run",
             Harm::LostJob => "lost job",
             Harm::Lost => "lost tick",
