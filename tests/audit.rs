@@ -259,7 +259,10 @@ fn what_a_file_accepts_fails_nothing_and_rots_in_the_open() {
 #[test]
 fn an_acceptance_names_a_hazard_and_a_reason() {
     for (accept, said) in [
-        ("hazard = 'run-by-hnd'\nharm = 'late tick'\nbecause = 'x'", "did you mean \"run-by-hand\"?"),
+        (
+            "hazard = 'run-by-hnd'\nharm = 'late tick'\nbecause = 'x'",
+            "did you mean \"run-by-hand\"?",
+        ),
         ("hazard = 'storm'\nharm = 'layte tick'\nbecause = 'x'", "did you mean \"late tick\"?"),
         ("hazard = 'storm'\nharm = 'late tick'\nbecause = ' '", "the reason must be one line"),
         ("hazard = 'storm'\nharm = 'late tick'", "needs `because`"),

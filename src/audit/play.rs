@@ -291,9 +291,9 @@ fn twice(broke: &Broke) -> Harm {
 
 fn registrations(broke: &Broke) -> Harm {
     match broke.what {
-        Breach::Registrations { live, exactly, .. } if live > exactly => Harm::Orphan,
+        // Nothing will come any more; whether something is listed decides who notices.
         Breach::Registrations { live: 0, dead: 0, .. } => Harm::Gone,
-        Breach::Registrations { dead, .. } if dead > 0 => Harm::Dead,
+        Breach::Registrations { live: 0, .. } => Harm::Dead,
         _ => Harm::Orphan,
     }
 }
