@@ -55,11 +55,11 @@ fn grid(
         let _ = writeln!(text, "{:24}{}", "", numbers.collect::<String>());
         for row in report.cells.chunks(width) {
             let Some(first) = row.first() else { continue };
-            if !row.iter().any(&wanted) {
+            let cells = &row[from.min(row.len())..to.min(row.len())];
+            if !cells.iter().any(&wanted) {
                 continue;
             }
-            let cells = row[from.min(row.len())..to.min(row.len())].iter();
-            let cells = cells.map(|cell| format!("{:>4}", shown(cell).unwrap_or_default()));
+            let cells = cells.iter().map(|cell| format!("{:>4}", shown(cell).unwrap_or_default()));
             let line = format!("{:24}{}", first.hazard, cells.collect::<String>());
             let _ = writeln!(text, "{}", line.trim_end());
         }
@@ -121,10 +121,16 @@ fn often(report: &Report, text: &mut String) {
     text.push_str("\nTimes a month, if each deploy is of this kind and at any instant:\n\n");
     grid(report, text, |cell| times(cell).is_some(), |cell| times(cell).map(short));
     text.push('\n');
-    for file in &report.files {
-        let said = if file.deploys_said { "" } else { "; assumed, see `[audit] deploys`" };
+    for file in report.files.iter().filter(|file| file.deploys_said) {
         let rate = short(file.deploys_a_month);
-        let _ = writeln!(text, "{}: {rate} deploys a month{said}", escaped(&file.file));
+        let _ = writeln!(text, "{}: {rate} deploys a month, as it says", escaped(&file.file));
+    }
+    if let Some(file) = report.files.iter().find(|file| !file.deploys_said) {
+        let rate = short(file.deploys_a_month);
+        let _ = writeln!(
+            text,
+            "{rate} deploys a month are assumed where a file says nothing (`[audit] deploys`)."
+        );
     }
 }
 
@@ -154,26 +160,26 @@ fn summary(report: &Report, text: &mut String) {
 
 /// Columns that are not well on a day on which nothing happens.
 fn controls(report: &Report, text: &mut String) {
-    let width = report.columns.len().max(1);
-    for (number, column) in report.columns.iter().enumerate() {
-        let row = report.cells.chunks(width).filter_map(|row| row.get(number));
-        let mut ill =
-            row.filter(|cell| column.control == Some(cell.letter) && cell.worst.is_some());
-        let Some(cell) = ill.next().filter(|_| !matches!(column.control, None | Some('.'))) else {
-            continue;
-        };
-        let (Some(harm), Some(replay)) =
-            (cell.harms.iter().find(|one| !one.accepted), &cell.replay)
-        else {
-            continue;
+    let ill = report.cells.iter().filter(|cell| is_control(report, cell) && cell.worst.is_some());
+    let mut by_harm: BTreeMap<&str, Vec<&Entry>> = BTreeMap::new();
+    for cell in ill {
+        let harm = cell.harms.iter().find(|one| !one.accepted);
+        by_harm.entry(harm.map_or("", |one| one.means)).or_default().push(cell);
+    }
+    for (means, cells) in by_harm {
+        let columns: Vec<String> = cells.iter().map(|cell| (cell.column + 1).to_string()).collect();
+        let (columns, is) = match &columns[..] {
+            [one] => (format!("Column {one}"), "is"),
+            all => (format!("Columns {}", all.join(", ")), "are"),
         };
         let _ = writeln!(
             text,
-            "\nColumn {} is not well when nothing happens: {}. Its other cells may show no more than that.\n\
-             Replay: {replay}",
-            number + 1,
-            harm.means,
+            "\n{columns} {is} not well when nothing happens: {means}.\nWhat else is shown there may be no more \
+             than that."
         );
+        if let Some(replay) = cells.first().and_then(|cell| cell.replay.as_ref()) {
+            let _ = writeln!(text, "Replay: {replay}");
+        }
     }
 }
 
