@@ -2,6 +2,7 @@
 //! and nothing else, and follows what a file says to one other file, within the scenarios' folder.
 
 use crate::report::diagnostic;
+use bootrace_sim::battery::hazards;
 use bootrace_sim::scenario::{self, Base, Diagnostic, Scenario, TextSpan};
 use std::fmt;
 use std::fs::File;
@@ -129,9 +130,17 @@ pub(crate) fn parse(path: PathBuf, text: String) -> Result<Loaded, Error> {
             }
         }
     }
-    match scenario::parse_over(&source.text, source.base()) {
-        Ok((scenario, warnings)) => Ok(Loaded { source, scenario: Arc::new(scenario), warnings }),
-        Err(problems) => Err(Error::Bad(Box::new(source), problems)),
+    let (scenario, warnings) = match scenario::parse_over(&source.text, source.base()) {
+        Ok(parsed) => parsed,
+        Err(problems) => return Err(Error::Bad(Box::new(source), problems)),
+    };
+    // The format does not know which hazards there are.
+    let known: Vec<&str> = hazards().map(|hazard| hazard.name).collect();
+    let unknown = scenario::unknown_hazards(&scenario, &source.text, source.base(), &known);
+    if unknown.is_empty() {
+        Ok(Loaded { source, scenario: Arc::new(scenario), warnings })
+    } else {
+        Err(Error::Bad(Box::new(source), unknown))
     }
 }
 

@@ -1,8 +1,10 @@
 //! The audit: hazards that do what they say on start-up code whose weaknesses are known, cells that can be
 //! played again, and a matrix that is the same each time.
 
+mod folder;
+
 use assert_cmd::Command;
-use bootrace::audit::{Audit, Harm, audit, columns};
+use bootrace::audit::{Audit, Harm, Heals, audit, columns, play};
 use bootrace::load::load;
 use bootrace::sim::battery::{hazards, named};
 use bootrace::sim::policy::Random;
@@ -140,12 +142,148 @@ fn the_matrix_is_for_people_and_for_programs() {
     assert_eq!(report["cells"].as_array().map(Vec::len), Some(12));
     assert_eq!(report["cells"][9]["letter"], "g");
     // As much as is meant; and one run more in two windows.
-    assert_eq!(
-        (&report["cells"][0]["times"], &report["cells"][3]["times"]),
-        (&1.0.into(), &1.5.into())
-    );
+    let times = |cell: usize| report["cells"][cell]["work"]["times"].clone();
+    assert_eq!((times(0), times(3)), (1.0.into(), 1.5.into()));
+    // What a column shows when nothing happens is no hazard's doing.
+    let control = |column: usize| report["columns"][column]["control"].clone();
+    assert_eq!((control(0), control(2)), (".".into(), "g".into()));
+    let as_control = |cell: usize| report["cells"][cell]["as_control"].clone();
+    assert_eq!((as_control(9), as_control(11)), (false.into(), true.into()));
+    let counts = &report["counts"];
+    assert_eq!((&counts["harmed"], &counts["well"]), (&7.into(), &2.into()));
+    assert_eq!(counts["not_applicable"], 3);
     let (_, list, _) = bootrace(&["audit", "--list"]);
     assert_eq!(list.lines().count(), hazards().count());
+}
+
+/// What heals the harm of a hazard to a story, in how many of three runs, and the longest time.
+fn heals(name: &str, hazard: &str) -> (Vec<(Heals, u64)>, i64) {
+    let scenarios = [story(name)];
+    let audit = audit(&scenarios, columns(&scenarios, &[]), |one| one.name == hazard, 3, &mut ());
+    let seen = audit.cells[0].seen.as_ref().expect("it applies");
+    let healed = seen.slowest.expect("something went wrong");
+    (seen.heals.clone().into_iter().collect(), healed.after.nanos() / 1_000_000_000)
+}
+
+#[test]
+fn what_heals_it_is_told_and_after_how_long() {
+    // The work of an hour is gone, and the next hour's is there.
+    assert_eq!(heals("boot-after-tick", "downtime-over-tick"), (vec![(Heals::NextTick, 3)], 3600));
+    // Until the run ends: a window and a half, and the second after it.
+    assert_eq!(heals("no-bootstrap", "redis-empty"), (vec![(Heals::Nobody, 3)], 5401));
+    let (by, after) = heals("no-bootstrap", "obliterated");
+    assert_eq!(by, [(Heals::NextBoot, 3)]);
+    assert!((1800..3600).contains(&after), "{after}");
+    assert_eq!(heals("no-bootstrap", "run-by-hand"), (vec![(Heals::Itself, 3)], 0));
+}
+
+#[test]
+fn what_is_not_as_it_must_be_is_shown_again_by_its_replay() {
+    let file = "scenarios/free-tier-usage/no-bootstrap.toml";
+    let only = ["healthy", "boot-behind-backlog", "redis-failover", "promoted", "pattern-changed"];
+    let only = only.iter().flat_map(|name| ["--hazard", name]);
+    let arguments: Vec<&str> =
+        ["audit", file, "--seeds", "3", "--all-libraries", "--format", "json"]
+            .into_iter()
+            .chain(only)
+            .collect();
+    let (_, json, _) = bootrace(&arguments);
+    let report: serde_json::Value = serde_json::from_str(&json).expect("it is JSON");
+    let mut bad = 0;
+    for cell in report["cells"].as_array().expect("a list") {
+        assert_eq!(cell["replay"].is_null(), cell["harms"] == serde_json::json!([]), "{cell}");
+        let Some(replay) = cell["replay"].as_str() else { continue };
+        let (cell_of, seed) = replay.split_once(" --seed ").expect("it has a seed");
+        let show = cell_of.replacen("bootrace replay ", "show ", 1);
+        let (code, text, _) = bootrace(&show.split(' ').collect::<Vec<_>>());
+        assert_eq!(code, 0, "{show}");
+        let scenario = Arc::new(parse(&text).expect("it parses").0);
+        let played = play(&scenario, 0, seed.parse().expect("a number"));
+        let harms: Vec<&str> = played.harms().iter().map(|harm| harm.name()).collect();
+        let worst = cell["worst"].as_str().expect("it has one");
+        assert!(harms.contains(&worst), "{replay}: {harms:?}, not {worst}");
+        assert_eq!(cell["harms"][0]["harm"], worst);
+        bad += 1;
+    }
+    assert!(bad >= 8, "{bad}");
+}
+
+/// A story that says something to its audits, in a folder of its own.
+fn with_audit(name: &str, audit: &str) -> std::path::PathBuf {
+    let text = Path::new(env!("CARGO_MANIFEST_DIR")).join(STORIES).join("no-bootstrap.toml");
+    let text = std::fs::read_to_string(text).expect("it is there");
+    let folder = folder::folder(name, "story.toml", format!("{text}\n{audit}"));
+    folder.join("story.toml")
+}
+
+#[test]
+fn what_a_file_accepts_fails_nothing_and_rots_in_the_open() {
+    let file = with_audit(
+        "audit-accepts",
+        "[audit]\ndeploys = '3 per day'\n\n\
+         [[audit.accept]]\nhazard = 'run-by-hand'\nharm = 'extra run'\nschedule = 'usage'\n\
+         because = 'the handler is idempotent'\n\n\
+         [[audit.accept]]\nhazard = 'redis-slow'\nharm = 'late tick'\nbecause = 'it is seldom'\n",
+    );
+    let file = file.to_str().expect("it is text");
+    let audited = |hazards: &[&str]| {
+        let hazards = hazards.iter().flat_map(|name| ["--hazard", name]);
+        let arguments = ["audit", file, "--seeds", "3", "--format", "json"].into_iter();
+        let (code, json, _) = bootrace(&arguments.chain(hazards).collect::<Vec<_>>());
+        (code, serde_json::from_str::<serde_json::Value>(&json).expect("it is JSON"))
+    };
+    let (code, report) = audited(&["run-by-hand"]);
+    assert_eq!(code, 0);
+    let cell = &report["cells"][0];
+    assert_eq!((&cell["letter"], &cell["worst"]), (&"x".into(), &serde_json::Value::Null));
+    assert_eq!(cell["harms"][0]["accepted"], true);
+    assert_eq!(report["counts"]["accepted"], 1);
+    assert_eq!(report["files"][0]["deploys_a_month"], 90.0);
+    // What was not played is not known to be there, and not known not to be.
+    let stale =
+        |report: &serde_json::Value, of: usize| report["files"][0]["accepts"][of]["stale"].clone();
+    assert!(stale(&report, 0).is_null() && stale(&report, 1).is_null());
+    let (code, report) = audited(&["run-by-hand", "redis-slow"]);
+    assert_eq!((code, stale(&report, 1)), (3, "not seen in 3 runs".into()));
+    // Another harm is another thing.
+    assert_eq!(audited(&["run-by-hand", "redis-empty"]).0, 1);
+    let arguments =
+        ["audit", file, "--seeds", "3", "--hazard", "run-by-hand", "--hazard", "redis-slow"];
+    let (_, text, _) = bootrace(&arguments);
+    insta::assert_snapshot!("accepted", text.replace(file, "story.toml"));
+    // A cell is a file without them.
+    let (_, cell, _) = bootrace(&["show", file, "--hazard", "run-by-hand"]);
+    assert!(!cell.contains("accept") && !cell.contains("deploys ="), "{cell}");
+}
+
+#[test]
+fn an_acceptance_names_a_hazard_and_a_reason() {
+    for (accept, said) in [
+        (
+            "hazard = 'run-by-hnd'\nharm = 'late tick'\nbecause = 'x'",
+            "did you mean \"run-by-hand\"?",
+        ),
+        ("hazard = 'storm'\nharm = 'layte tick'\nbecause = 'x'", "did you mean \"late tick\"?"),
+        ("hazard = 'storm'\nharm = 'late tick'\nbecause = ' '", "the reason must be one line"),
+        ("hazard = 'storm'\nharm = 'late tick'", "needs `because`"),
+        ("hazard = 'storm'\nharm = 'late tick'\nschedule = 'use'\nbecause = 'x'", "no schedule"),
+        (
+            "hazard = 'storm'\nharm = 'late tick'\nbecause = 'x'\n[[audit.accept]]\nhazard = 'storm'\n\
+          harm = 'late tick'\nbecause = 'y'",
+            "accepted twice",
+        ),
+    ] {
+        let file = with_audit("audit-wrong", &format!("[[audit.accept]]\n{accept}\n"));
+        let (code, out, err) = bootrace(&["show", file.to_str().expect("it is text")]);
+        assert_eq!((code, out.as_str()), (2, ""), "{accept}");
+        assert!(err.contains(said) && err.contains("story.toml:"), "{err}");
+    }
+    for rate in ["20", "'20 per year'", "'0 per day'", "'per day'", "'+2 per day'"] {
+        let file = with_audit("audit-wrong", &format!("[audit]\ndeploys = {rate}\n"));
+        let (code, _, err) = bootrace(&["show", file.to_str().expect("it is text")]);
+        assert_eq!(code, 2, "{rate}");
+        assert!(err.contains("as in `deploys = \"20 per month\"`"), "{err}");
+    }
 }
 
 #[test]

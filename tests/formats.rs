@@ -41,10 +41,20 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).expect("it prints text")
 }
 
-fn schema() -> Value {
-    let output = output(&mut command(root(), &["schema", "report"]));
+/// What is printed for programs, and how many fields it has at least.
+const SCHEMAS: [(&str, usize); 3] = [("report", 25), ("exhaustive", 20), ("audit", 60)];
+
+fn schema(of: &str) -> Value {
+    let output = output(&mut command(root(), &["schema", of]));
     assert!(output.status.success());
     serde_json::from_slice(&output.stdout).expect("a schema is JSON")
+}
+
+/// Panics unless a value is what a schema says.
+fn is_of(of: &str, value: &Value) {
+    let validator = jsonschema::draft7::new(&schema(of)).expect("the schema is one");
+    let problems: Vec<_> = validator.iter_errors(value).map(|error| error.to_string()).collect();
+    assert!(problems.is_empty(), "{problems:#?}\n{value:#}");
 }
 
 /// What an invocation prints as JSON, which must be what the schema says.
@@ -53,37 +63,42 @@ fn json(folder: &Path, arguments: &[&str], code: i32) -> Value {
     let output = output(&mut command(folder, &arguments));
     assert_eq!(output.status.code(), Some(code), "{}", text(&output.stderr));
     let value = serde_json::from_slice(&output.stdout).expect("it is JSON");
-    let validator = jsonschema::draft7::new(&schema()).expect("the schema is one");
-    let problems: Vec<_> = validator.iter_errors(&value).map(|error| error.to_string()).collect();
-    assert!(problems.is_empty(), "{problems:#?}\n{value:#}");
+    is_of("report", &value);
     value
 }
 
 #[test]
-fn the_schema_is_the_one_that_is_committed() {
-    let printed = text(&output(&mut command(root(), &["schema", "report"])).stdout);
-    let file = root().join("schemas/report.json");
-    if std::env::var_os("BOOTRACE_RENEW_SCHEMAS").is_some() {
-        fs::write(&file, &printed).expect("it can be written");
+fn the_schemas_are_those_that_are_committed() {
+    for (of, _) in SCHEMAS {
+        let printed = text(&output(&mut command(root(), &["schema", of])).stdout);
+        let file = root().join(format!("schemas/{of}.json"));
+        if std::env::var_os("BOOTRACE_RENEW_SCHEMAS").is_some() {
+            fs::write(&file, &printed).expect("it can be written");
+        }
+        assert_eq!(printed, fs::read_to_string(&file).unwrap_or_default(), "{of}");
     }
-    assert_eq!(printed, fs::read_to_string(&file).unwrap_or_default());
 }
 
 #[test]
-fn the_schema_is_of_draft_7_and_says_what_each_field_means() {
-    let schema = schema();
-    assert!(jsonschema::draft7::meta::is_valid(&schema));
+fn the_schemas_are_of_draft_7_and_say_what_each_field_means() {
+    for (of, least) in SCHEMAS {
+        says_what_each_field_means(&schema(of), least);
+    }
+}
+
+fn says_what_each_field_means(schema: &Value, least: usize) {
+    assert!(jsonschema::draft7::meta::is_valid(schema));
     assert_eq!(schema["$schema"], "http://json-schema.org/draft-07/schema#");
     let mut fields = 0;
     let definitions = schema["definitions"].as_object().expect("it has parts").values();
-    for part in definitions.chain([&schema]) {
+    for part in definitions.chain([schema]) {
         for (name, field) in part["properties"].as_object().into_iter().flatten() {
             let described = field["description"].as_str().is_some_and(|text| text.len() > 10);
             assert!(described, "nothing says what {name} means: {field}");
             fields += 1;
         }
     }
-    assert!(fields > 25, "only {fields} fields were looked at");
+    assert!(fields > least, "only {fields} fields were looked at");
 }
 
 #[test]
@@ -107,11 +122,36 @@ fn json_is_what_its_schema_says() {
 
 #[test]
 fn what_the_schema_does_not_say_is_seen() {
-    let validator = jsonschema::draft7::new(&schema()).expect("the schema is one");
+    let validator = jsonschema::draft7::new(&schema("report")).expect("the schema is one");
     let mut value = json(root(), &["run", JOB_IDS], 0);
     value["reports"][0]["verdict"] = "fine".into();
     assert!(!validator.is_valid(&value));
     assert!(!validator.is_valid(&serde_json::json!({ "format": 1, "reports": [] })));
+}
+
+#[test]
+fn audits_and_searches_are_what_their_schemas_say() {
+    let printed = |arguments: &[&str], code: i32| -> Value {
+        let arguments = [arguments, &["--format", "json"]].concat();
+        let output = output(&mut command(root(), &arguments));
+        assert_eq!(output.status.code(), Some(code), "{}", text(&output.stderr));
+        serde_json::from_slice(&output.stdout).expect("it is JSON")
+    };
+    let hazards = ["healthy", "rolling-deploy", "run-by-hand", "scheduler-renamed"];
+    let hazards = hazards.iter().flat_map(|name| ["--hazard", name]);
+    let arguments = ["audit", "scenarios/free-tier-usage/before-rolling.toml", "--seeds", "2"];
+    let audit = printed(&arguments.into_iter().chain(hazards).collect::<Vec<_>>(), 1);
+    is_of("audit", &audit);
+    // What is null elsewhere is there.
+    let cell = &audit["cells"][1];
+    assert!(cell["exposure"]["times_a_month"].as_f64() > Some(1.0), "{cell:#}");
+    assert!(cell["slowest"]["by"].is_string() && cell["replay"].is_string(), "{cell:#}");
+    assert!(audit["cells"][2]["does_not_apply"].is_string());
+
+    let file = "scenarios/proofs/repeat-api.toml";
+    let searched = printed(&["explore", file, "--exhaustive", "--kills", "0"], 0);
+    is_of("exhaustive", &searched);
+    assert!(searched[0]["runs"].as_u64() > Some(1));
 }
 
 #[test]

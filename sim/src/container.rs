@@ -11,8 +11,8 @@ use crate::event::{Event, ReleaseId, ServiceId, Sink, Stamp};
 use crate::kernel::{Boot, Kernel, ProcId};
 use crate::property::{Finding, Kind, Property, Seen, Watch};
 use crate::scenario::{
-    Change, Faults, Happens, Kills, Network, PlannedEvent, Quota, Range, Release, Restart, Rollout,
-    Scenario, Service, Skew, Version,
+    Audit, Change, Faults, Happens, Kills, Network, PlannedEvent, Quota, Range, Release, Restart,
+    Rollout, Scenario, Service, Skew, Version,
 };
 use crate::servers::{Ctx, FIRST_DRAW, Servers};
 use crate::world::{self, Outcome};
@@ -254,6 +254,7 @@ impl Fleet {
             events: Vec::new(),
             faults: Faults::default(),
             expectations: Vec::new(),
+            audit: Audit::default(),
             answers: None,
             draws: vec![BETWEEN.1.into()],
         };

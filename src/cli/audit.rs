@@ -2,13 +2,13 @@
 
 use super::live::Live;
 use super::{Exit, cell, json, load_all, tell, write};
-use crate::audit::{Audit, audit, columns};
-use crate::pool::Cut;
+use crate::audit::{Audit, Seen, audit, columns, stale};
 use crate::report::audit::{Report, text};
 use bootrace_sim::battery::{Hazard, hazards};
-use bootrace_sim::scenario::Version;
+use bootrace_sim::scenario::{Scenario, Version};
 use clap::ValueEnum;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 #[derive(clap::Args, Debug)]
 pub(super) struct How {
@@ -60,7 +60,7 @@ pub(super) fn run(files: &[PathBuf], how: &How) -> Exit {
     let mut live = Live::new(1, Some(plays * how.seeds));
     let audit = audit(&scenarios, columns, wanted, how.seeds, &mut live);
     live.end();
-    let exit = ended(&audit);
+    let exit = ended(&scenarios, &audit);
     let report = Report::new(&loaded, &audit, how.seeds);
     let printed = match how.format {
         Format::Text => text(&report),
@@ -69,19 +69,26 @@ pub(super) fn run(files: &[PathBuf], how: &How) -> Exit {
     write(&printed).unwrap_or(exit)
 }
 
-fn ended(audit: &Audit) -> Exit {
-    if let Some(Cut::Panicked { message, .. }) = &audit.cut {
-        tell(&format!("error: bug in bootrace: {message}\n"));
-        return Exit::Bug;
+fn ended(scenarios: &[Arc<Scenario>], audit: &Audit) -> Exit {
+    let seen: Vec<&Seen> = audit.cells.iter().filter_map(|cell| cell.seen.as_ref().ok()).collect();
+    for cell in &audit.cells {
+        if let Ok(Seen { bug: Some((seed, message)), .. }) = &cell.seen {
+            let column = cell.column + 1;
+            let cell = format!("{}, column {column}, seed {seed}", cell.hazard.name);
+            tell(&format!("error: bug in bootrace: {cell}: {message}\n"));
+        }
     }
-    if audit.cut == Some(Cut::Stopped) {
-        return Exit::Interrupted;
-    }
-    let seen = || audit.cells.iter().filter_map(|cell| cell.seen.as_ref().ok());
-    if seen().any(|seen| seen.worst().is_some()) {
+    if seen.iter().any(|seen| seen.bug.is_some()) {
+        Exit::Bug
+    } else if audit.cut.is_some() {
+        Exit::Interrupted
+    } else if seen.iter().any(|seen| seen.worst().is_some()) {
         Exit::NotAsDeclared
-    } else if seen().any(|seen| seen.endless > 0) {
+    } else if seen.iter().any(|seen| seen.endless > 0) {
         Exit::Inconclusive
+    } else if seen.iter().all(|seen| seen.met == 0) || !stale(scenarios, audit).is_empty() {
+        // What was never met shows nothing, and neither does what is accepted for nothing.
+        Exit::Vacuous
     } else {
         Exit::AsDeclared
     }

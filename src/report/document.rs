@@ -71,10 +71,10 @@ impl fmt::Display for Stopped {
     }
 }
 
-/// The JSON Schema of [`Document`]: draft 7, which editors read.
-pub fn schema() -> Schema {
+/// The JSON Schema of what is printed for programs: draft 7, which editors read.
+pub fn schema<T: JsonSchema>(title: &str) -> Schema {
     let settings = SchemaSettings::draft07().for_serialize();
-    let mut schema = settings.into_generator().into_root_schema_for::<Document>();
-    schema.insert("title".to_owned(), "Report of bootrace".into());
+    let mut schema = settings.into_generator().into_root_schema_for::<T>();
+    schema.insert("title".to_owned(), title.into());
     schema
 }

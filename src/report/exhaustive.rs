@@ -6,11 +6,12 @@ use crate::pool::Cut;
 use crate::search::{Bounds, Searched};
 use bootrace_sim::clock::Span;
 use bootrace_sim::scenario::{Declared, Expectation, Mode, Scenario};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::fmt::Write as _;
 
 /// What the search through one scenario came to.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 pub struct Report {
     /// The file, as it was named.
     pub file: String,
@@ -45,7 +46,7 @@ pub struct Report {
 }
 
 /// One expectation in all orders.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 pub struct Expected {
     /// The line of the file on which it begins, from 1.
     pub line: usize,

@@ -4,9 +4,9 @@ use crate::bullmq::Version;
 use crate::clock::{Instant, Span};
 use crate::event::{QueueId, ReleaseId, ServiceId};
 use crate::scenario::{
-    Action, Add, Change, Counted, Declared, Expectation, Faults, Happens, Job, JobOptions, JobStep,
-    Keep, Measure, Mishap, Mode, OnError, Outcome, PlannedEvent, Probe, Property, Range, Relation,
-    Release, Scenario, Service, Step, Subject,
+    Action, Add, Audit, Change, Counted, Declared, Expectation, Faults, Happens, Job, JobOptions,
+    JobStep, Keep, Measure, Mishap, Mode, OnError, Outcome, PlannedEvent, Probe, Property, Range,
+    Relation, Release, Scenario, Service, Step, Subject,
 };
 use std::sync::Arc;
 
@@ -48,6 +48,7 @@ impl Stage {
         let mut scenario = scenario.clone();
         scenario.events.clear();
         scenario.faults = Faults::default();
+        scenario.audit = Audit::default();
         scenario.releases.retain(|release| !release.by_hand);
         if let Some(version) = version {
             scenario.releases.iter_mut().for_each(|release| release.library = version);

@@ -10,9 +10,9 @@ use crate::event::{
 };
 use crate::redis::Bytes;
 use crate::scenario::{
-    Declared, Expectation, Faults, JobOptions, Measure, Mode, Network, Probe, Property, Queue,
-    Range, Recurrence, Relation, Release, Restart, Rollout, Scenario, Schedule, Service, Skew,
-    Subject, Version,
+    Audit, Declared, Expectation, Faults, JobOptions, Measure, Mode, Network, Probe, Property,
+    Queue, Range, Recurrence, Relation, Release, Restart, Rollout, Scenario, Schedule, Service,
+    Skew, Subject, Version,
 };
 
 /// Always at most so many, or so long in nanoseconds, of the schedule.
@@ -73,6 +73,7 @@ pub(super) fn hourly() -> Scenario {
         events: Vec::new(),
         faults: Faults::default(),
         expectations: Vec::new(),
+        audit: Audit::default(),
         answers: None,
         draws: Vec::new(),
     }

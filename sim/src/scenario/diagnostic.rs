@@ -128,6 +128,12 @@ impl Diagnostic {
         [code::NEVER_ADDED, code::NEVER_UP, code::NO_FAULT].contains(&self.code)
     }
 
+    /// Whether it says that the library does not know an option: the model ignores it, too.
+    #[must_use]
+    pub fn is_ignored(&self) -> bool {
+        self.code == code::IGNORED
+    }
+
     /// The primary place.
     #[must_use]
     pub fn at(&self) -> Span {

@@ -4,6 +4,7 @@
 //! there is something to simulate and something to judge. `parse` is the only way to make one from
 //! text; it opens no file.
 
+mod audit;
 mod diagnostic;
 mod explain;
 mod lint;
@@ -13,6 +14,7 @@ mod print;
 mod property;
 mod steps;
 
+pub use audit::{Accept, Audit, Harm, Per, Rate, unknown_hazards};
 pub use diagnostic::{CODES, Diagnostic, Severity, Span as TextSpan};
 pub use explain::explain;
 use parse::merged;
@@ -68,6 +70,8 @@ pub struct Scenario {
     pub faults: Faults,
     /// What must hold.
     pub expectations: Vec<Expectation>,
+    /// What it says to an audit of it.
+    pub audit: Audit,
     /// The answers of the one run that the file stands for, by the names of their questions; what is
     /// not among them is answered plainly. None: what a run leaves open is drawn from a seed.
     pub answers: Option<Vec<(Name, u32)>>,

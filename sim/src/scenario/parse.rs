@@ -6,6 +6,7 @@
 //! more time or memory than a limit allows.
 
 mod answers;
+mod audit;
 mod context;
 mod extends;
 mod job;
@@ -31,7 +32,7 @@ use std::collections::BTreeMap;
 use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Diagnostic, Span as TextSpan, code};
-use super::{Action, Add, Change, Faults, Happens, JobStep, Mode, Release, Scenario, Step};
+use super::{Action, Add, Audit, Change, Faults, Happens, JobStep, Mode, Release, Scenario, Step};
 use crate::event::QueueId;
 
 pub(super) use extends::merged;
@@ -40,8 +41,8 @@ pub use schema::schema;
 pub use value::span_range;
 
 use context::Context;
-pub(super) use names::shown;
 use names::{Kind, name_fault, name_help};
+pub(super) use names::{nearest, shown};
 use table::{Node, Table, entries, list};
 use top::Top;
 
@@ -123,7 +124,11 @@ fn scenario<'t>(cx: &mut Context<'t>, tree: &'t DeTable<'t>) -> Option<Scenario>
         let message = "there is nothing to judge: the file has no expectation";
         cx.push(Diagnostic::error(code::NOTHING, at, message).help("add a table `[[expect]]`"));
     }
-    let scenario = Scenario { answers, ..read(cx, top, items)? };
+    let audit = match table.get("audit") {
+        Some(node) => audit::audit(cx, node),
+        None => Some(Audit::default()),
+    };
+    let scenario = Scenario { answers, audit: audit?, ..read(cx, top, items)? };
     if cx.failed() {
         // What follows is about scenarios that are otherwise sound.
         return None;
@@ -260,6 +265,7 @@ fn read<'t>(cx: &mut Context<'t>, top: Option<Top>, items: Vec<Item<'t>>) -> Opt
         events,
         faults,
         expectations,
+        audit: Audit::default(),
         answers: None,
         draws: Vec::new(),
     })

@@ -10,9 +10,9 @@ use jiff::Timestamp;
 
 use super::place::{Part, Path};
 use super::{
-    Change, Declared, Expectation, Happens, Kills, Loses, Mishap, Network, PlannedEvent, Queue,
-    Quota, Range, Recurrence, Release, Restart, Rollout, Scenario, Schedule, Service, Signed,
-    Subject, Unit,
+    Accept, Audit, Change, Declared, Expectation, Happens, Kills, Loses, Mishap, Network,
+    PlannedEvent, Queue, Quota, Range, Recurrence, Release, Restart, Rollout, Scenario, Schedule,
+    Service, Signed, Subject, Unit,
 };
 use crate::choices::Name;
 use crate::clock::{Instant, Span};
@@ -82,6 +82,7 @@ pub fn lines(scenario: &Scenario) -> Vec<Line> {
     for (number, expectation) in scenario.expectations.iter().enumerate() {
         printer.element("expect", number, |printer| printer.expectation(expectation));
     }
+    printer.audit(&scenario.audit);
     printer.lines
 }
 
@@ -363,6 +364,29 @@ impl<'s> Printer<'s> {
             Declared::SomeSeed => self.say(&["violated"], "\"some seed\""),
             Declared::AtLeast(share) => self.say(&["violated"], format!("\">= {share} %\"")),
         }
+    }
+
+    fn audit(&mut self, audit: &Audit) {
+        if *audit == Audit::default() {
+            return;
+        }
+        self.table(&["audit"], audit.deploys.is_some(), |printer| {
+            if let Some(rate) = audit.deploys {
+                printer.say(&["deploys"], format!("\"{} per {}\"", rate.count, rate.per.word()));
+            }
+            for (number, accept) in audit.accept.iter().enumerate() {
+                printer.element("accept", number, |printer| printer.accept(accept));
+            }
+        });
+    }
+
+    fn accept(&mut self, accept: &Accept) {
+        self.say(&["hazard"], quoted(&accept.hazard));
+        self.say(&["harm"], quoted(accept.harm.name()));
+        if let Some(schedule) = accept.schedule {
+            self.say(&["schedule"], quoted(&self.scenario.schedules[schedule].name));
+        }
+        self.say(&["because"], quoted(&accept.because));
     }
 
     fn queue_name(&self, queue: crate::event::QueueId) -> String {

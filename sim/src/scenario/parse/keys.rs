@@ -1,6 +1,7 @@
 //! What the keys of the format hold: of each key of each shape the kind of its value and what it
 //! says, in one sentence. The JSON Schema is made of this; the readers do not use it.
 
+use super::super::Harm;
 use super::service::REPLICAS_MAX;
 use super::shape::{self, Shape};
 
@@ -40,6 +41,8 @@ pub(super) enum Kind {
     WholePercent,
     /// `>= 60 %`.
     Share,
+    /// `20 per month`.
+    Rate,
     /// A table of a shape.
     Table(&'static Shape),
     /// A table of tables of a shape, each with its name.
@@ -167,6 +170,17 @@ const BOUND: Kind = Kind::Any(&[Kind::Number(0, MOST), Kind::Span]);
 const REPEATED: &[&str] =
     &["the `repeat` of an `add` step", "the `repeat` of an `upsert_job_scheduler` step"];
 
+/// What a hazard may do.
+const HARMS: [&str; Harm::ALL.len()] = {
+    let mut names = [""; Harm::ALL.len()];
+    let mut place = 0;
+    while place < names.len() {
+        names[place] = Harm::ALL[place].name();
+        place += 1;
+    }
+    names
+};
+
 const RETRIED: &[&str] = &["a `retry_jobs` step"];
 
 /// All keys, in the order of the shapes that have them first.
@@ -189,6 +203,7 @@ static KEYS: &[Key] = &[
     key_of(TOP, "event", Kind::Each("event", &Kind::Table(&shape::EVENT)), "What happens to the fleet by plan."),
     key_of(TOP, "faults", Kind::Table(&shape::FAULTS), "What happens by chance; each is off unless named."),
     key_of(TOP, "expect", Kind::Each("expectation", &Kind::Expectation), "What must hold, or is declared not to."),
+    key_of(TOP, "audit", Kind::Table(&shape::AUDIT), "What `bootrace audit` is told: how often it is deployed, and what is accepted."),
     key_of(TOP, "answers", Kind::Answers, "The answers of the one run that the file stands for, by the names of their questions; all others are 0."),
     anywhere("round_trip", Kind::Range, "How long a message and its reply take together."),
     anywhere("mode", Kind::Words(&["timed", "order"]), "Whether messages take time, or which of those in flight arrives next is open."),
@@ -384,6 +399,13 @@ static KEYS: &[Key] = &[
     anywhere("at_least", BOUND, "The smallest number that is allowed."),
     anywhere("exactly", BOUND, "The only number that is allowed."),
     anywhere("violated", Kind::Any(&[Kind::Words(&["every seed", "some seed"]), Kind::Share]), "Declares that it does not hold, and in which seeds."),
+    // Audits.
+    anywhere("deploys", Kind::Rate, "How often it is deployed: 20 per month, if it is not said."),
+    anywhere("accept", Kind::List(&Kind::Table(&shape::ACCEPT)), "Harm that is known and may be."),
+    anywhere("hazard", Kind::Name, "The hazard that may do it, as `bootrace audit --list` calls it."),
+    anywhere("harm", Kind::Words(&HARMS), "What it may do."),
+    key_of(&["what is accepted"], "schedule", Kind::Name, "To which schedule; to each of the file if it is left out."),
+    anywhere("because", Kind::Text, "Why that may be: one line, for whoever reads the audit."),
 ];
 
 #[cfg(test)]

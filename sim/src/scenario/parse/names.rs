@@ -71,14 +71,14 @@ fn plain(name: &str) -> String {
 
 /// A name that may have been meant.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Guess<'a> {
-    pub(super) name: &'a str,
+pub(in super::super) struct Guess<'a> {
+    pub(in super::super) name: &'a str,
     /// Whether it differs in nothing but case, `_` and `-`.
-    pub(super) certain: bool,
+    pub(in super::super) certain: bool,
 }
 
 /// The name among `names` that is most like `name`, if one is like it. The first of equals.
-pub(super) fn nearest<'a>(
+pub(in super::super) fn nearest<'a>(
     name: &str,
     names: impl IntoIterator<Item = &'a str>,
 ) -> Option<Guess<'a>> {

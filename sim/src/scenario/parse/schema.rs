@@ -99,6 +99,7 @@ fn value(kind: &Kind, of: Of) -> Value {
         Kind::Percent => text(PERCENT),
         Kind::WholePercent => text("[0-9]+(\\.0{1,4})?%"),
         Kind::Share => text(">= *[0-9]{1,3} *%"),
+        Kind::Rate => text("[0-9]{1,6} per (day|week|month)"),
         Kind::Table(shape) => table(shape, of).into(),
         Kind::Named(shape) => {
             json!({ "type": "object", "additionalProperties": table(shape, of) })

@@ -51,7 +51,7 @@ pub(super) static TOP: Shape = Shape {
     optional: &[
         &["extends", "start", "measure", "calm", "network"],
         &["schedule", "queue", "job", "release", "service", "event", "faults", "expect"],
-        &["answers"],
+        &["audit", "answers"],
     ],
     later: &["clock", "redis", "database", "env"],
 };
@@ -442,6 +442,20 @@ pub(super) static EXPECTATION: Shape = Shape {
     later: &[],
 };
 
+pub(super) static AUDIT: Shape = Shape {
+    noun: "the `audit` table",
+    required: &[],
+    optional: &[&["deploys", "accept"]],
+    later: &[],
+};
+
+pub(super) static ACCEPT: Shape = Shape {
+    noun: "what is accepted",
+    required: &["hazard", "harm", "because"],
+    optional: &[&["schedule"]],
+    later: &[],
+};
+
 /// Every table of the format, in the order in which they are offered for a misplaced key.
 pub(super) fn all() -> impl Iterator<Item = &'static Shape> {
     let named = [&SCHEDULE, &QUEUE, &JOB, &RELEASE, &SERVICE, &EVENT, &FAULTS, &EXPECTATION];
@@ -464,6 +478,8 @@ pub(super) fn all() -> impl Iterator<Item = &'static Shape> {
         &WHEN,
         &OUTCOME,
         &REDIS,
+        &AUDIT,
+        &ACCEPT,
         &TOP,
     ];
     named.into_iter().chain(&STEPS).chain(&JOB_STEPS).chain(&STATEMENTS).chain(nested)

@@ -48,7 +48,7 @@ pub(super) fn top<'t>(cx: &mut Context<'t>, table: &Table<'t>) -> Option<Top> {
     let format = table.get("format").and_then(|node| format(cx, node));
     // What it names was put under this table before.
     let extends = table.get("extends").map(|node| cx.string(node));
-    let name = table.get("name").and_then(|node| title(cx, node));
+    let name = table.get("name").and_then(|node| line(cx, node, "name"));
     if let Some(start) = table.get("start").and_then(|node| moment(cx, node, "start")) {
         cx.start = start;
     }
@@ -89,15 +89,15 @@ fn format(cx: &mut Context<'_>, node: Node<'_>) -> Option<()> {
     cx.fail(Diagnostic::error(code::FORMAT, node.span, message).help(help))
 }
 
-/// The name of the scenario: any line that can be seen.
-fn title(cx: &mut Context<'_>, node: Node<'_>) -> Option<Box<str>> {
+/// Any line that can be seen: the scenario's name, a reason.
+pub(super) fn line(cx: &mut Context<'_>, node: Node<'_>, noun: &str) -> Option<Box<str>> {
     const MOST: usize = 200;
     let DeValue::String(text) = node.value else {
         return cx.fail(node.wrong("a string"));
     };
     if text.trim().is_empty() || text.chars().nth(MOST).is_some() || text.chars().any(is_unseen) {
         let message =
-            format!("the name must be one line of 1 to {MOST} characters that can be seen");
+            format!("the {noun} must be one line of 1 to {MOST} characters that can be seen");
         return cx.fail(Diagnostic::error(code::BAD_NAME, node.span, message));
     }
     Some(text.trim().into())
