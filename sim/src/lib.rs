@@ -46,6 +46,7 @@ pub mod database;
 pub mod event;
 mod fleet;
 pub mod kernel;
+pub mod metric;
 pub mod mutants;
 pub mod oracle;
 pub mod policy;

@@ -7,6 +7,7 @@
 mod diagnostic;
 mod explain;
 mod lint;
+mod metric;
 mod parse;
 mod place;
 mod print;
@@ -15,6 +16,7 @@ mod steps;
 
 pub use diagnostic::{CODES, Diagnostic, Severity, Span as TextSpan};
 pub use explain::explain;
+pub use metric::*;
 use parse::merged;
 pub use parse::{Base, cannot_extend, extends, parse, parse_over, schema, span_range};
 pub use place::{Part, Path, Places};
