@@ -35,6 +35,7 @@
 
 #![warn(clippy::unwrap_used)]
 
+pub mod alert;
 pub mod battery;
 pub mod bullmq;
 pub mod choices;

@@ -90,7 +90,7 @@ struct Service {
 pub struct Series {
     /// Of which metric.
     pub metric: Metric,
-    /// Which part of a histogram it is: `_bucket`, `_count`, `_sum`; `_total` of a counter.
+    /// Which part of a histogram it is: `_bucket`, `_count`, `_sum`.
     pub suffix: &'static str,
     /// Its labels, in order.
     pub labels: Vec<(&'static str, Box<str>)>,
@@ -355,10 +355,9 @@ impl Schedule {
 /// The series of a line of the table.
 fn all(scenario: &Scenario, line: &MetricLine) -> Vec<Series> {
     let metric = line.metric;
-    let suffix = if line.form == Form::Counter { "_total" } else { "" };
     let one = |name: &str, of| {
         let labels = vec![(line.label, name.into())];
-        Series { metric, suffix, labels, of }
+        Series { metric, suffix: "", labels, of }
     };
     let states = |name: &str, of: fn(usize, usize) -> Of, number: usize| -> Vec<Series> {
         let (label, states) = line.states;

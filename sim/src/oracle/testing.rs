@@ -11,8 +11,8 @@ use crate::event::{
 use crate::redis::Bytes;
 use crate::scenario::{
     Declared, Expectation, Faults, JobOptions, Measure, Mode, Network, Probe, Property, Queue,
-    Range, Recurrence, Relation, Release, Restart, Rollout, Scenario, Schedule, Service, Skew,
-    Subject, Version,
+    Range, Recurrence, Relation, Release, Restart, Rollout, SCRAPE, Scenario, Schedule, Service,
+    Skew, Subject, Version,
 };
 
 /// Always at most so many, or so long in nanoseconds, of the schedule.
@@ -72,6 +72,8 @@ pub(super) fn hourly() -> Scenario {
         events: Vec::new(),
         faults: Faults::default(),
         expectations: Vec::new(),
+        alerts: Vec::new(),
+        scrape: SCRAPE,
         answers: None,
         draws: Vec::new(),
     }

@@ -45,7 +45,7 @@ pub enum Metric {
 pub enum Form {
     /// Up and down.
     Gauge,
-    /// Up alone. Its samples are called by its name and `_total`.
+    /// Up alone.
     Counter,
     /// Counters by size.
     Histogram,
@@ -82,7 +82,7 @@ pub enum Named {
 pub struct MetricLine {
     /// Which.
     pub metric: Metric,
-    /// Its name, without `_total`.
+    /// What its samples are called; those of a histogram have an ending more.
     pub name: &'static str,
     /// How it goes on.
     pub form: Form,
@@ -150,7 +150,7 @@ pub const METRICS: &[MetricLine] = {
             M::Completed,
             Exporter,
             Counter,
-            "bullmq_job_completed",
+            "bullmq_job_completed_total",
             Measured::Queue,
             "queue",
             "Jobs that completed.",
@@ -159,7 +159,7 @@ pub const METRICS: &[MetricLine] = {
             M::Failed,
             Exporter,
             Counter,
-            "bullmq_job_failed",
+            "bullmq_job_failed_total",
             Measured::Queue,
             "queue",
             "Jobs that failed for good.",
@@ -168,7 +168,7 @@ pub const METRICS: &[MetricLine] = {
             M::Retried,
             Telemetry,
             Counter,
-            "bullmq_jobs_retried",
+            "bullmq_jobs_retried_total",
             Measured::Queue,
             "bullmq_queue_name",
             "Failed attempts that were put back to wait.",
@@ -177,7 +177,7 @@ pub const METRICS: &[MetricLine] = {
             M::Delayed,
             Telemetry,
             Counter,
-            "bullmq_jobs_delayed",
+            "bullmq_jobs_delayed_total",
             Measured::Queue,
             "bullmq_queue_name",
             "Failed attempts that were put back for later.",
@@ -199,7 +199,7 @@ pub const METRICS: &[MetricLine] = {
             M::Executions,
             OpenTelemetry,
             Counter,
-            "messaging_client_consumed_messages",
+            "messaging_client_consumed_messages_total",
             Measured::Work,
             "messaging_destination_name",
             "Executions: how often a processor was called with a job.",
@@ -217,7 +217,7 @@ pub const METRICS: &[MetricLine] = {
             M::ExtraFirings,
             Bootrace,
             Counter,
-            "bootrace_extra_firings",
+            "bootrace_extra_firings_total",
             Measured::Schedule,
             "schedule",
             "Firings of a tick beyond the first.",
@@ -226,7 +226,7 @@ pub const METRICS: &[MetricLine] = {
             M::Duplicated,
             Bootrace,
             Counter,
-            "bootrace_adds_duplicated",
+            "bootrace_adds_duplicated_total",
             Measured::Queue,
             "queue",
             "Adds that met a job with their id: BullMQ's event `duplicated`.",
@@ -235,7 +235,7 @@ pub const METRICS: &[MetricLine] = {
             M::Deduplicated,
             Bootrace,
             Counter,
-            "bootrace_adds_deduplicated",
+            "bootrace_adds_deduplicated_total",
             Measured::Queue,
             "queue",
             "Adds that met a deduplication id that is taken: BullMQ's event `deduplicated`.",
@@ -244,7 +244,7 @@ pub const METRICS: &[MetricLine] = {
             M::Stalled,
             Bootrace,
             Counter,
-            "bootrace_jobs_stalled",
+            "bootrace_jobs_stalled_total",
             Measured::Queue,
             "queue",
             "Jobs that were found stalled and put back: BullMQ's event `stalled`.",
@@ -265,7 +265,7 @@ pub const METRICS: &[MetricLine] = {
             M::Rows,
             Bootrace,
             Counter,
-            "bootrace_rows_written",
+            "bootrace_rows_written_total",
             Measured::Work,
             "queue",
             "Rows committed by jobs.",
@@ -274,7 +274,7 @@ pub const METRICS: &[MetricLine] = {
             M::Boots,
             Bootrace,
             Counter,
-            "bootrace_boots",
+            "bootrace_boots_total",
             Measured::Service,
             "service",
             "Processes that began to run.",
@@ -292,11 +292,10 @@ impl Metric {
 }
 
 impl MetricLine {
-    /// What its samples are called: `bullmq_job_failed_total`.
+    /// What its family is called: a counter's samples end with `_total`.
     #[must_use]
-    pub fn sample(&self) -> String {
-        let end = if self.form == Form::Counter { "_total" } else { "" };
-        format!("{}{end}", self.name)
+    pub fn family(&self) -> &'static str {
+        self.name.strip_suffix("_total").unwrap_or(self.name)
     }
 
     /// The label for the name of the jobs, where it tells them apart.
@@ -320,7 +319,12 @@ mod tests {
         for line in METRICS {
             assert_eq!(line.metric.line().name, line.name);
             assert_eq!(line.named == Named::Bootrace, line.name.starts_with("bootrace_"));
-            assert!(line.doc.ends_with('.') && !line.name.ends_with("_total"), "{}", line.name);
+            assert!(
+                line.doc.ends_with('.')
+                    && (line.form == Form::Counter) == line.name.ends_with("_total"),
+                "{}",
+                line.name
+            );
             assert!(line.unit.is_empty() || line.name.ends_with(line.unit), "{}", line.name);
         }
     }

@@ -4,6 +4,7 @@
 //! there is something to simulate and something to judge. `parse` is the only way to make one from
 //! text; it opens no file.
 
+mod alert;
 mod diagnostic;
 mod explain;
 mod lint;
@@ -14,13 +15,14 @@ mod print;
 mod property;
 mod steps;
 
+pub use alert::*;
 pub use diagnostic::{CODES, Diagnostic, Severity, Span as TextSpan};
 pub use explain::explain;
 pub use metric::*;
 use parse::merged;
 pub use parse::{Base, cannot_extend, extends, parse, parse_over, schema, span_range};
 pub use place::{Part, Path, Places};
-pub use print::{Line, Value, Whose, bare, lines, print, quoted};
+pub use print::{Line, Value, Whose, bare, lines, print, print_alerts, quoted, thousandths};
 pub use property::{
     About, Described, Measure, Mode, PROPERTIES, Probe, Property, Relation, Subject, Unit,
 };
@@ -68,6 +70,10 @@ pub struct Scenario {
     pub faults: Faults,
     /// What must hold.
     pub expectations: Vec<Expectation>,
+    /// What rings.
+    pub alerts: Vec<Alert>,
+    /// How often metrics are looked at for that.
+    pub scrape: Span,
     /// The answers of the one run that the file stands for, by the names of their questions; what is
     /// not among them is answered plainly. None: what a run leaves open is drawn from a seed.
     pub answers: Option<Vec<(Name, u32)>>,

@@ -5,6 +5,7 @@
 //! error and cannot say where a name was declared. No text makes it panic, and none makes it take
 //! more time or memory than a limit allows.
 
+mod alert;
 mod answers;
 mod context;
 mod extends;
@@ -218,6 +219,7 @@ fn read<'t>(cx: &mut Context<'t>, top: Option<Top>, items: Vec<Item<'t>>) -> Opt
     let (mut schedules, mut queues, mut jobs) = (Vec::new(), Vec::new(), Vec::new());
     let (mut releases, mut services, mut events) = (Vec::new(), Vec::new(), Vec::new());
     let (mut faults, mut expectations) = (Faults::default(), Vec::new());
+    let mut alerts = Vec::new();
     let release = items.iter().find(|item| matches!(item.what, What::Named(Kind::Release, _)));
     let library = release.and_then(|item| item.node.text("library"));
     cx.library = library.and_then(release::version).unwrap_or(cx.library);
@@ -230,6 +232,7 @@ fn read<'t>(cx: &mut Context<'t>, top: Option<Top>, items: Vec<Item<'t>>) -> Opt
             }
             What::Named(Kind::Release, name) => releases.extend(release::release(cx, name, node)),
             What::Named(Kind::Service, name) => services.extend(service::service(cx, name, node)),
+            What::Named(Kind::Alert, name) => alerts.extend(alert::alert(cx, name, node)),
             What::Event(number) => events.extend(service::event(cx, number, node)),
             What::Faults => faults = service::faults(cx, node).unwrap_or_default(),
             What::Expectation => expectations.extend(judge::expectation(cx, node)),
@@ -243,6 +246,7 @@ fn read<'t>(cx: &mut Context<'t>, top: Option<Top>, items: Vec<Item<'t>>) -> Opt
             .map(|script| Release { library: library.unwrap_or(script.library), ..script }),
     );
     let Top { name, length, measure, calm, round_trip, network } = top?;
+    let scrape = cx.scrape;
     Some(Scenario {
         name,
         start: cx.start,
@@ -259,6 +263,8 @@ fn read<'t>(cx: &mut Context<'t>, top: Option<Top>, items: Vec<Item<'t>>) -> Opt
         events,
         faults,
         expectations,
+        alerts,
+        scrape,
         answers: None,
         draws: Vec::new(),
     })
