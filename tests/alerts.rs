@@ -69,7 +69,9 @@ fn a_month_of_daily_deploys_of_a_good_fleet_is_silent() {
     assert_eq!(scenario.alerts.len(), 5);
     let mut deploys = 0;
     let mut count = |event: &Event| {
-        deploys += u32::from(matches!(event, Event::Plan(plan) if format!("{plan:?}").starts_with("Deploy {")));
+        deploys += u32::from(
+            matches!(event, Event::Plan(plan) if format!("{plan:?}").starts_with("Deploy {")),
+        );
     };
     let mut sink = Each(|_: &Stamp, event: &Event| count(event));
     let outcome = bootrace::sim::run(&scenario, Box::new(Random::new(1)), false, &mut sink);
@@ -104,7 +106,8 @@ fn what_rings_is_an_event_of_the_run_and_changes_no_other() {
     assert!(!rings.is_empty() && seen.is_sorted_by_key(|(stamp, _)| stamp.at));
     let whole = |at: Instant| at.since(with.start).nanos() % with.scrape.nanos() == 0;
     assert!(rings.iter().all(|(stamp, _)| whole(stamp.at)));
-    let told = bootrace::Scenario::parse(format!("{BEFORE}\n{}", print_alerts(&with, &with.alerts)));
+    let told =
+        bootrace::Scenario::parse(format!("{BEFORE}\n{}", print_alerts(&with, &with.alerts)));
     let told = told.expect("it parses");
     let told = bootrace::Explore::new(&told).tell(7);
     assert!(told.contains("alert executions-usage rings\n"), "{told}");
@@ -125,10 +128,13 @@ fn a_rule_rings_when_it_has_held_for_long_enough_and_ceases_when_it_does_not() {
     let (first, second) = (rings(&at_once), rings(&later));
     assert!(first.len() > 2 && !second.is_empty());
     assert_eq!(second[0].0, first[0].0 + Span::from_secs(30));
-    let alternates = |rings: &[(Instant, bool)]| rings.chunk_by(|one, next| one.1 != next.1).count();
+    let alternates =
+        |rings: &[(Instant, bool)]| rings.chunk_by(|one, next| one.1 != next.1).count();
     assert_eq!((alternates(&first), first[0].1), (1, true));
     // What ends within the time that is asked for was never heard.
-    let spans = first.chunks(2).filter(|pair| pair.len() < 2 || pair[1].0.since(pair[0].0) > Span::from_secs(30));
+    let spans = first
+        .chunks(2)
+        .filter(|pair| pair.len() < 2 || pair[1].0.since(pair[0].0) > Span::from_secs(30));
     assert_eq!(second.len().div_ceil(2), spans.count());
 }
 
@@ -189,17 +195,33 @@ fn what_no_monitor_could_say_is_refused() {
         ("metric = \"bullmq_job_failed_total\"\nabove = 1", "BR005", "needs `over`"),
         ("metric = \"bullmq_job_count\"\nabove = 1\nover = \"1h\"", "BR004", "means nothing here"),
         ("metric = \"bullmq_job_count\"\ntimes_expected = 2", "BR004", "nobody knows"),
-        ("metric = \"bullmq_job_count\"\nabove = 1\nservice = \"worker\"", "BR004", "is about no service"),
-        ("metric = \"bullmq_job_count\"\nabove = 1\nstates = [\"live\"]", "BR021", "cannot be `live`"),
+        (
+            "metric = \"bullmq_job_count\"\nabove = 1\nservice = \"worker\"",
+            "BR004",
+            "is about no service",
+        ),
+        (
+            "metric = \"bullmq_job_count\"\nabove = 1\nstates = [\"live\"]",
+            "BR021",
+            "cannot be `live`",
+        ),
         ("metric = \"bullmq_job_count\"\nabove = 1\nstates = []", "BR033", "can never ring"),
-        ("metric = \"bullmq_job_failed_total\"\nabove = 1\nover = \"1s\"", "BR020", "is shorter than"),
+        (
+            "metric = \"bullmq_job_failed_total\"\nabove = 1\nover = \"1s\"",
+            "BR020",
+            "is shorter than",
+        ),
         ("metric = \"bootrace_boots_total\"\nbelow = 0\nover = \"1h\"", "BR020", "at least 1"),
         (
             "metric = \"bootrace_rows_written_total\"\ntimes_expected = 0.5\nover = \"1h\"",
             "BR020",
             "a number from 1 to",
         ),
-        ("metric = \"bullmq_job_count\"\nabove = 1\nseverity = \"loud\"", "BR021", "cannot be `loud`"),
+        (
+            "metric = \"bullmq_job_count\"\nabove = 1\nseverity = \"loud\"",
+            "BR021",
+            "cannot be `loud`",
+        ),
     ] {
         let file = format!("{BEFORE}\n[alert.one]\n{rule}\n");
         let problems = parse(&file).expect_err(rule);
