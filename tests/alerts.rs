@@ -61,6 +61,8 @@ fn the_incident_is_noticed_within_one_window() {
     let line = said.lines().find(|line| line.contains("executions-usage")).expect("it is told");
     assert!(line.contains("rang in 20/20 seeds, in the median "), "{line}");
     assert!(line.ends_with(" after the first violation; silent on a healthy day"), "{line}");
+    let silence = said.lines().find(|line| line.contains("silence-usage")).expect("it is told");
+    assert!(silence.contains("cannot ring in a run of this length"), "{silence}");
 }
 
 #[test]

@@ -219,3 +219,35 @@ pub fn rang<'s>(scenario: &'s Scenario, rang: &[Rang]) -> Vec<&'s str> {
     let rings = |number: usize| rang.iter().any(|one| one.alert == number);
     alerts.filter(|(number, _)| rings(*number)).map(|(_, alert)| &*alert.name).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn holds(bound: Bound, back: Option<usize>, values: &[u64]) -> Vec<bool> {
+        let mut rule = Rule { bound, back, past: VecDeque::new(), since: None, rings: None };
+        values.iter().map(|value| rule.look(*value)).collect()
+    }
+
+    #[test]
+    fn what_goes_up_and_down_is_looked_at_as_it_is() {
+        assert_eq!(holds(Bound::Above(1_500), None, &[1, 2, 1]), [false, true, false]);
+        assert_eq!(holds(Bound::Below(2), None, &[1, 2, 1]), [true, false, true]);
+    }
+
+    #[test]
+    fn a_counter_is_looked_at_over_its_time() {
+        let above = Bound::Above(1_000);
+        // Two looks back: 5 - 0, then 5 - 0, 6 - 5, 8 - 5, 8 - 6.
+        let seen = holds(above, Some(2), &[0, 5, 5, 6, 8, 8]);
+        assert_eq!(seen, [false, true, true, false, true, true]);
+        // What there was before the first look is no increase.
+        assert_eq!(holds(above, Some(2), &[7, 7, 9]), [false, false, true]);
+    }
+
+    #[test]
+    fn too_little_is_known_when_the_time_has_passed() {
+        let seen = holds(Bound::Below(1), Some(2), &[0, 0, 0, 1, 1, 1]);
+        assert_eq!(seen, [false, false, true, false, false, true]);
+    }
+}

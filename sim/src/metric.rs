@@ -265,9 +265,9 @@ impl Metrics {
                 }
             }
             Event::Rows { queue, rows, .. } => self.queues[usize::from(queue.0)].rows += rows,
-            Event::Queue(queue, _, event) => {
+            Event::Queue(queue, by, event) => {
                 let queue = usize::from(queue.0);
-                self.lengths[queue].fold(event);
+                self.lengths[queue].fold(*by, event);
                 self.queues[queue].fold(stamp.at, event);
             }
             Event::Plan(Plan::RedisFlushed) => self.lengths.iter_mut().for_each(Lengths::flush),

@@ -39,6 +39,8 @@ pub struct Alerted {
     pub healthy: Option<u64>,
     /// How many runs of a healthy day were played.
     pub healthy_of: u64,
+    /// Whether the run is too short for it to ring at all.
+    pub too_short: bool,
 }
 
 /// What became of the alerts of a scenario. Plays healthy days of it.
@@ -63,9 +65,16 @@ pub fn alerted(scenario: &Arc<Scenario>, played: &[Played]) -> Vec<Alerted> {
             healthy: (!days.is_empty())
                 .then(|| days.iter().filter(|day| day.contains(&number)).count() as u64),
             healthy_of: days.len() as u64,
+            too_short: too_short(scenario, alert),
         }
     };
     scenario.alerts.iter().enumerate().map(of).collect()
+}
+
+/// Whether a run ends before an alert could ring: too little of a time needs all of it.
+fn too_short(scenario: &Scenario, alert: &Alert) -> bool {
+    let over = alert.over.filter(|_| matches!(alert.when, When::Below(_)));
+    over.unwrap_or(Span::ZERO) + alert.lasts >= scenario.length
 }
 
 /// When the first expectation was broken.
@@ -103,6 +112,7 @@ pub(super) fn line(alert: &Alerted) -> String {
     let Alerted { name, severity, rang, of, broken, healthy, .. } = alert;
     let mut text = format!("  {severity:<8}{name:<30}  ");
     let _ = match rang {
+        0 if alert.too_short => write!(text, "cannot ring in a run of this length"),
         0 if *broken > 0 => write!(text, "silent, though {broken}/{of} seeds are not well"),
         0 => write!(text, "silent"),
         _ => write!(text, "rang in {rang}/{of} seeds"),

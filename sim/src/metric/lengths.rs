@@ -1,7 +1,7 @@
 //! Where the jobs of a queue stand, counted entry by entry, as BullMQ's `getJobCounts` would count them
 //! in Redis.
 
-use crate::event::{Finish, JobId, JobList, JobState, QueueEvent};
+use crate::event::{By, Finish, JobId, JobList, JobState, QueueEvent};
 use std::collections::BTreeSet;
 
 /// The entries of one queue's lists and sets.
@@ -18,7 +18,7 @@ pub(super) struct Lengths {
 }
 
 impl Lengths {
-    pub(super) fn fold(&mut self, event: &QueueEvent) {
+    pub(super) fn fold(&mut self, by: By, event: &QueueEvent) {
         match event {
             QueueEvent::Added(added) => self.enter(&added.job, added.state),
             QueueEvent::Promoted { job } => {
@@ -61,7 +61,13 @@ impl Lengths {
                 JobList::Completed => drop(self.completed.remove(job)),
                 JobList::Failed => drop(self.failed.remove(job)),
             },
-            QueueEvent::Removed { job } => self.forget(job),
+            QueueEvent::Removed { job } => {
+                self.forget(job);
+                // Scripts that take a hash of a delayed job take its entry, too. An eviction does not.
+                if by != By::Redis {
+                    self.delayed.remove(job);
+                }
+            }
             QueueEvent::Paused => self.paused = true,
             QueueEvent::Resumed => self.paused = false,
             _ => {}
