@@ -212,6 +212,15 @@ fn value(metrics: &Metrics, alert: &Alert) -> u64 {
     states.iter().map(of).sum()
 }
 
+/// The names of the alerts that began to ring in the measured part of a run: in a cell of an audit, those
+/// that noticed what happened. What the boots before it made ring is not among them.
+#[must_use]
+pub fn noticed<'s>(scenario: &'s Scenario, rang: &[Rang]) -> Vec<&'s str> {
+    let (from, to) = (scenario.start + scenario.measure.0, scenario.start + scenario.measure.1);
+    let measured = |one: &&Rang| from <= one.at && one.at < to;
+    self::rang(scenario, &rang.iter().filter(measured).copied().collect::<Vec<_>>())
+}
+
 /// The names of the alerts that rang in a run, each once, in the scenario's order.
 #[must_use]
 pub fn rang<'s>(scenario: &'s Scenario, rang: &[Rang]) -> Vec<&'s str> {

@@ -1,7 +1,7 @@
 //! Alerts: what they came to over many seeds, and their form for Prometheus.
 
 use crate::explore::{self, Played};
-use bootrace_sim::alert::{Rang, expected as expected_of};
+use bootrace_sim::alert::{Rang, expected as expected_of, noticed};
 use bootrace_sim::battery;
 use bootrace_sim::clock::{Instant, Span};
 use bootrace_sim::scenario::{Alert, AlertOf, Form, Measured, Scenario, When, thousandths};
@@ -63,7 +63,7 @@ pub fn alerted(scenario: &Arc<Scenario>, played: &[Played]) -> Vec<Alerted> {
             broken: played.iter().filter(|one| broke(one).is_some()).count() as u64,
             after: after.get(after.len() / 2).copied(),
             healthy: (!days.is_empty())
-                .then(|| days.iter().filter(|day| day.contains(&number)).count() as u64),
+                .then(|| days.iter().filter(|day| day.contains(&*alert.name)).count() as u64),
             healthy_of: days.len() as u64,
             too_short: too_short(scenario, alert),
         }
@@ -92,17 +92,17 @@ fn after(played: &Played, alert: usize) -> Option<u64> {
 
 /// Which alerts rang on healthy days, one for each run. The boots with which such a day begins are no
 /// part of it.
-fn healthy(scenario: &Arc<Scenario>) -> Vec<BTreeSet<usize>> {
+fn healthy(scenario: &Arc<Scenario>) -> Vec<BTreeSet<String>> {
     let Some(hazard) = battery::hazards().next() else { return Vec::new() };
     let each = 0..scenario.schedules.len();
     let days = each.filter_map(|schedule| hazard.of(scenario, schedule, None).ok());
     let play = |day: Scenario| {
-        let (day, from) = (Arc::new(day.clone()), day.start + day.measure.0);
-        (1..=HEALTHY).map(move |seed| {
+        let day = Arc::new(day);
+        let rings = move |seed| {
             let played = explore::play(&day, seed);
-            let rang = played.rang.iter().filter(|rang| rang.at >= from);
-            rang.map(|rang| rang.alert).collect()
-        })
+            noticed(&day, &played.rang).into_iter().map(str::to_owned).collect()
+        };
+        (1..=HEALTHY).map(rings)
     };
     days.flat_map(play).collect()
 }
