@@ -20,7 +20,7 @@ const HEALTHY: u64 = 10;
 /// What became of one alert.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 pub struct Alerted {
-    /// Its name.
+    /// The alert's name, as the scenario has it.
     pub name: String,
     /// Whom it wakes: `page` or `ticket`.
     pub severity: &'static str,
