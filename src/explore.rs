@@ -16,6 +16,7 @@ pub use tally::{Count, Ran, Tally};
 use crate::canary;
 use crate::determinism::{Difference, compare_twice};
 use crate::pool::{self, ALL_CORES, Watch, fold};
+use bootrace_sim::alert::Rang;
 use bootrace_sim::choices::Policy;
 use bootrace_sim::event::{FaultClass, Level, Stuck};
 use bootrace_sim::oracle::Verdict;
@@ -129,6 +130,8 @@ pub struct Played {
     pub swarm: Vec<(FaultClass, Level)>,
     /// Which of the answers that the scenario gives itself do not apply any more.
     pub diverged: Option<String>,
+    /// Which of its alerts rang.
+    pub rang: Vec<Rang>,
 }
 
 /// What came of all seeds.
@@ -178,8 +181,8 @@ pub fn play_by(scenario: &Arc<Scenario>, policy: Kind, seed: u64) -> Played {
 
 impl Played {
     fn new(policy: Kind, seed: u64, outcome: Outcome) -> Played {
-        let Outcome { verdict, hash, out_of_steps, stuck, swarm, diverged, .. } = outcome;
-        Played { seed, policy, verdict, hash, out_of_steps, stuck, swarm, diverged }
+        let Outcome { verdict, hash, out_of_steps, stuck, swarm, diverged, rang, .. } = outcome;
+        Played { seed, policy, verdict, hash, out_of_steps, stuck, swarm, diverged, rang }
     }
 }
 

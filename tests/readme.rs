@@ -11,6 +11,9 @@ const MARK: &str = "<!-- compare: checked by tests/readme.rs -->\n```text\n";
 const PROPERTIES: &str = "<!-- properties: checked by tests/readme.rs -->\n";
 const AUDIT: &str = "<!-- audit: checked by tests/readme.rs -->\n```text\n";
 const PATH: &str = "<!-- path: checked by tests/readme.rs -->\n```text\n";
+const ALERTS: &str = "<!-- alerts: checked by tests/readme.rs -->\n```text\n";
+/// A list, too.
+const METRICS: &str = "<!-- metrics: checked by tests/readme.rs -->\n";
 const RUN: &str = "<!-- run: checked by tests/readme.rs -->\n```text\n";
 
 fn readme() -> String {
@@ -117,6 +120,26 @@ fn every_property_is_listed_as_its_table_has_it() {
         list += &format!("- **{}** ({}): {doc}\n", described.text, forms.join(", "));
     }
     shows(PROPERTIES, &list);
+}
+
+#[test]
+fn every_metric_is_listed_as_its_table_has_it() {
+    let mut list = String::new();
+    for line in bootrace::sim::scenario::METRICS {
+        let state = Some(line.states.0).filter(|label| !label.is_empty());
+        let labels: Vec<&str> = std::iter::once(line.label).chain(state).collect();
+        list += &format!("- `{}` ({}): {}\n", line.name, labels.join(", "), line.doc);
+    }
+    shows(METRICS, &list);
+}
+
+#[test]
+fn the_alerts_of_the_incident_are_those_that_the_readme_shows() {
+    let incident = "scenarios/free-tier-usage/before.toml";
+    let said = bootrace(root(), &["run", incident, "--seeds", "50", "--alerts"]);
+    let (_, alerts) = said.split_once("\nalerts\n").expect("there are alerts");
+    let (alerts, _) = alerts.split_once("\n\n").expect("the story follows");
+    shows(ALERTS, &format!("{alerts}\n"));
 }
 
 /// The arguments of a line of a shell, in which some stand between quotes.

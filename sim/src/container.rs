@@ -12,7 +12,7 @@ use crate::kernel::{Boot, Kernel, ProcId};
 use crate::property::{Finding, Kind, Property, Seen, Watch};
 use crate::scenario::{
     Audit, Change, Faults, Happens, Kills, Network, PlannedEvent, Quota, Range, Release, Restart,
-    Rollout, Scenario, Service, Skew, Version,
+    Rollout, SCRAPE, Scenario, Service, Skew, Version,
 };
 use crate::servers::{Ctx, FIRST_DRAW, Servers};
 use crate::world::{self, Outcome};
@@ -255,6 +255,8 @@ impl Fleet {
             faults: Faults::default(),
             expectations: Vec::new(),
             audit: Audit::default(),
+            alerts: Vec::new(),
+            scrape: SCRAPE,
             answers: None,
             draws: vec![BETWEEN.1.into()],
         };

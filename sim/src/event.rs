@@ -166,6 +166,13 @@ pub enum Event {
     },
     /// The run came to its end, or would come to none, without getting on.
     Stuck(Stuck),
+    /// An alert of the scenario begins or ceases to ring.
+    Alert {
+        /// Which, in the order of the file.
+        alert: u16,
+        /// Whether it rings now.
+        rings: bool,
+    },
 }
 
 /// A step of the fleet's plan.

@@ -35,6 +35,7 @@
 
 #![warn(clippy::unwrap_used)]
 
+pub mod alert;
 pub mod battery;
 pub mod bullmq;
 pub mod choices;
@@ -46,6 +47,7 @@ pub mod database;
 pub mod event;
 mod fleet;
 pub mod kernel;
+pub mod metric;
 pub mod mutants;
 pub mod oracle;
 pub mod policy;

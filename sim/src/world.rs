@@ -1,6 +1,7 @@
 //! One run in progress: kernel, servers, fleet and oracles, wired together. It knows all and decides
 //! nothing: a run is a function of the scenario and the policy's answers.
 
+use crate::alert::{Alarms, Rang};
 use crate::bullmq::keys::Keys;
 use crate::choices::{Choices, LifeId, LifeName, Policy, Tape};
 use crate::clock::{Instant, Span};
@@ -48,6 +49,8 @@ pub struct Outcome {
     pub stuck: Option<Stuck>,
     /// How bad each class of faults was, where the scenario leaves that open.
     pub swarm: Vec<(FaultClass, Level)>,
+    /// Which of the scenario's alerts rang, in the order in which they did.
+    pub rang: Vec<Rang>,
     /// Whether it was stopped before its end: by the policy, since all that it can come to has been
     /// seen, or by the sink, which has seen enough. Only what is sure by then is judged rightly: the
     /// run has no end at which the rest could be looked at.
@@ -126,6 +129,8 @@ struct World {
 /// What reads the events.
 struct Watch {
     judge: Judge,
+    /// Who looks at metrics, if the scenario has alerts.
+    alarms: Option<Box<Alarms>>,
     hash: Rolling,
     events: u64,
 }
@@ -152,7 +157,12 @@ impl World {
             copies: BTreeMap::new(),
             scenario: scenario.clone(),
             fleet,
-            watch: Watch { judge: Judge::new(scenario), hash: Rolling::default(), events: 0 },
+            watch: Watch {
+                judge: Judge::new(scenario),
+                alarms: Alarms::new(scenario).map(Box::new),
+                hash: Rolling::default(),
+                events: 0,
+            },
             end: scenario.start + scenario.length,
             stopped: false,
             stuck: None,
@@ -183,8 +193,7 @@ impl World {
             let stops = matches!(step, Step::Rests | Step::Stopped);
             let handed = self.kernel.events() >= BATCH;
             if idle || stops || handed {
-                let watch = &mut self.watch;
-                self.kernel.drain(|stamp, event| watch.see(stamp, event, sink));
+                self.hand_over(sink);
             }
             if stops {
                 self.stopped = step == Step::Stopped;
@@ -207,6 +216,19 @@ impl World {
         false
     }
 
+    /// Hands over what has happened.
+    fn hand_over(&mut self, sink: &mut dyn Sink) {
+        if let Some(alarms) = &mut self.watch.alarms {
+            let choices = self.kernel.choices();
+            for life in alarms.named()..choices.lives() {
+                let life = u32::try_from(life).expect("lives have numbers of 32 bits");
+                alarms.name(choices.name(LifeId(life)));
+            }
+        }
+        let watch = &mut self.watch;
+        self.kernel.drain(|stamp, event| watch.see(stamp, event, sink));
+    }
+
     /// The run has come to its end: says why it did not get on, if it did not.
     fn come_to_rest(&mut self, sink: &mut dyn Sink) {
         let judge = &self.watch.judge;
@@ -216,6 +238,7 @@ impl World {
             let stamp = Stamp { at: self.kernel.now(), life: LifeId::WORLD };
             self.watch.see(&stamp, &Event::Stuck(stuck.clone()), sink);
         }
+        self.watch.look(self.end, sink);
     }
 
     /// Where others go on, if the policy wants it: a hash of all that the rest of the run hangs on.
@@ -312,6 +335,7 @@ impl World {
             out_of_steps,
             stuck: self.stuck,
             swarm: self.fleet.swarm(),
+            rang: self.watch.alarms.map(|alarms| alarms.finish()).unwrap_or_default(),
             stopped,
             goes_on: self.goes_on,
         }
@@ -321,10 +345,34 @@ impl World {
 impl Watch {
     #[inline]
     fn see(&mut self, stamp: &Stamp, event: &Event, sink: &mut dyn Sink) {
+        if self.alarms.is_some() {
+            // Before the event is known, since what was to be looked at lies before it.
+            self.look(stamp.at, sink);
+        }
+        self.take(stamp, event, sink);
+        if let Some(alarms) = &mut self.alarms {
+            alarms.event(stamp, event);
+        }
+    }
+
+    #[inline]
+    fn take(&mut self, stamp: &Stamp, event: &Event, sink: &mut dyn Sink) {
         self.hash.roll(stamp, event);
         self.events += 1;
         self.judge.event(stamp, event);
         sink.event(stamp, event);
+    }
+
+    /// Looks at the metrics as often as that is due before an instant. What rings is an event.
+    fn look(&mut self, before: Instant, sink: &mut dyn Sink) {
+        while let Some((at, changes)) = self.alarms.as_mut().and_then(|alarms| alarms.look(before))
+        {
+            for (alert, rings) in changes {
+                let alert = u16::try_from(alert).expect("the parser bounds their number");
+                let stamp = Stamp { at, life: LifeId::WORLD };
+                self.take(&stamp, &Event::Alert { alert, rings }, sink);
+            }
+        }
     }
 }
 

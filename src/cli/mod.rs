@@ -3,6 +3,7 @@
 //! invocation prints the same bytes.
 
 mod actions;
+mod alerts;
 mod ask;
 mod audit;
 mod cell;
@@ -12,6 +13,7 @@ mod explain;
 mod explore;
 mod init;
 mod live;
+mod metrics;
 mod replay;
 mod run;
 mod schema;
@@ -153,6 +155,20 @@ enum Command {
         #[command(flatten)]
         how: audit::How,
     },
+    /// Print what a monitor would have seen of one run
+    Metrics {
+        /// The scenario
+        file: PathBuf,
+        #[command(flatten)]
+        how: metrics::How,
+    },
+    /// Print alerts for the schedules and queues of a scenario, and its own
+    Alerts {
+        /// The scenario
+        file: PathBuf,
+        #[command(flatten)]
+        how: alerts::How,
+    },
     /// Say what a code of a diagnostic means
     Explain {
         /// The code: BR003
@@ -189,6 +205,8 @@ struct How {
     /// What is printed
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+    #[command(flatten)]
+    ship: alerts::Ship,
 }
 
 #[derive(Clone, Copy, ValueEnum, Debug)]
@@ -226,6 +244,8 @@ pub fn main() -> Exit {
         Command::Show { file, effective, cell } => show::show(file, *effective, cell),
         Command::Audit { files, how } => audit::run(files, how),
         Command::Shrink { file, how } => shrink::shrink(file, how),
+        Command::Metrics { file, how } => metrics::metrics(file, how),
+        Command::Alerts { file, how } => alerts::alerts(file, how),
         Command::Explain { code } => explain::explain(code),
         Command::Serve(how) => serve::serve(how),
         Command::Schema { which } => schema::schema(*which),

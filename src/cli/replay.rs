@@ -1,6 +1,7 @@
 //! `replay`: one run played to its end and told: a seed's, or the one that a tape repeats. It judges
 //! nothing.
 
+use super::alerts::Ship;
 use super::cell::Cell;
 use super::{Exit, json, load_all, tell, write};
 use crate::explore::{self, Policies};
@@ -40,6 +41,8 @@ pub(super) struct How {
     #[arg(long, conflicts_with_all = ["events", "trace"])]
     record: bool,
     #[command(flatten)]
+    ship: Ship,
+    #[command(flatten)]
     cell: Cell,
 }
 
@@ -49,7 +52,7 @@ pub(super) fn replay(file: &Path, how: &How) -> Exit {
     };
     let [Loaded { scenario: own, source, .. }] = &loaded[..] else { return Exit::BadInput };
     let own = &match how.cell.of(own) {
-        Ok(scenario) => scenario,
+        Ok(scenario) => how.ship.of(&scenario),
         Err(exit) => return exit,
     };
     let (policy, searched) = match policy(own, how) {

@@ -25,9 +25,10 @@ fn play(files: &[PathBuf], how: &How, as_text: impl Fn(&[Report]) -> String) -> 
     let mut actions = Actions::here();
     let loaded = load_each(files);
     actions.loaded(&loaded);
-    let Ok(loaded) = loaded.into_iter().collect::<Result<Vec<_>, _>>() else {
+    let Ok(mut loaded) = loaded.into_iter().collect::<Result<Vec<_>, _>>() else {
         return actions.print(how.format, String::new(), None, Exit::BadInput);
     };
+    loaded.iter_mut().for_each(|loaded| loaded.scenario = how.ship.of(&loaded.scenario));
     let scenarios: Vec<_> = loaded.iter().map(|loaded| loaded.scenario.clone()).collect();
     let seeds = seeds(&scenarios, how.seeds());
     let count = (seeds.end() - seeds.start()).saturating_add(1);

@@ -229,6 +229,7 @@ impl Job<'_> {
             diverged: None,
             stuck: None,
             swarm: Vec::new(),
+            rang: Vec::new(),
         };
         let exploration = explore::Exploration { played: vec![played], nondeterministic: None };
         let file = source.path.display().to_string();

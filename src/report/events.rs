@@ -96,6 +96,10 @@ impl<'a> Names<'a> {
             }
             Event::Skewed { offset, drift } => skewed(*offset, *drift),
             Event::Stuck(stuck) => self.stuck(stuck),
+            Event::Alert { alert, rings } => {
+                let name = &self.scenario.alerts[usize::from(*alert)].name;
+                format!("alert {name} {}", if *rings { "rings" } else { "rings no more" })
+            }
             Event::Note { what } => format!("   {what}"),
             Event::Uncaught { error } => format!("fails: {error}"),
             Event::Rows { job, rows, .. } => format!("   {rows} rows committed by {}", job.0),

@@ -1,6 +1,7 @@
 //! Reports: what an exploration came to, as values, and the ways to render them. Nothing is judged
 //! here but whether things are as the scenario declares them.
 
+pub mod alerts;
 pub mod audit;
 pub mod diagnostic;
 pub mod document;
@@ -9,6 +10,7 @@ pub mod events;
 pub mod exhaustive;
 pub mod github;
 pub mod junit;
+pub mod metrics;
 pub mod story;
 pub mod swept;
 #[cfg(test)]
@@ -53,6 +55,9 @@ pub struct Report {
     /// How bad the faults were that seeds draw; left out if they draw none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub swarm: Vec<Swarm>,
+    /// What became of the scenario's alerts; left out if it has none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub alerts: Vec<alerts::Alerted>,
     /// The figures, each over all seeds. An exploration keeps none.
     pub figures: Vec<Figure>,
     /// How what is not as declared came about, or else what is violated as declared; null if nothing
@@ -273,6 +278,7 @@ impl Report {
             story: story(scenario, &expectations, played),
             stuck: stuck(scenario, played),
             swarm: swarm(played),
+            alerts: alerts::alerted(scenario, played),
             expectations,
             figures: FIGURES.iter().map(|(name, value)| figure(name, value, played)).collect(),
         }

@@ -36,6 +36,7 @@ impl Report {
             endless: first.map(|first| Endless { runs: tally.endless, first }),
             stuck: None,
             swarm: Vec::new(),
+            alerts: Vec::new(),
             answered: scenario.answers.is_some(),
             diverged: tally.diverged.clone(),
             verdict: verdict(

@@ -40,6 +40,7 @@ pub(super) fn report(file: &str, scenario: &str, schedule: &str) -> Report {
         figures: Vec::new(),
         stuck: None,
         swarm: Vec::new(),
+        alerts: Vec::new(),
         story: None,
         verdict: Verdict::NotAsDeclared,
     }

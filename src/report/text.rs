@@ -2,7 +2,7 @@
 //! it last. It asks no terminal for its width.
 
 use super::diagnostic::escaped;
-use super::{Expected, Report, Status, Stuck, Swarm, Unit, Verdict, swept};
+use super::{Expected, Report, Status, Stuck, Swarm, Unit, Verdict, alerts, swept};
 use bootrace_sim::clock::Span;
 use bootrace_sim::policy::Kind;
 use std::fmt::Write as _;
@@ -25,6 +25,10 @@ pub fn run(report: &Report) -> String {
     for Swarm { class, off, mild, wild } in &report.swarm {
         let _ = writeln!(text, "  swarm   {class}: off in {off}, mild in {mild}, wild in {wild}");
     }
+    if !report.alerts.is_empty() {
+        text.push_str("\nalerts\n");
+    }
+    report.alerts.iter().for_each(|alert| text.push_str(&alerts::line(alert)));
     if let Some(story) = story(report) {
         let _ = write!(text, "\n{story}");
     }
@@ -405,6 +409,7 @@ mod tests {
             expectations: vec![never],
             stuck: None,
             swarm: Vec::new(),
+            alerts: Vec::new(),
             figures: Vec::new(),
             verdict: Verdict::Vacuous,
         };

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use toml::de::{DeTable, DeValue};
 
 /// Tables of tables with names: each stands in a block of its own.
-const NAMED: [&str; 5] = ["schedule", "queue", "job", "release", "service"];
+const NAMED: [&str; 6] = ["schedule", "queue", "job", "release", "service", "alert"];
 
 /// The longest line with several tables in it.
 const LONGEST: usize = 100;

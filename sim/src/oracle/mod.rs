@@ -35,6 +35,7 @@ pub use jobs::{Job, Place, Vanished};
 pub use judgement::{Breach, Broke, Healer, Judgement};
 pub use ledger::{Fact, Ledger};
 pub use lives::{Life, Lives};
+pub(crate) use registrations::Registry;
 pub use windows::Window;
 
 use crate::clock::Instant;

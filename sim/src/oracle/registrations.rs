@@ -14,7 +14,7 @@ use crate::scenario::Scenario;
 
 /// The registrations of a schedule's work.
 #[derive(Debug)]
-pub(super) struct Registry {
+pub(crate) struct Registry {
     queue: QueueId,
     job: Box<str>,
     /// The next iteration of each registration that is listed.
@@ -25,9 +25,9 @@ pub(super) struct Registry {
 
 /// How the registrations stand.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Standing {
-    live: u64,
-    dead: u64,
+pub(crate) struct Standing {
+    pub(crate) live: u64,
+    pub(crate) dead: u64,
     crowded: u64,
 }
 
@@ -39,14 +39,14 @@ impl Standing {
 }
 
 impl Registry {
-    pub(super) fn new(scenario: &Scenario, schedule: usize) -> Registry {
+    pub(crate) fn new(scenario: &Scenario, schedule: usize) -> Registry {
         let schedule = &scenario.schedules[schedule];
         let (queue, job) = (schedule.queue, schedule.job.clone());
         Registry { queue, job, listed: BTreeMap::new(), copies: BTreeMap::new() }
     }
 
     /// Takes in an event. Returns whether something may stand otherwise after it.
-    pub(super) fn observe(&mut self, event: &Event) -> bool {
+    pub(crate) fn observe(&mut self, event: &Event) -> bool {
         match event {
             Event::Plan(Plan::RedisFlushed) => {
                 self.listed.clear();
@@ -97,7 +97,7 @@ impl Registry {
         }
     }
 
-    pub(super) fn standing(&self, ledger: &Ledger) -> Standing {
+    pub(crate) fn standing(&self, ledger: &Ledger) -> Standing {
         let mut standing = Standing::default();
         for (key, next) in &self.listed {
             let of = |job: &&Job| job.registration.as_ref() == Some(key);

@@ -11,8 +11,8 @@ use crate::event::{
 use crate::redis::Bytes;
 use crate::scenario::{
     Audit, Declared, Expectation, Faults, JobOptions, Measure, Mode, Network, Probe, Property,
-    Queue, Range, Recurrence, Relation, Release, Restart, Rollout, Scenario, Schedule, Service,
-    Skew, Subject, Version,
+    Queue, Range, Recurrence, Relation, Release, Restart, Rollout, SCRAPE, Scenario, Schedule,
+    Service, Skew, Subject, Version,
 };
 
 /// Always at most so many, or so long in nanoseconds, of the schedule.
@@ -74,6 +74,8 @@ pub(super) fn hourly() -> Scenario {
         faults: Faults::default(),
         expectations: Vec::new(),
         audit: Audit::default(),
+        alerts: Vec::new(),
+        scrape: SCRAPE,
         answers: None,
         draws: Vec::new(),
     }

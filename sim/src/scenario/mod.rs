@@ -4,23 +4,27 @@
 //! there is something to simulate and something to judge. `parse` is the only way to make one from
 //! text; it opens no file.
 
+mod alert;
 mod audit;
 mod diagnostic;
 mod explain;
 mod lint;
+mod metric;
 mod parse;
 mod place;
 mod print;
 mod property;
 mod steps;
 
+pub use alert::*;
 pub use audit::{Accept, Audit, Harm, Per, Rate, unknown_hazards};
 pub use diagnostic::{CODES, Diagnostic, Severity, Span as TextSpan};
 pub use explain::explain;
+pub use metric::*;
 use parse::merged;
 pub use parse::{Base, cannot_extend, extends, parse, parse_over, schema, span_range};
 pub use place::{Part, Path, Places};
-pub use print::{Line, Value, Whose, bare, lines, print, quoted};
+pub use print::{Line, Value, Whose, bare, lines, print, print_alerts, quoted, thousandths};
 pub use property::{
     About, Described, Measure, Mode, PROPERTIES, Probe, Property, Relation, Subject, Unit,
 };
@@ -72,6 +76,10 @@ pub struct Scenario {
     pub expectations: Vec<Expectation>,
     /// What it says to an audit of it.
     pub audit: Audit,
+    /// What rings.
+    pub alerts: Vec<Alert>,
+    /// How often metrics are looked at for that.
+    pub scrape: Span,
     /// The answers of the one run that the file stands for, by the names of their questions; what is
     /// not among them is answered plainly. None: what a run leaves open is drawn from a seed.
     pub answers: Option<Vec<(Name, u32)>>,

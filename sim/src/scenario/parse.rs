@@ -5,6 +5,7 @@
 //! error and cannot say where a name was declared. No text makes it panic, and none makes it take
 //! more time or memory than a limit allows.
 
+mod alert;
 mod answers;
 mod audit;
 mod context;
@@ -223,6 +224,7 @@ fn read<'t>(cx: &mut Context<'t>, top: Option<Top>, items: Vec<Item<'t>>) -> Opt
     let (mut schedules, mut queues, mut jobs) = (Vec::new(), Vec::new(), Vec::new());
     let (mut releases, mut services, mut events) = (Vec::new(), Vec::new(), Vec::new());
     let (mut faults, mut expectations) = (Faults::default(), Vec::new());
+    let mut alerts = Vec::new();
     let release = items.iter().find(|item| matches!(item.what, What::Named(Kind::Release, _)));
     let library = release.and_then(|item| item.node.text("library"));
     cx.library = library.and_then(release::version).unwrap_or(cx.library);
@@ -235,6 +237,7 @@ fn read<'t>(cx: &mut Context<'t>, top: Option<Top>, items: Vec<Item<'t>>) -> Opt
             }
             What::Named(Kind::Release, name) => releases.extend(release::release(cx, name, node)),
             What::Named(Kind::Service, name) => services.extend(service::service(cx, name, node)),
+            What::Named(Kind::Alert, name) => alerts.extend(alert::alert(cx, name, node)),
             What::Event(number) => events.extend(service::event(cx, number, node)),
             What::Faults => faults = service::faults(cx, node).unwrap_or_default(),
             What::Expectation => expectations.extend(judge::expectation(cx, node)),
@@ -248,6 +251,7 @@ fn read<'t>(cx: &mut Context<'t>, top: Option<Top>, items: Vec<Item<'t>>) -> Opt
             .map(|script| Release { library: library.unwrap_or(script.library), ..script }),
     );
     let Top { name, length, measure, calm, round_trip, network, skips_idle_polls } = top?;
+    let scrape = cx.scrape;
     Some(Scenario {
         name,
         start: cx.start,
@@ -266,6 +270,8 @@ fn read<'t>(cx: &mut Context<'t>, top: Option<Top>, items: Vec<Item<'t>>) -> Opt
         faults,
         expectations,
         audit: Audit::default(),
+        alerts,
+        scrape,
         answers: None,
         draws: Vec::new(),
     })

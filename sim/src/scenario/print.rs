@@ -4,15 +4,18 @@
 //! also prints scenarios that no file ever said; it knows no file, and where a value came from is
 //! asked of [`Places`](super::Places), by the line's path.
 
+mod alert;
 mod step;
 
 use jiff::Timestamp;
 
+pub use alert::{print_alerts, thousandths};
+
 use super::place::{Part, Path};
 use super::{
     Accept, Audit, Change, Declared, Expectation, Happens, Kills, Loses, Mishap, Network,
-    PlannedEvent, Queue, Quota, Range, Recurrence, Release, Restart, Rollout, Scenario, Schedule,
-    Service, Signed, Subject, Unit,
+    PlannedEvent, Queue, Quota, Range, Recurrence, Release, Restart, Rollout, SCRAPE, Scenario,
+    Schedule, Service, Signed, Subject, Unit,
 };
 use crate::choices::Name;
 use crate::clock::{Instant, Span};
@@ -82,6 +85,7 @@ pub fn lines(scenario: &Scenario) -> Vec<Line> {
     for (number, expectation) in scenario.expectations.iter().enumerate() {
         printer.element("expect", number, |printer| printer.expectation(expectation));
     }
+    scenario.alerts.iter().for_each(|alert| printer.alert(alert));
     printer.audit(&scenario.audit);
     printer.lines
 }
@@ -159,6 +163,9 @@ impl<'s> Printer<'s> {
         let (from, to) = scenario.measure;
         self.say_or(Whose::Bootrace, &["measure"], format!("[{}, {}]", span(from), span(to)));
         self.say_or(Whose::Bootrace, &["calm"], span(scenario.calm));
+        if !scenario.alerts.is_empty() || scenario.scrape != SCRAPE {
+            self.say_or(Whose::Bootrace, &["scrape_interval"], span(scenario.scrape));
+        }
         self.table(&["network"], true, |printer| {
             printer.say_or(Whose::Bootrace, &["round_trip"], range(&scenario.round_trip));
             let mode = match scenario.network {

@@ -4,7 +4,7 @@
 //! refuses to hold more of them than anybody would read.
 
 use super::super::diagnostic::{Diagnostic, Severity, Span as TextSpan, code};
-use super::super::{Range, Release, Version};
+use super::super::{Range, Release, SCRAPE, Version};
 use super::names::{Guess, Kind, Names, nearest, shown};
 use super::table::Node;
 use crate::clock::{Instant, Span};
@@ -26,6 +26,8 @@ pub(super) struct Context<'t> {
     pub(super) length: Option<Span>,
     /// The run's calm tail, if it is known; zero if there is none.
     pub(super) calm: Option<Span>,
+    /// How often metrics are looked at.
+    pub(super) scrape: Span,
     /// The queue and the job of each schedule, as the file has them.
     pub(super) works: Vec<(Option<&'t str>, Option<&'t str>)>,
     /// The library whose calls are read: the release's that is read, elsewhere the first one's.
@@ -48,6 +50,7 @@ impl<'t> Context<'t> {
             start,
             length: None,
             calm: None,
+            scrape: SCRAPE,
             works: Vec::new(),
             library: Version::V5_34_10,
             prepared: false,

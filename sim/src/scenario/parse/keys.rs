@@ -43,6 +43,10 @@ pub(super) enum Kind {
     Share,
     /// `20 per month`.
     Rate,
+    /// A number from 1 on, that may have a point.
+    Times,
+    /// The name of a metric.
+    Metric,
     /// A table of a shape.
     Table(&'static Shape),
     /// A table of tables of a shape, each with its name.
@@ -114,6 +118,7 @@ pub(super) fn exactly_one(shape: &Shape) -> &'static [&'static str] {
             "retry",
         ],
         "an outcome" => &["fail", "exit"],
+        "an alert" => &["above", "below", "times_expected"],
         "what befalls Redis" => &["slow", "restart", "evict"],
         _ => &[],
     }
@@ -163,6 +168,21 @@ const ENDING: Kind =
     Kind::Any(&[Kind::Words(&["ok", "fail", "exit"]), Kind::Table(&shape::OUTCOME)]);
 
 const EXPECTATION: &[&str] = &["an expectation"];
+const ALERT: &[&str] = &["an alert"];
+
+/// The states that metrics tell apart.
+const STATE: Kind = Kind::Words(&[
+    "active",
+    "completed",
+    "delayed",
+    "failed",
+    "paused",
+    "prioritized",
+    "waiting",
+    "waiting-children",
+    "live",
+    "dead",
+]);
 
 /// A number, or a length of time: the property says which.
 const BOUND: Kind = Kind::Any(&[Kind::Number(0, MOST), Kind::Span]);
@@ -204,6 +224,8 @@ static KEYS: &[Key] = &[
     key_of(TOP, "faults", Kind::Table(&shape::FAULTS), "What happens by chance; each is off unless named."),
     key_of(TOP, "expect", Kind::Each("expectation", &Kind::Expectation), "What must hold, or is declared not to."),
     key_of(TOP, "audit", Kind::Table(&shape::AUDIT), "What `bootrace audit` is told: how often it is deployed, and what is accepted."),
+    key_of(TOP, "alert", Kind::Named(&shape::ALERT), "What rings: rules over metrics, looked at in virtual time as Prometheus does."),
+    key_of(TOP, "scrape_interval", Kind::Span, "How often metrics are looked at for alerts; 15s if it is not said."),
     key_of(TOP, "answers", Kind::Answers, "The answers of the one run that the file stands for, by the names of their questions; all others are 0."),
     anywhere("round_trip", Kind::Range, "How long a message and its reply take together."),
     anywhere("mode", Kind::Words(&["timed", "order"]), "Whether messages take time, or which of those in flight arrives next is open."),
@@ -398,6 +420,18 @@ static KEYS: &[Key] = &[
     anywhere("at_most", BOUND, "The greatest number that is allowed."),
     anywhere("at_least", BOUND, "The smallest number that is allowed."),
     anywhere("exactly", BOUND, "The only number that is allowed."),
+    // Alerts.
+    key_of(ALERT, "metric", Kind::Metric, "What is measured: a metric by its name in Prometheus."),
+    key_of(ALERT, "queue", Kind::Name, "Whose metric it is; it can be left out if there is one queue."),
+    key_of(ALERT, "schedule", Kind::Name, "Whose metric it is; it can be left out if there is one schedule."),
+    key_of(ALERT, "service", Kind::Name, "Whose metric it is; it can be left out if there is one service."),
+    anywhere("states", Kind::List(&STATE), "Which states count together; all if it is not said."),
+    anywhere("above", Kind::Number(0, MOST), "It rings above this number."),
+    anywhere("below", Kind::Number(1, MOST), "It rings below this number."),
+    anywhere("times_expected", Kind::Times, "It rings above so many times what is expected in that time: one execution a tick, and its rows."),
+    anywhere("over", Kind::Span, "Over which time the increase of a counter is looked at."),
+    anywhere("for", Kind::Span, "For how long it must be so before it rings; at once if it is not said."),
+    anywhere("severity", Kind::Words(&["page", "ticket"]), "Whom it wakes: somebody now, or somebody in the morning."),
     anywhere("violated", Kind::Any(&[Kind::Words(&["every seed", "some seed"]), Kind::Share]), "Declares that it does not hold, and in which seeds."),
     // Audits.
     anywhere("deploys", Kind::Rate, "How often it is deployed: 20 per month, if it is not said."),

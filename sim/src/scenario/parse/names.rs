@@ -191,11 +191,12 @@ pub(super) enum Kind {
     Job,
     Release,
     Service,
+    Alert,
 }
 
 impl Kind {
-    pub(super) const ALL: [Kind; 5] =
-        [Kind::Schedule, Kind::Queue, Kind::Job, Kind::Release, Kind::Service];
+    pub(super) const ALL: [Kind; 6] =
+        [Kind::Schedule, Kind::Queue, Kind::Job, Kind::Release, Kind::Service, Kind::Alert];
 
     /// The word for it, which is also its table's key.
     pub(super) fn word(self) -> &'static str {
@@ -205,6 +206,7 @@ impl Kind {
             Kind::Job => "job",
             Kind::Release => "release",
             Kind::Service => "service",
+            Kind::Alert => "alert",
         }
     }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::super::{About, Described, Mode, PROPERTIES, Relation, Unit};
+use super::super::{About, Described, Form, METRICS, Mode, PROPERTIES, Relation, Unit};
 use super::answers::ANSWER_MAX;
 use super::keys::{self, Kind};
 use super::shape::{self, Shape};
@@ -100,6 +100,12 @@ fn value(kind: &Kind, of: Of) -> Value {
         Kind::WholePercent => text("[0-9]+(\\.0{1,4})?%"),
         Kind::Share => text(">= *[0-9]{1,3} *%"),
         Kind::Rate => text("[0-9]{1,6} per (day|week|month)"),
+        Kind::Times => json!({ "type": "number", "minimum": 1 }),
+        Kind::Metric => {
+            let can = METRICS.iter().filter(|line| line.form != Form::Histogram);
+            let names: Vec<&str> = can.map(|line| line.name).collect();
+            json!({ "type": "string", "enum": names })
+        }
         Kind::Table(shape) => table(shape, of).into(),
         Kind::Named(shape) => {
             json!({ "type": "object", "additionalProperties": table(shape, of) })

@@ -51,7 +51,7 @@ pub(super) static TOP: Shape = Shape {
     optional: &[
         &["extends", "start", "measure", "calm", "network"],
         &["schedule", "queue", "job", "release", "service", "event", "faults", "expect"],
-        &["audit", "answers"],
+        &["alert", "scrape_interval", "audit", "answers"],
     ],
     later: &["clock", "redis", "database", "env"],
 };
@@ -456,10 +456,21 @@ pub(super) static ACCEPT: Shape = Shape {
     later: &[],
 };
 
+pub(super) static ALERT: Shape = Shape {
+    noun: "an alert",
+    required: &["metric"],
+    optional: &[
+        &["queue", "schedule", "service", "states"],
+        &["above", "below", "times_expected", "over", "for", "severity"],
+    ],
+    later: &[],
+};
+
 /// Every table of the format, in the order in which they are offered for a misplaced key.
 pub(super) fn all() -> impl Iterator<Item = &'static Shape> {
     let named = [&SCHEDULE, &QUEUE, &JOB, &RELEASE, &SERVICE, &EVENT, &FAULTS, &EXPECTATION];
     let nested = [
+        &ALERT,
         &DEFAULTS,
         &BACKOFF,
         &KEEP,

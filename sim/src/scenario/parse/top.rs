@@ -8,6 +8,7 @@ use toml::de::DeValue;
 
 use super::super::diagnostic::{Diagnostic, code};
 use super::super::{Network, Range};
+use super::alert;
 use super::context::Context;
 use super::names::is_unseen;
 use super::read::Grain;
@@ -57,6 +58,9 @@ pub(super) fn top<'t>(cx: &mut Context<'t>, table: &Table<'t>) -> Option<Top> {
         Some(node) => measure(cx, node),
         None => cx.length.map(|length| (Span::ZERO, length)),
     };
+    if let Some(every) = table.get("scrape_interval").and_then(|node| alert::scrape(cx, node)) {
+        cx.scrape = every;
+    }
     cx.calm = match table.get("calm") {
         Some(node) => calm(cx, node),
         None => Some(Span::ZERO),
