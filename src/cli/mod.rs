@@ -18,6 +18,7 @@ mod schema;
 mod serve;
 mod show;
 mod shrink;
+mod soak;
 
 use crate::explore::Policies;
 use crate::load::{self, Loaded, Source, load};
@@ -140,10 +141,12 @@ enum Command {
         /// The scenario
         file: PathBuf,
         /// Say where each value comes from: a line of a file, or whose default it is
-        #[arg(long, conflicts_with = "hazard")]
+        #[arg(long, conflicts_with_all = ["hazard", "length"])]
         effective: bool,
         #[command(flatten)]
         cell: cell::Cell,
+        #[command(flatten)]
+        soak: soak::Part,
     },
     /// Find out what every kind of bad day does to the schedules of scenarios
     Audit {
@@ -152,6 +155,13 @@ enum Command {
         files: Vec<PathBuf>,
         #[command(flatten)]
         how: audit::How,
+    },
+    /// Let a fleet run for a day or a month, with deploys, and hold each hour against what is meant
+    Soak {
+        /// The scenario: what happens in it is put aside
+        file: PathBuf,
+        #[command(flatten)]
+        how: soak::How,
     },
     /// Say what a code of a diagnostic means
     Explain {
@@ -223,7 +233,8 @@ pub fn main() -> Exit {
         Command::Compare { files, how } => run::compare(files, how),
         Command::Explore { files, how } => explore::explore(files, how),
         Command::Replay { file, how } => replay::replay(file, how),
-        Command::Show { file, effective, cell } => show::show(file, *effective, cell),
+        Command::Show { file, effective, cell, soak } => show::show(file, *effective, cell, soak),
+        Command::Soak { file, how } => soak::run(file, how),
         Command::Audit { files, how } => audit::run(files, how),
         Command::Shrink { file, how } => shrink::shrink(file, how),
         Command::Explain { code } => explain::explain(code),

@@ -9,6 +9,7 @@ pub mod events;
 pub mod exhaustive;
 pub mod github;
 pub mod junit;
+pub mod soak;
 pub mod story;
 pub mod swept;
 #[cfg(test)]
