@@ -2,6 +2,7 @@
 //! here but whether things are as the scenario declares them.
 
 pub mod audit;
+pub mod compare;
 pub mod diagnostic;
 pub mod document;
 pub mod effective;
