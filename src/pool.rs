@@ -181,7 +181,7 @@ impl Crew {
 }
 
 /// What a task comes to, or what it said when it panicked.
-fn caught<T>(task: impl FnOnce() -> T) -> Result<T, String> {
+pub(crate) fn caught<T>(task: impl FnOnce() -> T) -> Result<T, String> {
     // What it left half done is not looked at again: only its words are.
     catch_unwind(AssertUnwindSafe(task)).map_err(|said| words(said.as_ref()))
 }

@@ -9,6 +9,7 @@ use std::sync::Mutex;
 const MARK: &str = "<!-- compare: checked by tests/readme.rs -->\n```text\n";
 /// A list ends where the next heading begins.
 const PROPERTIES: &str = "<!-- properties: checked by tests/readme.rs -->\n";
+const SOAK: &str = "<!-- soak: checked by tests/readme.rs -->\n```text\n";
 const RUN: &str = "<!-- run: checked by tests/readme.rs -->\n```text\n";
 
 fn readme() -> String {
@@ -57,6 +58,14 @@ fn the_commands_for_a_queue_of_ones_own_print_what_the_readme_shows() {
     let said = bootrace(&folder, &[&["init"], &init[..]].concat());
     assert!(said.ends_with(&format!("next:  bootrace run {}\n", run.join(" "))), "{said}");
     shows(RUN, &bootrace(&folder, &[&["run"], &run[..]].concat()));
+}
+
+#[test]
+fn the_week_of_the_readme_is_what_a_soak_prints() {
+    let readme = readme();
+    let command = readme.lines().find_map(|line| line.strip_prefix("    bootrace soak "));
+    let arguments = arguments(command.expect("the README has the command"));
+    shows(SOAK, &bootrace(root(), &[&["soak"], &arguments[..]].concat()));
 }
 
 #[test]

@@ -195,10 +195,10 @@ pub fn text(report: &Report) -> String {
     };
     let mut text = format!("{}\n", report.scenario);
     let deploys = match report.deploys.as_str() {
-        "none" => "no deploys".to_owned(),
-        other => format!("{other} deploys"),
+        "none" => "without deploys".to_owned(),
+        often => format!("deploys {often}"),
     };
-    let _ = writeln!(text, "{file}, {} with {deploys}, {seeds}", report.length);
+    let _ = writeln!(text, "{file}, soaked for {}, {deploys}, {seeds}", report.length);
     for schedule in &report.schedules {
         let each = match schedule.rows_each {
             0 => String::new(),
