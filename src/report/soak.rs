@@ -28,6 +28,8 @@ pub struct Report {
     pub length: String,
     /// How often each service was deployed.
     pub deploys: String,
+    /// How many deploys of all services that comes to.
+    pub planned: usize,
     /// The first seed.
     pub first_seed: u64,
     /// How many seeds were played.
@@ -116,6 +118,7 @@ impl Report {
             scenario: of.scenario.name.to_string(),
             length: scenario.length.to_string(),
             deploys: deploys.to_owned(),
+            planned: scenario.events.len(),
             first_seed,
             runs: soaked.runs,
             interrupted: soaked.cut.is_some(),
@@ -194,9 +197,10 @@ pub fn text(report: &Report) -> String {
         runs => format!("seeds {} to {}", report.first_seed, report.first_seed + runs.max(1) - 1),
     };
     let mut text = format!("{}\n", report.scenario);
-    let deploys = match report.deploys.as_str() {
-        "none" => "without deploys".to_owned(),
-        often => format!("deploys {often}"),
+    let deploys = match (report.deploys.as_str(), report.planned) {
+        ("none", _) => "no deploys".to_owned(),
+        (often, 1) => format!("1 deploy ({often})"),
+        (often, planned) => format!("{planned} deploys ({often})"),
     };
     let _ = writeln!(text, "{file}, soaked for {}, {deploys}, {seeds}", report.length);
     for schedule in &report.schedules {
@@ -297,7 +301,7 @@ fn differing(schedule: &Schedule, runs: u64, text: &mut String) {
         0 => String::new(),
         red => format!(", {red} of them with at least twice the work"),
     };
-    let _ = writeln!(text, "\n{name}: {differ} of {of} hours are not as meant{twice}.");
+    let _ = writeln!(text, "\n{name}: not as meant: {differ} of {of} hours{twice}.");
     let mut hours: Vec<&Entry> = schedule.hours.iter().filter(|hour| hour.how.is_some()).collect();
     let grave = |hour: &Entry| match hour.how {
         Some("red") => (2, hour.worst.unwrap_or(0.0)),
