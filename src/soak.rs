@@ -274,11 +274,10 @@ impl Sums {
         self.schedules[schedule].get_mut(hour)
     }
 
-    /// Something of the whole fleet.
+    /// Something of the whole fleet. It counts where what it leads to does.
     fn all(&mut self, at: Instant, add: impl Fn(&mut Done)) {
-        let hour = number(self.start, at);
-        for hours in &mut self.schedules {
-            if let Some(done) = hours.get_mut(hour) {
+        for schedule in 0..self.schedules.len() {
+            if let Some(done) = self.of(schedule, at) {
                 add(done);
             }
         }
@@ -380,8 +379,8 @@ at_most = 9
             assert_eq!(deploys, 6, "three in each of two runs");
             for (number, hour) in report.hours.iter().enumerate() {
                 assert_eq!((hour.differs, hour.worst), (0, None), "hour {number}: {hour:?}");
-                // The first tick of the third comes before anybody is up, and the last is cut.
-                let least = u64::from(number != 11 && !(minute == 30 && number == 0));
+                // One comes before anybody is up; that of others has no whole hour at the end.
+                let least = u64::from(number != if minute == 30 { 0 } else { 11 });
                 assert_eq!(hour.meant, Meant { least, most: 1 }, "hour {number}");
             }
             let whole = &report.hours[5];
@@ -394,17 +393,17 @@ at_most = 9
     fn a_bootstrap_is_in_the_hours_of_boots_and_in_no_other() {
         let scenario = soaked(45, true, Some(Span::from_secs(6 * 3600)));
         let soaked = soak(&scenario, 3..=4, &mut ());
-        for (number, hour) in soaked.schedules[0].hours.iter().enumerate() {
-            if hour.boots == 0 {
-                assert_eq!(hour.worst, None, "hour {number}");
+        for pair in soaked.schedules[0].hours.windows(2) {
+            if pair.iter().all(|hour| hour.boots == 0) {
+                assert_eq!(pair[1].worst, None, "{pair:?}");
             }
         }
         let first = &soaked.schedules[0].hours[0];
         // Each of three boots, and the tick.
-        assert_eq!((first.boots, first.most.executions, first.differs), (3, 4, 2));
-        assert_eq!(first.worst, Some((Differs::Red, 4.0, 3)));
-        let deployed = soaked.schedules[0].hours.iter().skip(1).filter(|hour| hour.deploys > 0);
-        assert!(deployed.count() >= 2);
+        assert!(first.boots >= 3 && first.most.executions >= 4, "{first:?}");
+        assert!(first.differs == 2 && matches!(first.worst, Some((Differs::Red, ..))), "{first:?}");
+        let deploys: u64 = soaked.schedules[0].hours.iter().map(|hour| hour.deploys).sum();
+        assert_eq!(deploys, 4, "two in each of two runs");
     }
 
     #[test]
