@@ -15,7 +15,7 @@ pub use tally::{Count, Ran, Tally};
 
 use crate::canary;
 use crate::determinism::{Difference, compare_twice};
-use crate::pool::{self, ALL_CORES, Watch, fold};
+use crate::pool::{self, ALL_CORES, Watch, caught, fold};
 use bootrace_sim::alert::Rang;
 use bootrace_sim::choices::Policy;
 use bootrace_sim::event::{FaultClass, Level, Stuck};
@@ -290,7 +290,28 @@ pub struct Swept {
     pub tallies: Vec<Tally>,
     /// Where two runs of one seed differ, for each scenario.
     pub nondeterministic: Vec<Option<Difference>>,
+    /// Runs that panicked, the first few: each a bug in bootrace, of which nothing is judged.
+    #[serde(default)]
+    pub bugs: Vec<Bug>,
+    /// How many there were.
+    #[serde(default)]
+    pub panicked: u64,
     pub(crate) canary: Tally,
+}
+
+/// How many runs that panicked are kept.
+const BUGS: usize = 5;
+
+/// A run that panicked.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bug {
+    /// On which of the scenarios.
+    pub scenario: usize,
+    /// On which seed.
+    pub seed: u64,
+    /// What it said.
+    pub message: String,
 }
 
 impl Swept {
@@ -306,13 +327,15 @@ impl Swept {
             failed: false,
             tallies: scenarios.iter().map(tally).collect(),
             nondeterministic: vec![None; scenarios.len()],
+            bugs: Vec::new(),
+            panicked: 0,
             canary: Tally::new(canary::scenario().expectations.len(), 1),
         }
     }
 
     /// Whether no seed is wanted any more, wherever the last one is.
     pub fn is_over(&self) -> bool {
-        self.failed && self.until_fail
+        self.until_fail && (self.failed || self.panicked > 0)
     }
 
     /// Whether the sums are those of what was played.
@@ -331,6 +354,12 @@ impl Swept {
             match part {
                 Part::Run(ran) => self.tallies[number].take(place, seed, &ran),
                 Part::Canary(ran) => self.canary.take(0, seed, &ran),
+                Part::Panicked(message) => {
+                    self.panicked += 1;
+                    if self.bugs.len() < BUGS {
+                        self.bugs.push(Bug { scenario: number, seed, message });
+                    }
+                }
                 Part::Nothing => {}
             }
         }
@@ -356,7 +385,7 @@ pub fn sweep(
         return None;
     }
     let (of, policies, bird) = (scenarios.to_vec(), swept.policies, canary::scenario());
-    let play = move |place: usize, seed, twice: bool| match of.get(place) {
+    let part = move |place: usize, seed, twice: bool| match of.get(place) {
         Some(scenario) => {
             let answers = || policy(scenario, policies.of(seed), seed);
             // To its end, twice; what counts is a run up to its first undeclared violation.
@@ -365,6 +394,10 @@ pub fn sweep(
         }
         None if canary::rides(seed) => (Part::Canary(canary::play(&bird, seed)), None),
         None => (Part::Nothing, None),
+    };
+    // A run that panics costs itself, not what else is found.
+    let play = move |place, seed, twice| {
+        caught(|| part(place, seed, twice)).unwrap_or_else(|said| (Part::Panicked(said), None))
     };
     let seeds = swept.last + 1..=last;
     rounds(jobs, scenarios.len() + 1, seeds, play, &mut Runs(watch), |round| {
@@ -379,6 +412,8 @@ pub fn sweep(
 enum Part {
     Run(Ran),
     Canary(Ran),
+    /// It panicked, and said this.
+    Panicked(String),
     Nothing,
 }
 
@@ -565,6 +600,31 @@ mod tests {
         assert_eq!(with(5), Ok(()));
         assert!(with(4).is_err(), "a seed counts twice");
         assert!(with(6).is_err(), "a seed is left out");
+    }
+
+    #[test]
+    fn a_run_that_panics_is_kept_beside_what_else_is_found() {
+        let scenarios = scenarios();
+        let mut swept = swept(&scenarios, &[3], 1);
+        let ran =
+            |seed| Part::Run(Ran::play(&scenarios[0], Policies::Portfolio.of(seed).policy(seed)));
+        for seed in 4..=10 {
+            let panicked = Part::Panicked(format!("no such number: {seed}"));
+            let canary = match canary::rides(seed) {
+                true => Part::Canary(canary::play(&canary::scenario(), seed)),
+                false => Part::Nothing,
+            };
+            let runs = vec![ran(seed), panicked, canary];
+            swept.take(&scenarios, Round { seed, runs, differs: vec![None, None, None] });
+        }
+        assert_eq!((swept.panicked, swept.bugs.len(), swept.check()), (7, BUGS, Ok(())));
+        let first = Bug { scenario: 1, seed: 4, message: "no such number: 4".to_owned() };
+        assert_eq!(swept.bugs[0], first);
+        let runs = |tally: &Tally| tally.runs.iter().sum::<u64>();
+        assert_eq!((runs(&swept.tallies[0]), runs(&swept.tallies[1])), (10, 3));
+        assert!(!swept.failed && !swept.is_over());
+        swept.until_fail = true;
+        assert!(swept.is_over());
     }
 
     #[test]

@@ -143,6 +143,7 @@ mod scenario;
 pub mod search;
 mod serve;
 pub mod shrink;
+pub mod soak;
 #[cfg(feature = "proptest")]
 pub mod strategies;
 mod tape;

@@ -75,6 +75,31 @@ fn compare_as_json() {
 }
 
 #[test]
+fn compare_of_several() {
+    let names = ["no-bootstrap", "before-rolling", "scheduler-cleaned-up", "window-id", "before"];
+    let files = names.map(|name| format!("scenarios/free-tier-usage/{name}.toml"));
+    let of = |count: usize, more: &[&'static str]| {
+        let files = files.iter().take(count).map(String::as_str);
+        ["compare"].into_iter().chain(files).chain(more.iter().copied()).collect::<Vec<_>>()
+    };
+    let four = seen(root(), &of(4, &["--seeds", "3"]));
+    // The story has lines of its own length, and so has what a shell says of files.
+    let table = four.split("What happened").next().expect("it begins");
+    let wide = table.lines().skip(3).find(|line| line.chars().count() > 120);
+    assert_eq!(wide, None);
+    assert_snapshot!("compare_of_four", four);
+    assert_snapshot!("compare_of_five", seen(root(), &of(5, &["--seeds", "2"])));
+    let json = command(root(), &of(3, &["--seeds", "3", "--format", "json"])).output();
+    let value: serde_json::Value =
+        serde_json::from_slice(&json.expect("it starts").stdout).expect("it is JSON");
+    let against = value["against"].as_array().expect("it has what is against the first");
+    assert_eq!(against.iter().map(|one| &one["report"]).collect::<Vec<_>>(), [1, 2]);
+    let rows = against[0]["figures"].as_array().expect("it has figures");
+    let rows = rows.iter().find(|figure| figure["name"] == "rows written").expect("rows are one");
+    assert_eq!((&rows["less"], &rows["same"], &rows["more"]), (&0.into(), &0.into(), &3.into()));
+}
+
+#[test]
 fn json_is_json() {
     let arguments = ["compare", BEFORE, JOB_IDS, "--seed", "3", "--format", "json"];
     let output = command(root(), &arguments).output().expect("it starts");

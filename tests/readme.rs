@@ -14,6 +14,7 @@ const PATH: &str = "<!-- path: checked by tests/readme.rs -->\n```text\n";
 const ALERTS: &str = "<!-- alerts: checked by tests/readme.rs -->\n```text\n";
 /// A list, too.
 const METRICS: &str = "<!-- metrics: checked by tests/readme.rs -->\n";
+const SOAK: &str = "<!-- soak: checked by tests/readme.rs -->\n```text\n";
 const RUN: &str = "<!-- run: checked by tests/readme.rs -->\n```text\n";
 
 fn readme() -> String {
@@ -105,6 +106,14 @@ fn the_steps_of_the_product_come_to_what_the_readme_shows() {
         shown += &format!("{name:36} {runs:>6} {rows:>8} {live:>14}\n");
     }
     shows(PATH, &shown);
+}
+
+#[test]
+fn the_week_of_the_readme_is_what_a_soak_prints() {
+    let readme = readme();
+    let command = readme.lines().find_map(|line| line.strip_prefix("    bootrace soak "));
+    let arguments = arguments(command.expect("the README has the command"));
+    shows(SOAK, &bootrace(root(), &[&["soak"], &arguments[..]].concat()));
 }
 
 #[test]

@@ -56,6 +56,7 @@ pub mod redis;
 mod release;
 pub mod scenario;
 pub mod servers;
+pub mod soak;
 pub mod ticks;
 mod world;
 

@@ -5,7 +5,7 @@ use super::actions::Actions;
 use super::exhaustive::{self, Orders};
 use super::live::Live;
 use super::{Exit, Format, json, load_each, policies, run, shown, tell};
-use crate::explore::{Checkpoint, CheckpointError, Cut, Policies, Ran, Swept, seeds, sweep};
+use crate::explore::{Bug, Checkpoint, CheckpointError, Cut, Policies, Ran, Swept, seeds, sweep};
 use crate::load::Loaded;
 use crate::pool::{ALL_CORES, Watch};
 use crate::report::document::Document;
@@ -83,7 +83,7 @@ pub(super) fn explore(files: &[PathBuf], how: &How) -> Exit {
     };
     let each = loaded.iter().zip(swept.nondeterministic.iter().map(Option::as_ref));
     let exit = kept.or(run::differences(each)).or(run::ended(&loaded, how.policy, cut.as_ref()));
-    let exit = exit.or(checked(&swept));
+    let exit = exit.or(checked(&swept)).or(bugs(&loaded, how.policy, &swept));
     let reports: Vec<Report> = loaded
         .iter()
         .enumerate()
@@ -207,6 +207,20 @@ fn checked(swept: &Swept) -> Exit {
     }
 }
 
+/// Says which runs panicked, and how each is played again.
+fn bugs(loaded: &[Loaded], policies: Policies, swept: &Swept) -> Exit {
+    let told = swept.bugs.iter().map(|bug| {
+        let Bug { scenario, seed, message } = bug.clone();
+        run::ended(loaded, policies, Some(&Cut::Bug { scenario, seed, message }))
+    });
+    let exit = told.fold(Exit::AsDeclared, Exit::or);
+    let more = swept.panicked - swept.bugs.len() as u64;
+    if more > 0 {
+        tell(&format!("error: {more} more runs panicked\n"));
+    }
+    exit
+}
+
 /// How to go on with what was not played.
 fn go_on(files: &[PathBuf], how: &How) -> String {
     let Some(path) = &how.resume else {
@@ -258,6 +272,15 @@ mod tests {
         for wrong in ["", "s", "10", "0s", "-1s", "1.5h", "10 m", "5d", "99999999999h", "1µ"] {
             assert!(time(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_run_that_panicked_is_what_counts() {
+        let mut swept = Swept::new(&[], Policies::Portfolio, false);
+        assert_eq!(bugs(&[], Policies::Portfolio, &swept), Exit::AsDeclared);
+        swept.bugs.push(Bug { scenario: 0, seed: 3, message: "no such number".to_owned() });
+        swept.panicked = 2;
+        assert_eq!(bugs(&[], Policies::Portfolio, &swept), Exit::Bug);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::{Exit, tell};
 use crate::audit;
 use crate::explore::{Played, Ran};
 use crate::pool::Watch;
+use crate::soak;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use signal_hook::{consts, flag};
 use std::io::{self, IsTerminal};
@@ -112,6 +113,16 @@ impl Watch<Played> for Live {
 impl Watch<audit::Played> for Live {
     fn done(&mut self, played: &audit::Played) {
         self.count(u64::from(played.harmed()));
+    }
+
+    fn stops(&mut self) -> bool {
+        self.looks()
+    }
+}
+
+impl Watch<soak::Played> for Live {
+    fn done(&mut self, played: &soak::Played) {
+        self.count(played.differs());
     }
 
     fn stops(&mut self) -> bool {

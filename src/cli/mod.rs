@@ -20,6 +20,7 @@ mod schema;
 mod serve;
 mod show;
 mod shrink;
+mod soak;
 
 use crate::explore::Policies;
 use crate::load::{self, Loaded, Source, load};
@@ -142,10 +143,12 @@ enum Command {
         /// The scenario
         file: PathBuf,
         /// Say where each value comes from: a line of a file, or whose default it is
-        #[arg(long, conflicts_with = "hazard")]
+        #[arg(long, conflicts_with_all = ["hazard", "length"])]
         effective: bool,
         #[command(flatten)]
         cell: cell::Cell,
+        #[command(flatten)]
+        soak: soak::Part,
     },
     /// Find out what every kind of bad day does to the schedules of scenarios
     Audit {
@@ -168,6 +171,13 @@ enum Command {
         file: PathBuf,
         #[command(flatten)]
         how: alerts::How,
+    },
+    /// Let a fleet run for a day or a month, with deploys, and hold each hour against what is meant
+    Soak {
+        /// The scenario: what happens in it is put aside
+        file: PathBuf,
+        #[command(flatten)]
+        how: soak::How,
     },
     /// Say what a code of a diagnostic means
     Explain {
@@ -241,7 +251,8 @@ pub fn main() -> Exit {
         Command::Compare { files, how } => run::compare(files, how),
         Command::Explore { files, how } => explore::explore(files, how),
         Command::Replay { file, how } => replay::replay(file, how),
-        Command::Show { file, effective, cell } => show::show(file, *effective, cell),
+        Command::Show { file, effective, cell, soak } => show::show(file, *effective, cell, soak),
+        Command::Soak { file, how } => soak::run(file, how),
         Command::Audit { files, how } => audit::run(files, how),
         Command::Shrink { file, how } => shrink::shrink(file, how),
         Command::Metrics { file, how } => metrics::metrics(file, how),

@@ -3,6 +3,7 @@
 
 use super::alerts::Ship;
 use super::cell::Cell;
+use super::soak::Part;
 use super::{Exit, json, load_all, tell, write};
 use crate::explore::{self, Policies};
 use crate::load::Loaded;
@@ -12,9 +13,10 @@ use crate::scenario::told;
 use crate::search::bounded;
 use crate::tape;
 use bootrace_sim::choices::Policy;
-use bootrace_sim::event::{Event, Stamp};
+use bootrace_sim::clock::{Instant, Span};
+use bootrace_sim::event::{Event, Sink, Stamp};
 use bootrace_sim::policy::Replay;
-use bootrace_sim::scenario::Scenario;
+use bootrace_sim::scenario::{Scenario, span_range};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -40,10 +42,43 @@ pub(super) struct How {
     /// Print the run's tape, which --tape plays again, instead of text
     #[arg(long, conflicts_with_all = ["events", "trace"])]
     record: bool,
+    /// Tell only what happens between two lengths of time after the start: 13h..14h
+    #[arg(long, value_name = "FROM..TO", value_parser = part, conflicts_with_all = ["trace", "record"])]
+    part: Option<(Span, Span)>,
     #[command(flatten)]
     ship: Ship,
     #[command(flatten)]
     cell: Cell,
+    #[command(flatten)]
+    soak: Part,
+}
+
+fn part(text: &str) -> Result<(Span, Span), String> {
+    let part = span_range(text).filter(|(from, to)| from < to);
+    part.ok_or_else(|| "a part of a run is written 13h..14h".to_owned())
+}
+
+/// What is told of a run, as it happens: one of days has more events than anybody wants to keep.
+struct Kept {
+    part: Option<(Instant, Instant)>,
+    all: bool,
+    seen: Vec<(Stamp, Event)>,
+}
+
+impl Kept {
+    fn new(scenario: &Scenario, how: &How) -> Kept {
+        let at = |(from, to): (Span, Span)| (scenario.start + from, scenario.start + to);
+        Kept { part: how.part.map(at), all: how.events || how.trace, seen: Vec::new() }
+    }
+}
+
+impl Sink for Kept {
+    fn event(&mut self, stamp: &Stamp, event: &Event) {
+        let within = self.part.is_none_or(|(from, to)| from <= stamp.at && stamp.at < to);
+        if within && (self.all || changes(event)) {
+            self.seen.push((*stamp, event.clone()));
+        }
+    }
 }
 
 pub(super) fn replay(file: &Path, how: &How) -> Exit {
@@ -51,7 +86,7 @@ pub(super) fn replay(file: &Path, how: &How) -> Exit {
         return Exit::BadInput;
     };
     let [Loaded { scenario: own, source, .. }] = &loaded[..] else { return Exit::BadInput };
-    let own = &match how.cell.of(own) {
+    let own = &match how.cell.of(own).and_then(|scenario| how.soak.of(scenario)) {
         Ok(scenario) => how.ship.of(&scenario),
         Err(exit) => return exit,
     };
@@ -61,8 +96,9 @@ pub(super) fn replay(file: &Path, how: &How) -> Exit {
     };
     // The tape of a search is of the scenario as that was searched.
     let scenario = &searched.map_or_else(|| own.clone(), |kills| Arc::new(bounded(own, kills)));
-    let mut seen: Vec<(Stamp, Event)> = Vec::new();
-    let outcome = bootrace_sim::run(scenario, policy, how.record, &mut seen);
+    let mut kept = Kept::new(scenario, how);
+    let outcome = bootrace_sim::run(scenario, policy, how.record, &mut kept);
+    let seen = kept.seen;
     if let Some(place) = &outcome.diverged {
         let what = match how.tape {
             Some(_) => "the tape does not apply to this run",
@@ -77,7 +113,7 @@ pub(super) fn replay(file: &Path, how: &How) -> Exit {
     } else if how.trace {
         json(&trace::trace(&names, scenario.start, &seen))
     } else {
-        let mut text = told(&names, &seen, |event| how.events || changes(event));
+        let mut text = told(&names, &seen, |_| true);
         let run = match &how.tape {
             Some(tape) => format!("tape {}", tape.display()),
             None if scenario.answers.is_some() => "the one run".to_owned(),

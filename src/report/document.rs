@@ -2,6 +2,7 @@
 //! types. Their names and comments are part of the format.
 
 use super::Report;
+use super::compare::{Against, against};
 use crate::explore::Cut;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
@@ -22,6 +23,10 @@ pub struct Document {
     /// One for each scenario, in the order of the arguments. The last one is what counts, but for an
     /// exploration, where all do. Empty if not one seed was played.
     pub reports: Vec<Report>,
+    /// Of a comparison of more than two: every scenario against the first, seed by seed. Absent
+    /// otherwise.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub against: Vec<Against>,
 }
 
 /// An end before the last seed. What is reported is what the same invocation reports on so many
@@ -57,7 +62,10 @@ impl Document {
             };
             Stopped { why, seeds, of }
         });
-        Document { format: FORMAT, stopped, reports }
+        // An exploration of several sets nothing side by side, and keeps no figures.
+        let compared = reports.len() > 2 && reports.iter().all(|report| !report.figures.is_empty());
+        let against = if compared { against(&reports) } else { Vec::new() };
+        Document { format: FORMAT, stopped, reports, against }
     }
 }
 

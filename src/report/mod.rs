@@ -3,6 +3,7 @@
 
 pub mod alerts;
 pub mod audit;
+pub mod compare;
 pub mod diagnostic;
 pub mod document;
 pub mod effective;
@@ -11,6 +12,7 @@ pub mod exhaustive;
 pub mod github;
 pub mod junit;
 pub mod metrics;
+pub mod soak;
 pub mod story;
 pub mod swept;
 #[cfg(test)]

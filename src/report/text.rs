@@ -2,7 +2,9 @@
 //! it last. It asks no terminal for its width.
 
 use super::diagnostic::escaped;
-use super::{Expected, Report, Status, Stuck, Swarm, Unit, Verdict, alerts, swept};
+use super::{
+    Expected, Report, Status, Stuck, Swarm, Unit, Verdict, alerts, compare as several, swept,
+};
 use bootrace_sim::clock::Span;
 use bootrace_sim::policy::Kind;
 use std::fmt::Write as _;
@@ -50,6 +52,9 @@ pub fn compare(reports: &[Report]) -> String {
     let Some((first, last)) = reports.first().zip(reports.last()) else {
         return String::new();
     };
+    if reports.len() > 2 {
+        return several::many(reports);
+    }
     let mut text = format!("{}, each seed a pair\n", seeds(first));
     for (place, report) in reports.iter().enumerate() {
         let file = escaped(&report.file);
@@ -90,8 +95,13 @@ pub fn compare(reports: &[Report]) -> String {
         Some(format!("\n{}  {}", letter(place), story(report)?.trim_start()))
     });
     let _ = write!(text, "{}", told.unwrap_or_default());
-    let _ = write!(text, "\n{}\n{}", still_fails(last), verdict(last));
+    let _ = write!(text, "\n{}", ended(last));
     text
+}
+
+/// What still fails, and the verdict: what a comparison ends with.
+pub(super) fn ended(last: &Report) -> String {
+    format!("{}\n{}", still_fails(last), verdict(last))
 }
 
 /// The story of a report, if it has one.

@@ -73,6 +73,15 @@ impl Sightings {
                 Event::Plan(Plan::RedisDown { .. } | Plan::Disconnected { .. })
             ),
             Probe::ClocksStep => matches!(seen.event, Event::Plan(Plan::Clock { .. })),
+            Probe::MessagesHeldBack => {
+                matches!(seen.event, Event::Plan(Plan::Partitioned { .. }))
+            }
+            Probe::NetworkIsSlow => matches!(seen.event, Event::Plan(Plan::Delayed { .. })),
+            Probe::ClockIsWrong => matches!(
+                seen.event,
+                Event::Skewed { offset, drift } if (*offset, *drift) != (0, 0)
+            ),
+            Probe::GetsStuck => matches!(seen.event, Event::Stuck(_)),
             _ => self.queued(seen.event),
         }
     }
@@ -534,6 +543,30 @@ mod tests {
         story.plan(Plan::Clock { service: ServiceId(0), ms: 5 });
         let probes = [Probe::RedisLosesAll, Probe::RedisIsSlow, Probe::ClocksStep];
         assert_eq!(probes.map(|probe| seen(&story, probe)), [1, 2, 1]);
+        let service = ServiceId(0);
+        story.plan(Plan::Partitioned { service, until }).plan(Plan::Delayed { service, until });
+        story.plan(Plan::Delayed { service, until });
+        let probes = [Probe::MessagesHeldBack, Probe::NetworkIsSlow, Probe::ConnectionsBreak];
+        assert_eq!(probes.map(|probe| seen(&story, probe)), [1, 2, 0]);
+    }
+
+    #[test]
+    fn a_clock_that_is_right_is_not_wrong() {
+        let mut story = Story::hourly();
+        story.boot().event(Event::Skewed { offset: 0, drift: 0 });
+        assert_eq!(seen(&story, Probe::ClockIsWrong), 0);
+        story.event(Event::Skewed { offset: 0, drift: -1 });
+        story.event(Event::Skewed { offset: 5, drift: 0 });
+        assert_eq!(seen(&story, Probe::ClockIsWrong), 2);
+    }
+
+    #[test]
+    fn a_run_does_not_get_on_if_it_says_so() {
+        let mut story = Story::hourly();
+        story.boot().event(Event::OutOfSteps);
+        assert_eq!(seen(&story, Probe::GetsStuck), 0);
+        story.event(Event::Stuck(crate::event::Stuck::Endless));
+        assert_eq!(seen(&story, Probe::GetsStuck), 1);
     }
 
     #[test]

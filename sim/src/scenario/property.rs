@@ -135,6 +135,14 @@ pub enum Probe {
     ConnectionsBreak,
     /// Clocks of containers step.
     ClocksStep,
+    /// Messages to and from Redis are held back.
+    MessagesHeldBack,
+    /// A network is slow.
+    NetworkIsSlow,
+    /// A container's clock is wrong.
+    ClockIsWrong,
+    /// A run does not get on.
+    GetsStuck,
 }
 
 /// Which subject a property needs or may have.
@@ -512,6 +520,31 @@ pub const PROPERTIES: &[Described] = &[
         Probe::ClocksStep,
         About::Nothing,
         "The clocks of a service's containers step.",
+    ),
+    probe(
+        "messages are held back",
+        Probe::MessagesHeldBack,
+        About::Nothing,
+        "What a service's containers and Redis send each other is held back for a time (`partition`).",
+    ),
+    probe(
+        "a network is slow",
+        Probe::NetworkIsSlow,
+        About::Nothing,
+        "The network of a service's containers is slow for a time (`delay`).",
+    ),
+    probe(
+        "a clock is wrong",
+        Probe::ClockIsWrong,
+        About::Nothing,
+        "A container boots whose clock is not right, or runs too fast or too slow.",
+    ),
+    probe(
+        "a run does not get on",
+        Probe::GetsStuck,
+        About::Nothing,
+        "A run comes to its end, or to none, without getting on when nothing fails any more: deadlock, \
+         livelock or starvation.",
     ),
 ];
 
