@@ -295,7 +295,7 @@ fn play(scenario: &Arc<Scenario>, schedule: usize, seed: u64) -> Played {
 }
 
 /// Whether windows were judged, and all that the hazard is about happened.
-fn met(scenario: &Scenario, verdict: &Verdict) -> bool {
+pub(crate) fn met(scenario: &Scenario, verdict: &Verdict) -> bool {
     let each = || scenario.expectations.iter().zip(&verdict.judgements);
     let of = |measure| each().find(|(expectation, _)| expectation.property.measure == measure);
     let windows = of(Measure::FiringsPerWindow).is_some_and(|(_, judgement)| judgement.judged > 0);

@@ -48,6 +48,7 @@ mod fleet;
 pub mod kernel;
 pub mod mutants;
 pub mod oracle;
+pub mod plan;
 pub mod policy;
 pub mod property;
 pub mod redis;

@@ -2,7 +2,7 @@
 //! ever drawn where nobody looks, and nothing on standard output.
 
 use super::{Exit, tell};
-use crate::audit;
+use crate::{advise, audit};
 use crate::explore::{Played, Ran};
 use crate::pool::Watch;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -112,6 +112,16 @@ impl Watch<Played> for Live {
 impl Watch<audit::Played> for Live {
     fn done(&mut self, played: &audit::Played) {
         self.count(u64::from(played.harmed()));
+    }
+
+    fn stops(&mut self) -> bool {
+        self.looks()
+    }
+}
+
+impl Watch<advise::Came> for Live {
+    fn done(&mut self, came: &advise::Came) {
+        self.count(u64::from(came.faulty()));
     }
 
     fn stops(&mut self) -> bool {

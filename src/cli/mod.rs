@@ -3,6 +3,7 @@
 //! invocation prints the same bytes.
 
 mod actions;
+mod advise;
 mod ask;
 mod audit;
 mod cell;
@@ -140,7 +141,7 @@ enum Command {
         /// The scenario
         file: PathBuf,
         /// Say where each value comes from: a line of a file, or whose default it is
-        #[arg(long, conflicts_with = "hazard")]
+        #[arg(long, conflicts_with_all = ["hazard", "plan", "roll_out", "roll_back"])]
         effective: bool,
         #[command(flatten)]
         cell: cell::Cell,
@@ -152,6 +153,14 @@ enum Command {
         files: Vec<PathBuf>,
         #[command(flatten)]
         how: audit::How,
+    },
+    /// Find out which plan for a schedule holds on every kind of bad day, and how it is rolled out
+    Advise {
+        /// The scenario: what happens in it is put aside
+        #[arg(required_unless_present = "list")]
+        file: Option<PathBuf>,
+        #[command(flatten)]
+        how: advise::How,
     },
     /// Say what a code of a diagnostic means
     Explain {
@@ -225,6 +234,7 @@ pub fn main() -> Exit {
         Command::Replay { file, how } => replay::replay(file, how),
         Command::Show { file, effective, cell } => show::show(file, *effective, cell),
         Command::Audit { files, how } => audit::run(files, how),
+        Command::Advise { file, how } => advise::run(file.as_deref(), how),
         Command::Shrink { file, how } => shrink::shrink(file, how),
         Command::Explain { code } => explain::explain(code),
         Command::Serve(how) => serve::serve(how),
