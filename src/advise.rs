@@ -8,7 +8,6 @@
 use crate::audit::met;
 use crate::pool::{Cut, Watch, work};
 use bootrace_sim::battery::{Hazard, hazards};
-use bootrace_sim::choices::LifeId;
 use bootrace_sim::event::{Event, QueueEvent, QueueId, Sink, Stamp};
 use bootrace_sim::oracle::Breach;
 use bootrace_sim::plan::{CleanUp, Part, Plan, change, judged, name_of, planned, plans};
@@ -239,9 +238,7 @@ fn pairs(tried: &[Tried]) -> Vec<Vec<&'static Plan>> {
             .collect();
         let both = [Fault::More, Fault::Less];
         // Of equals the one that stands first.
-        of.sort_by_key(|tried| {
-            std::cmp::Reverse((tried.holds(faults).0, tried.holds(&both).0))
-        });
+        of.sort_by_key(|tried| std::cmp::Reverse((tried.holds(faults).0, tried.holds(&both).0)));
         of.into_iter().take(most).map(|tried| tried.plans[0]).collect::<Vec<_>>()
     };
     let handlers = best(Part::Handler, &[Fault::More, Fault::Less], PAIRED.1);
@@ -302,13 +299,13 @@ fn tries(
 fn prepared(
     asked: Asked<'_>,
     such: &impl Fn(&Hazard) -> bool,
-    plans: Vec<&'static Plan>,
+    of: Vec<&'static Plan>,
     number: usize,
     plays: &mut Vec<(Place, Arc<Scenario>)>,
 ) -> Tried {
     let Asked { scenario, schedule, version, .. } = asked;
     let (days, changes, members) = (Vec::new(), Vec::new(), Vec::new());
-    let mut tried = Tried { plans, why_not: None, days, changes, members };
+    let mut tried = Tried { plans: of, why_not: None, days, changes, members };
     let carried_out = match planned(&tried.plans, scenario, schedule, version) {
         Ok(carried_out) => carried_out,
         Err(why) => {
@@ -325,10 +322,8 @@ fn prepared(
         tried.days.push(Day { hazard, seen: cell });
     }
     tried.members = members_of(&carried_out, schedule);
-    let found = planned(&[], scenario, schedule, version);
-    if tried.plans.iter().all(|plan| plan.part == Part::Nothing) {
-        return tried;
-    }
+    let nothing: Vec<_> = plans().filter(|plan| plan.part == Part::Nothing).collect();
+    let found = planned(&nothing, scenario, schedule, version);
     for (back, clean_up) in CHANGES {
         let made = found.clone().and_then(|found| {
             let (from, to) = if back { (&carried_out, &found) } else { (&found, &carried_out) };
@@ -350,8 +345,8 @@ fn play(scenario: &Arc<Scenario>, schedule: usize, seed: u64) -> Came {
     let mut windows = 0;
     for (expectation, judgement) in scenario.expectations.iter().zip(&verdict.judgements) {
         let property = expectation.property;
-        let owed = property.measure == Measure::WorkPerWindow
-            && property.relation == Relation::AtLeast;
+        let owed =
+            property.measure == Measure::WorkPerWindow && property.relation == Relation::AtLeast;
         if owed {
             windows = judgement.judged;
         }
@@ -400,9 +395,9 @@ struct Listed {
 }
 
 impl Sink for Listed {
-    fn event(&mut self, stamp: &Stamp, event: &Event) {
+    fn event(&mut self, _: &Stamp, event: &Event) {
         let Event::Queue(queue, _, event) = event else { return };
-        if *queue != self.queue || stamp.life == LifeId::WORLD {
+        if *queue != self.queue {
             return;
         }
         match event {

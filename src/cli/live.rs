@@ -2,9 +2,9 @@
 //! ever drawn where nobody looks, and nothing on standard output.
 
 use super::{Exit, tell};
-use crate::{advise, audit};
 use crate::explore::{Played, Ran};
 use crate::pool::Watch;
+use crate::{advise, audit};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use signal_hook::{consts, flag};
 use std::io::{self, IsTerminal};

@@ -11,6 +11,17 @@ use crate::clock::Instant;
 use crate::event::{Event, JobId, QueueEvent, QueueId};
 use crate::scenario::{Job, JobStep, Scenario};
 
+/// An execution under way, or of a process that died in it.
+#[derive(Debug)]
+struct Doing {
+    life: LifeId,
+    job: JobId,
+    /// The instant whose window it belongs to.
+    at: Instant,
+    /// The rows that are still to come.
+    left: u64,
+}
+
 /// Takes in events, and says which of them completed the work of a window.
 #[derive(Debug)]
 pub(super) struct Works {
@@ -18,9 +29,7 @@ pub(super) struct Works {
     queue: QueueId,
     /// What one execution writes.
     rows: u64,
-    /// The executions under way: the instant whose window they belong to, and the rows that are
-    /// still to come.
-    open: BTreeMap<(LifeId, JobId), (Instant, u64)>,
+    doing: Vec<Doing>,
     /// The instants of jobs that were started, for those that are started again.
     of: BTreeMap<JobId, Instant>,
 }
@@ -32,44 +41,60 @@ impl Works {
         let own = scenario.releases.iter().flat_map(|release| &release.jobs);
         let job = scenario.jobs.iter().chain(own).find(|job| job.is(queue, name));
         let rows = job.map_or(0, rows_of);
-        Works { schedule, queue, rows, open: BTreeMap::new(), of: BTreeMap::new() }
+        Works { schedule, queue, rows, doing: Vec::new(), of: BTreeMap::new() }
     }
 
     /// The instant whose window's work is done with this event, if it is.
     pub(super) fn done(&mut self, seen: &Seen<'_>) -> Option<Instant> {
-        let life = seen.stamp.life;
-        match (seen.event, seen.fact) {
-            (
-                Event::Queue(_, _, QueueEvent::Started { job, .. }),
-                Some(Fact::Execution { schedule, firing, .. }),
-            ) if schedule == self.schedule => {
-                if self.rows == 0 {
-                    return firing;
-                }
-                let at = firing.or_else(|| self.of.get(job).copied()).unwrap_or(seen.stamp.at);
-                self.of.insert(job.clone(), at);
-                self.open.insert((life, job.clone()), (at, self.rows));
+        if let Some(Fact::Execution { schedule, firing, .. }) = seen.fact
+            && let Event::Queue(_, _, QueueEvent::Started { job, .. }) = seen.event
+            && schedule == self.schedule
+        {
+            return self.started(seen, job, firing);
+        }
+        match seen.event {
+            Event::Rows { queue, job, rows } if *queue == self.queue => {
+                self.wrote(seen, job, *rows)
+            }
+            Event::Queue(queue, _, QueueEvent::Ended { job, .. }) if *queue == self.queue => {
+                let life = seen.stamp.life;
+                self.doing.retain(|doing| (doing.life, &doing.job) != (life, job));
                 None
             }
-            (Event::Rows { queue, job, rows }, _) if *queue == self.queue => {
-                let (at, left) = self.open.get_mut(&(life, job.clone()))?;
-                let before = *left;
-                *left = left.saturating_sub(*rows);
-                (before > 0 && *left == 0).then_some(*at)
-            }
-            (Event::Queue(queue, _, QueueEvent::Ended { job, .. }), _) if *queue == self.queue => {
-                self.open.remove(&(life, job.clone()));
-                None
-            }
-            // What the dead had sent may still commit.
             _ => None,
         }
     }
 
+    fn started(
+        &mut self,
+        seen: &Seen<'_>,
+        job: &JobId,
+        firing: Option<Instant>,
+    ) -> Option<Instant> {
+        if self.rows == 0 {
+            return firing;
+        }
+        let (life, left) = (seen.stamp.life, self.rows);
+        let at = firing.or_else(|| self.of.get(job).copied()).unwrap_or(seen.stamp.at);
+        self.of.insert(job.clone(), at);
+        self.doing.push(Doing { life, job: job.clone(), at, left });
+        None
+    }
+
+    /// Rows say whose job they are, not who wrote them. Of several at one job the one that is ahead
+    /// gets them, and one whose process died only what nobody else can have sent.
+    fn wrote(&mut self, seen: &Seen<'_>, job: &JobId, rows: u64) -> Option<Instant> {
+        let lives = seen.ledger.lives();
+        let open = self.doing.iter_mut().filter(|doing| doing.job == *job && doing.left > 0);
+        let doing = open.min_by_key(|doing| (!lives.lives(doing.life), doing.left))?;
+        doing.left = doing.left.saturating_sub(rows);
+        (doing.left == 0).then_some(doing.at)
+    }
+
     /// The windows of what living processes are about to do when the run ends.
     pub(super) fn under_way(&self, ledger: &Ledger) -> impl Iterator<Item = Instant> {
-        let open = self.open.iter().filter(|((life, _), _)| ledger.lives().lives(*life));
-        open.filter(|(_, (_, left))| *left > 0).map(|(_, (at, _))| *at)
+        let open = self.doing.iter().filter(|doing| doing.left > 0);
+        open.filter(|doing| ledger.lives().lives(doing.life)).map(|doing| doing.at)
     }
 }
 

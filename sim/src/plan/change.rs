@@ -9,7 +9,7 @@ use crate::clock::{Instant, Span};
 use crate::event::{QueueId, ReleaseId, ServiceId};
 use crate::scenario::{
     Action, Add, Change, Declared, Expectation, Happens, Measure, Mode, PlannedEvent, Probe,
-    Property, Quota, Range, Relation, Release, Rollout, Scenario, Service, Subject, Version,
+    Property, Quota, Relation, Release, Rollout, Scenario, Service, Subject, Version,
 };
 
 /// The longest boot: with three containers one after the other both releases run for long.
@@ -39,7 +39,7 @@ struct Registered {
 /// by plans.
 ///
 /// # Errors
-/// Why there is none: nothing differs, or nothing would be left to clean up.
+/// Why there is none: one of them makes no scenario, or nothing would be left to clean up.
 pub fn change(
     from: &Scenario,
     to: &Scenario,
@@ -67,9 +67,7 @@ pub fn change(
     let boot = part(6).min(SLOWEST);
     let deploy = tick - Span::from_nanos(boot.nanos() / 2 * 3);
     let deploys = Deploys { at: deploy.since(staged.start), boot };
-    if !deploys.all(&mut staged, to)? {
-        return Err("both run the same".to_owned());
-    }
+    deploys.all(&mut staged, to)?;
     let by_hand = match clean_up {
         CleanUp::Never => None,
         CleanUp::Before => Some(deploy - part(2)),
@@ -157,18 +155,20 @@ struct Deploys {
 }
 
 impl Deploys {
-    /// Whether any service changes.
-    fn all(&self, staged: &mut Scenario, to: &Scenario) -> Result<bool, String> {
-        let mut changed = false;
+    fn all(&self, staged: &mut Scenario, to: &Scenario) -> Result<(), String> {
         for (number, service) in staged.services.clone().iter().enumerate() {
             let id = ServiceId(u16::try_from(number).map_err(|_| "there are too many services")?);
-            match to.services.iter().find(|other| other.name == service.name) {
-                Some(other) => changed |= self.one(staged, id, to, other)?,
-                None => {
-                    staged.events.push(at(self.at, Happens::To(id, Change::Scale(0))));
-                    changed = true;
+            let change = match to.services.iter().find(|other| other.name == service.name) {
+                Some(other) => {
+                    let release = self.release(staged, to, other)?;
+                    let (one, none) = (Quota::Count(1), Quota::Count(0));
+                    let rollout = Rollout::Rolling { max_surge: one, max_unavailable: none };
+                    staged.services[number].boot = fixed(self.boot);
+                    Change::Deploy(release, Some(rollout))
                 }
-            }
+                None => Change::Scale(0),
+            };
+            staged.events.push(at(self.at, Happens::To(id, change)));
         }
         for other in &to.services {
             if staged.services.iter().any(|service| service.name == other.name) {
@@ -177,33 +177,8 @@ impl Deploys {
             let release = self.release(staged, to, other)?;
             let boot = fixed(self.at);
             staged.services.push(Service { release, boot, ..other.clone() });
-            changed = true;
         }
-        Ok(changed)
-    }
-
-    /// Rolls a service's other release out: whether it is another.
-    fn one(
-        &self,
-        staged: &mut Scenario,
-        id: ServiceId,
-        to: &Scenario,
-        other: &Service,
-    ) -> Result<bool, String> {
-        let place = usize::from(id.0);
-        let old = &staged.releases[usize::from(staged.services[place].release.0)];
-        let new = &to.releases[usize::from(other.release.0)];
-        if old.steps == new.steps && old.library == new.library && same_jobs(staged, to) {
-            return Ok(false);
-        }
-        let release = self.release(staged, to, other)?;
-        let (one, none) = (Quota::Count(1), Quota::Count(0));
-        let rollout = Rollout::Rolling { max_surge: one, max_unavailable: none };
-        let boot: Range = fixed(self.boot);
-        staged.services[place].boot = boot;
-        let deploy = Change::Deploy(release, Some(rollout));
-        staged.events.push(at(self.at, Happens::To(id, deploy)));
-        Ok(true)
+        Ok(())
     }
 
     /// A release of the other scenario, with what its processors do there.
