@@ -54,7 +54,7 @@ fn known_weaknesses_are_found_on_the_newest_version_too() {
         // Where nothing happens each plan does what it is for.
         for tried in &advice.tried {
             let faults = [Fault::More, Fault::Less].map(|fault| days(tried, fault));
-            let older = tried.plans[0].name.starts_with("job-")
+            let older = tried.plans[0].name.starts_with("ids-")
                 || tried.plans[0].name.contains("bootstrap")
                 || tried.plans[0].name == "as-found"
                 || tried.plans[0].part == plan::Part::Handler;
@@ -65,8 +65,10 @@ fn known_weaknesses_are_found_on_the_newest_version_too() {
         if version.is_none() {
             // F1, F2, and what the removal of the bootstrap job gives and does not give.
             assert!(days(of(&advice, "as-found"), Fault::More).contains(&"rolling-deploy"));
-            assert!(days(of(&advice, "job-ids"), Fault::More).contains(&"rolling-deploy"));
-            assert!(!days(of(&advice, "no-bootstrap"), Fault::More).contains(&"rolling-deploy"));
+            assert!(days(of(&advice, "ids-on-adds"), Fault::More).contains(&"rolling-deploy"));
+            assert!(
+                !days(of(&advice, "without-bootstrap"), Fault::More).contains(&"rolling-deploy")
+            );
             // The job is called as often as ever, and its work is done once.
             let [found, locked] = ["as-found", "session-lock"].map(|name| of(&advice, name));
             assert_eq!(days(locked, Fault::More), [""; 0]);
@@ -99,8 +101,9 @@ fn every_plan_makes_a_scenario_that_runs_by_itself() {
         }
     }
     assert_eq!(never, BTreeSet::new(), "these apply to none of the stories");
-    assert!(named("scheduler+done-row").is_ok_and(|both| both.len() == 2));
-    for wrong in ["no-such", "scheduler+leader", "as-found+done-row+lease", "as-found+as-found", ""]
+    assert!(named("job-scheduler+done-row").is_ok_and(|both| both.len() == 2));
+    for wrong in
+        ["no-such", "job-scheduler+leader", "as-found+done-row+lease", "as-found+as-found", ""]
     {
         assert!(named(wrong).is_err(), "{wrong}");
     }
@@ -109,7 +112,7 @@ fn every_plan_makes_a_scenario_that_runs_by_itself() {
 #[test]
 fn a_change_leaves_a_registration_behind_until_it_is_removed() {
     let found = planned(&named("as-found").expect("a plan"), &story("no-bootstrap"), 0, None);
-    let next = planned(&named("scheduler").expect("a plan"), &story("no-bootstrap"), 0, None);
+    let next = planned(&named("job-scheduler").expect("a plan"), &story("no-bootstrap"), 0, None);
     let (found, next) = (found.expect("it applies"), next.expect("it applies"));
     let held = |from: &Scenario, to: &Scenario, clean_up| {
         let scenario = Arc::new(change(from, to, 0, clean_up).expect("there is a way"));
@@ -152,7 +155,7 @@ fn what_is_said_can_be_played_again() {
     let (code, told, _) = bootrace(&replay);
     assert_eq!(code, 0);
     assert!(told.contains("work per window"), "{told}");
-    let way = entries.iter().find(|entry| entry["plan"] == "scheduler").expect("a plan");
+    let way = entries.iter().find(|entry| entry["plan"] == "job-scheduler").expect("a plan");
     let replay = way["roll_out"]["ways"][0]["replay"].as_str().expect("it is not safe");
     let replay: Vec<&str> = replay.split(' ').skip(1).collect();
     assert_eq!(bootrace(&replay).0, 0);
@@ -164,7 +167,7 @@ fn what_is_said_can_be_played_again() {
         &["advise", file, "--schedule", "no-such"],
         &["show", file, "--plan", "no-such"],
         &["show", file, "--plan", "central", "--roll-out", "central"],
-        &["show", file, "--roll-out", "no-bootstrap", "--clean-up", "after"],
+        &["show", file, "--roll-out", "without-bootstrap", "--clean-up", "after"],
         &["replay", file, "--schedule", "usage"],
     ] {
         let (code, out, err) = bootrace(wrong);

@@ -154,7 +154,7 @@ enum Command {
         #[command(flatten)]
         how: audit::How,
     },
-    /// Find out which plan for a schedule holds on every kind of bad day, and how it is rolled out
+    /// Find out which plan for a schedule holds on every kind of bad day
     Advise {
         /// The scenario: what happens in it is put aside
         #[arg(required_unless_present = "list")]

@@ -21,7 +21,7 @@ use draft::Draft;
 /// Something that a team may do.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
-    /// How it is called: `job-ids`.
+    /// How it is called: `ids-on-adds`.
     pub name: &'static str,
     /// What it is, in a sentence.
     pub doc: &'static str,

@@ -15,8 +15,8 @@ const S: Part = Part::StartUp;
 const LEASE: Span = Span::from_secs(60);
 
 pub(super) const PLANS: &[Plan] = &[
-    plan("job-ids", S, job_ids, "Each add of the start-up code gets an id of its own."),
-    plan("no-bootstrap", S, no_bootstrap, "The start-up code adds no job to run at once."),
+    plan("ids-on-adds", S, job_ids, "Each add of the start-up code gets an id of its own."),
+    plan("without-bootstrap", S, no_bootstrap, "The start-up code adds no job to run at once."),
     plan(
         "bootstrap-window-id",
         S,
@@ -35,7 +35,7 @@ pub(super) const PLANS: &[Plan] = &[
         |draft| bootstrap_dedup(draft, true),
         "The job to run at once is deduplicated by an id, for a period.",
     ),
-    plan("scheduler", S, scheduler, "A job scheduler in place of all adds."),
+    plan("job-scheduler", S, scheduler, "A job scheduler in place of all adds."),
     plan(
         "scheduler-cleaned",
         S,
@@ -202,7 +202,7 @@ fn central(draft: &mut Draft, recreate: bool) -> Applied {
     let steps = steps_of(vec![draft.upsert()]);
     draft.instead(&[])?;
     let quarter = Quota::Percent(25);
-    draft.service("scheduler", steps)?.rollout = match recreate {
+    draft.service("central", steps)?.rollout = match recreate {
         true => Rollout::Recreate,
         false => Rollout::Rolling { max_surge: quarter, max_unavailable: quarter },
     };
