@@ -76,7 +76,7 @@ pub(super) const PLANS: &[Plan] = &[
         "leader-fenced",
         S,
         |draft| leader(draft, true),
-        "The same, and the leader adds only if it can insert the window's row.",
+        "Each container has a timer; who inserts the row of the window at a tick adds the job.",
     ),
     plan(
         "timer-window-id",
@@ -209,20 +209,16 @@ fn central(draft: &mut Draft, recreate: bool) -> Applied {
     Ok(())
 }
 
+/// A step that is passed over keeps what it came to at the tick before, so one alone decides.
 fn leader(draft: &mut Draft, fenced: bool) -> Applied {
     let lead = text(format!("{}-leader", draft.plain()));
-    let lock = DatabaseAction::Lock(lead, LockKind::Lease(LEASE));
-    let mut actions = vec![Action::Database(statement(lock))];
-    if fenced {
-        let row = DatabaseAction::Insert(draft.of_window(None));
-        actions.push(Action::Database(statement(row)));
-    }
-    actions.push(draft.add(draft.options.clone()));
-    let mut inner = inner_steps(actions);
+    let decides = match fenced {
+        true => DatabaseAction::Insert(draft.of_window(None)),
+        false => DatabaseAction::Lock(lead, LockKind::Lease(LEASE)),
+    };
+    let add = draft.add(draft.options.clone());
+    let mut inner = inner_steps(vec![Action::Database(statement(decides)), add]);
     only_if(&mut inner, 1, "leads", StepResult::Done);
-    if fenced {
-        only_if(&mut inner, 2, "first", StepResult::Done);
-    }
     ticks(draft, inner, Vec::new())
 }
 
