@@ -14,6 +14,7 @@ pub use accepted::{Stale, stale};
 pub use bootrace_sim::scenario::Harm;
 pub use covered::put_aside;
 pub use exposure::{DEPLOYS, Exposure, Occurs, Of};
+pub(crate) use play::met;
 pub use play::{Healed, Heals, Played, play};
 pub use seen::Seen;
 

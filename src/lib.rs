@@ -128,6 +128,7 @@
 
 #![warn(clippy::unwrap_used)]
 
+pub mod advise;
 pub mod audit;
 mod canary;
 pub mod cli;

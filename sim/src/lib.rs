@@ -50,6 +50,7 @@ pub mod kernel;
 pub mod metric;
 pub mod mutants;
 pub mod oracle;
+pub mod plan;
 pub mod policy;
 pub mod property;
 pub mod redis;

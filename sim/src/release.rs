@@ -9,7 +9,7 @@ mod statement;
 
 use crate::bullmq::keys::Keys;
 use crate::bullmq::options::{Deduplication, Options, RepeatOptions};
-use crate::bullmq::queue::{NewJob, Queue};
+use crate::bullmq::queue::{Listed, NewJob, Queue};
 use crate::bullmq::worker::{Processor, Worker};
 use crate::bullmq::{QueueError, Version};
 use crate::choices::Label;
@@ -256,7 +256,13 @@ impl Process {
             Action::GetRepeatableJobs(queue) => {
                 self.queue(*queue, by).get_repeatable_jobs().await?;
             }
-            Action::GetJobSchedulers(queue) => self.queue(*queue, by).get_job_schedulers().await?,
+            Action::GetJobSchedulers { queue, finds } => {
+                let listed = self.queue(*queue, by).get_job_schedulers().await?;
+                let Some((id, repeat)) = finds else { return Ok(StepResult::Done) };
+                let repeat = repeat.as_ref().map(RepeatOptions::from);
+                let is = |one: &Listed| one.is(id, repeat.as_ref());
+                return Ok(found(listed.iter().any(is)));
+            }
             Action::RemoveGlobalConcurrency(queue) => {
                 self.queue(*queue, by).remove_global_concurrency().await?;
             }

@@ -145,6 +145,11 @@ impl Sink for Witness {
     }
 }
 
+/// Whether windows were judged in a run, and all that its scenario's hazard is about happened.
+pub(crate) fn met(scenario: &Scenario, verdict: &Verdict) -> bool {
+    Judged { scenario, schedule: 0, verdict }.met()
+}
+
 /// The judgements of a run.
 struct Judged<'a> {
     scenario: &'a Scenario,
@@ -167,7 +172,6 @@ impl Judged<'_> {
         self.of(measure)?.broke.as_ref()
     }
 
-    /// Whether windows were judged, and all that the hazard is about happened.
     fn met(&self) -> bool {
         let windows = self.of(Measure::FiringsPerWindow).is_some_and(|one| one.judged > 0);
         let owed = self.each().filter(|(one, _)| one.property.relation == Relation::AtLeast);

@@ -2,10 +2,9 @@
 //! ever drawn where nobody looks, and nothing on standard output.
 
 use super::{Exit, tell};
-use crate::audit;
 use crate::explore::{Played, Ran};
 use crate::pool::Watch;
-use crate::soak;
+use crate::{advise, audit, soak};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use signal_hook::{consts, flag};
 use std::io::{self, IsTerminal};
@@ -123,6 +122,16 @@ impl Watch<audit::Played> for Live {
 impl Watch<soak::Played> for Live {
     fn done(&mut self, played: &soak::Played) {
         self.count(played.differs());
+    }
+
+    fn stops(&mut self) -> bool {
+        self.looks()
+    }
+}
+
+impl Watch<advise::Came> for Live {
+    fn done(&mut self, came: &advise::Came) {
+        self.count(u64::from(came.faulty()));
     }
 
     fn stops(&mut self) -> bool {

@@ -3,6 +3,7 @@
 //! invocation prints the same bytes.
 
 mod actions;
+mod advise;
 mod alerts;
 mod ask;
 mod audit;
@@ -143,7 +144,7 @@ enum Command {
         /// The scenario
         file: PathBuf,
         /// Say where each value comes from: a line of a file, or whose default it is
-        #[arg(long, conflicts_with_all = ["hazard", "length"])]
+        #[arg(long, conflicts_with_all = ["hazard", "length", "plan", "roll_out", "roll_back"])]
         effective: bool,
         #[command(flatten)]
         cell: cell::Cell,
@@ -178,6 +179,14 @@ enum Command {
         file: PathBuf,
         #[command(flatten)]
         how: soak::How,
+    },
+    /// Find out which plan for a schedule holds on every kind of bad day
+    Advise {
+        /// The scenario: what happens in it is put aside
+        #[arg(required_unless_present = "list")]
+        file: Option<PathBuf>,
+        #[command(flatten)]
+        how: advise::How,
     },
     /// Say what a code of a diagnostic means
     Explain {
@@ -254,6 +263,7 @@ pub fn main() -> Exit {
         Command::Show { file, effective, cell, soak } => show::show(file, *effective, cell, soak),
         Command::Soak { file, how } => soak::run(file, how),
         Command::Audit { files, how } => audit::run(files, how),
+        Command::Advise { file, how } => advise::run(file.as_deref(), how),
         Command::Shrink { file, how } => shrink::shrink(file, how),
         Command::Metrics { file, how } => metrics::metrics(file, how),
         Command::Alerts { file, how } => alerts::alerts(file, how),

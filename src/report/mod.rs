@@ -1,6 +1,7 @@
 //! Reports: what an exploration came to, as values, and the ways to render them. Nothing is judged
 //! here but whether things are as the scenario declares them.
 
+pub mod advise;
 pub mod alerts;
 pub mod audit;
 pub mod compare;

@@ -12,7 +12,7 @@ mod clocks;
 mod people;
 mod redis;
 mod running;
-mod stage;
+pub(crate) mod stage;
 
 use stage::Stage;
 

@@ -306,12 +306,12 @@ pub(super) fn span(least: Span, most: Span) -> Range {
     Range { least, most, draw: 0 }
 }
 
-pub(super) fn fixed(of: Span) -> Range {
+pub(crate) fn fixed(of: Span) -> Range {
     span(of, of)
 }
 
 /// Steps of start-up code that do these, each awaited.
-pub(super) fn steps(actions: Vec<Action>) -> Arc<[Step]> {
+pub(crate) fn steps(actions: Vec<Action>) -> Arc<[Step]> {
     let step = |(number, action): (usize, Action)| Step {
         number: u16::try_from(number).expect("few steps"),
         place: (number + 1).to_string().into(),
@@ -331,7 +331,7 @@ pub(super) fn plain_add(queue: QueueId, name: &str) -> Add {
     Add { queue, name: name.into(), options, repeat: None }
 }
 
-fn edit_all(step: &mut Step, edit: &mut impl FnMut(&mut Action) -> bool) -> bool {
+pub(crate) fn edit_all(step: &mut Step, edit: &mut impl FnMut(&mut Action) -> bool) -> bool {
     let inner = match &mut step.action {
         Action::Timer { steps, .. } | Action::Parallel(steps) => steps,
         action => return edit(action),
@@ -347,7 +347,7 @@ fn edit_all(step: &mut Step, edit: &mut impl FnMut(&mut Action) -> bool) -> bool
     changed
 }
 
-fn visit(steps: &[Step], see: &mut impl FnMut(&Action)) {
+pub(crate) fn visit(steps: &[Step], see: &mut impl FnMut(&Action)) {
     for step in steps {
         see(&step.action);
         if let Action::Timer { steps, .. } | Action::Parallel(steps) = &step.action {

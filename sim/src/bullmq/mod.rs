@@ -17,6 +17,7 @@ pub mod scripts;
 mod version;
 pub mod worker;
 
+pub use repeat::registration_key;
 pub use version::Version;
 
 use crate::kernel::Closed;

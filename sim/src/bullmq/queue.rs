@@ -7,6 +7,8 @@
 //! besides in `manage`.
 
 mod manage;
+
+pub use manage::Listed;
 mod repeat;
 mod scheduler;
 

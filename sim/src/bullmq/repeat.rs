@@ -75,6 +75,13 @@ pub(super) fn concat_options(name: &str, repeat: &RepeatOptions) -> String {
     format!("{name}:{job_id}:{end}:{tz}:{suffix}")
 }
 
+/// The key of a registration that the older API makes.
+#[must_use]
+pub fn registration_key(name: &str, repeat: &RepeatOptions) -> String {
+    let hashed = || md5_hex(&concat_options(name, repeat));
+    repeat.key.clone().unwrap_or_else(hashed)
+}
+
 /// `hasLegacyRepeatableKeyShape` of 6.7: whether a key could be of the older API before it hashed
 /// them: `name:id:endDate:tz:` and a pattern or a number.
 pub(super) fn has_legacy_repeatable_key_shape(key: &[u8]) -> bool {

@@ -42,6 +42,16 @@ pub enum Fact {
     },
 }
 
+impl Fact {
+    /// If it is a firing of a schedule: the instant whose window it belongs to.
+    pub(super) fn firing_of(self, of: usize) -> Option<Instant> {
+        match self {
+            Fact::Execution { schedule, firing, .. } if schedule == of => firing,
+            _ => None,
+        }
+    }
+}
+
 /// A call of a processor that has not ended, of a job that does a schedule's work.
 #[derive(Debug)]
 struct Execution {

@@ -29,6 +29,7 @@ mod registrations;
 mod testing;
 mod total;
 mod windows;
+mod work;
 
 pub use figures::{Figures, Work};
 pub use jobs::{Job, Place, Vanished};
@@ -180,6 +181,10 @@ fn of_schedule(scenario: &Scenario, property: Property, of: usize) -> Box<dyn Or
             }
             (Relation::AtLeast, _) => Box::new(owed::FiringsAtLeast::always(scenario, of, bound)),
             _ => Box::new(most::FiringsAtMost::new(scenario, of, bound)),
+        },
+        Measure::WorkPerWindow => match relation {
+            Relation::AtLeast => Box::new(owed::FiringsAtLeast::of_work(scenario, of, bound)),
+            _ => Box::new(most::WorkAtMost::new(scenario, of, bound)),
         },
         Measure::RowsPerWindow => Box::new(most::RowsAtMost::new(scenario, of, bound)),
         Measure::ExecutionsInAll => Box::new(total::InAll::executions(scenario, of, bound)),

@@ -5,6 +5,7 @@
 use super::judgement::{Breach, Broke, Cause, Judgement, Most};
 use super::ledger::{Fact, Ledger};
 use super::windows::{Tally, Window};
+use super::work::Works;
 use super::{Oracle, Seen};
 use crate::clock::{Instant, Span};
 use crate::scenario::{Recurrence, Scenario};
@@ -116,6 +117,36 @@ impl Oracle for RowsAtMost {
             && schedule == self.schedule
         {
             self.bound.add(seen, seen.stamp.at, rows);
+        }
+    }
+
+    fn broke(&self) -> Option<&Broke> {
+        self.bound.most.broke.as_ref()
+    }
+
+    fn finish(&mut self, end: Instant, _: &Ledger) -> Judgement {
+        self.bound.judgement(end)
+    }
+}
+
+/// At most so much of a schedule's work in each window.
+#[derive(Debug)]
+pub(super) struct WorkAtMost {
+    works: Works,
+    bound: Bound,
+}
+
+impl WorkAtMost {
+    pub(super) fn new(scenario: &Scenario, schedule: usize, most: u64) -> WorkAtMost {
+        let works = Works::new(scenario, schedule);
+        WorkAtMost { works, bound: Bound::new(scenario, schedule, most) }
+    }
+}
+
+impl Oracle for WorkAtMost {
+    fn observe(&mut self, seen: &Seen<'_>) {
+        if let Some(tick) = self.works.done(seen) {
+            self.bound.add(seen, tick, 1);
         }
     }
 

@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use std::mem;
 
 use super::judgement::{Breach, Cause, Judgement};
-use super::ledger::{Fact, Ledger};
+use super::ledger::Ledger;
 use super::windows::{Tally, Window};
+use super::work::Works;
 use super::{Oracle, Seen};
 use crate::choices::LifeId;
 use crate::clock::{Instant, Span};
@@ -21,6 +22,8 @@ use crate::scenario::Scenario;
 #[derive(Debug)]
 pub(super) struct FiringsAtLeast {
     schedule: usize,
+    /// What is counted, if it is not firings.
+    work: Option<Works>,
     least: u64,
     max_lateness: Span,
     tally: Tally,
@@ -44,10 +47,17 @@ impl FiringsAtLeast {
         FiringsAtLeast::new(scenario, schedule, least, calm)
     }
 
+    /// So much of its work.
+    pub(super) fn of_work(scenario: &Scenario, schedule: usize, least: u64) -> FiringsAtLeast {
+        let work = Some(Works::new(scenario, schedule));
+        FiringsAtLeast { work, ..FiringsAtLeast::always(scenario, schedule, least) }
+    }
+
     fn new(scenario: &Scenario, schedule: usize, least: u64, from: Instant) -> FiringsAtLeast {
         let of = &scenario.schedules[schedule];
         FiringsAtLeast {
             schedule,
+            work: None,
             least,
             max_lateness: of.max_lateness,
             tally: Tally::new(scenario, of),
@@ -105,9 +115,11 @@ impl FiringsAtLeast {
 
 impl Oracle for FiringsAtLeast {
     fn observe(&mut self, seen: &Seen<'_>) {
-        if let Some(Fact::Execution { schedule, firing: Some(tick), .. }) = seen.fact
-            && schedule == self.schedule
-        {
+        let counts = match &mut self.work {
+            Some(work) => work.done(seen),
+            None => seen.fact.and_then(|fact| fact.firing_of(self.schedule)),
+        };
+        if let Some(tick) = counts {
             self.tally.add(tick, 1);
         }
         if let Some(up) = self.presence.observe(seen.stamp, seen.event) {
@@ -115,7 +127,10 @@ impl Oracle for FiringsAtLeast {
         }
     }
 
-    fn finish(&mut self, end: Instant, _: &Ledger) -> Judgement {
+    fn finish(&mut self, end: Instant, ledger: &Ledger) -> Judgement {
+        for tick in self.work.iter().flat_map(|work| work.under_way(ledger)) {
+            self.tally.add(tick, 1);
+        }
         if let Some(up) = self.presence.pass(end) {
             self.up(up);
         }

@@ -7,7 +7,7 @@ use crate::bullmq::worker::{Ending, Job, Processing};
 use crate::clock::Span;
 use crate::database::{Does, Write};
 use crate::event::{By, JobId, QueueId};
-use crate::scenario::{Counted, JobStep, Otherwise, Outcome};
+use crate::scenario::{Counted, JobStep, Outcome, Then};
 use std::rc::Rc;
 
 /// What follows on a step of a job.
@@ -89,13 +89,12 @@ impl Process {
                 return Ok(Next::End(Ending::RateLimited));
             }
             JobStep::Add(add) => self.add(add, By::Processor, None).await?,
-            JobStep::Database(step, otherwise) => {
+            JobStep::Database(step, then, otherwise) => {
                 let did = self.statement_of(step, None).await?;
-                return Ok(match otherwise {
-                    _ if did => Next::Step,
-                    Otherwise::GoOn => Next::Step,
-                    Otherwise::Return => Next::End(Ending::Returned),
-                    Otherwise::Fail => Next::End(Ending::Threw),
+                return Ok(match if did { then } else { otherwise } {
+                    Then::GoOn => Next::Step,
+                    Then::Return => Next::End(Ending::Returned),
+                    Then::Fail => Next::End(Ending::Threw),
                 });
             }
         }

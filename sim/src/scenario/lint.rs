@@ -277,7 +277,7 @@ fn takes(job: &super::Job) -> (Span, Span) {
         let range = match step {
             JobStep::Query(range) | JobStep::Sleep(range) | JobStep::Block(range) => range,
             JobStep::Write { takes, .. } => takes,
-            JobStep::Database(step, _) => &step.takes,
+            JobStep::Database(step, ..) => &step.takes,
             JobStep::Add(_) | JobStep::RateLimit(_) => continue,
         };
         takes = (takes.0 + range.least, takes.1 + range.most);

@@ -57,6 +57,8 @@ pub enum Relation {
 pub enum Measure {
     /// Distinct jobs that start in a window.
     FiringsPerWindow,
+    /// Executions that do all of a window's work.
+    WorkPerWindow,
     /// Rows committed in a window.
     RowsPerWindow,
     /// Starts of the processor.
@@ -283,6 +285,17 @@ pub const PROPERTIES: &[Described] = &[
               tick that a job stands for, or of its start. At least: in each window in which a \
               worker was up for `max_lateness`; eventually: in those that lie in the calm tail. \
               At most one of a period: also no two starts within half a period.",
+    },
+    Described {
+        text: "work per window",
+        measure: Measure::WorkPerWindow,
+        forms: &[(Mode::Always, Relation::AtMost), (Mode::Always, Relation::AtLeast)],
+        about: About::Schedule,
+        unit: Unit::Number,
+        doc: "Executions that commit all rows that the schedule's job writes, in the window of the \
+              tick that the job stands for, or of its start: one that leaves early has done no \
+              work. Of a job that writes no rows: its firings. At least: in each window in which \
+              a worker was up for `max_lateness`.",
     },
     at_most(
         "rows per window",

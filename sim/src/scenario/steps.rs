@@ -65,13 +65,14 @@ pub enum JobStep {
     /// Holds back the queue's jobs for so long, this one too: `queue.rateLimit`, and a
     /// `RateLimitError`.
     RateLimit(Range),
-    /// Works on locks and rows of the database.
-    Database(DatabaseStep, Otherwise),
+    /// Works on locks and rows of the database: what the job does if something came of it, and if
+    /// nothing did (the lock is held, the row is there already).
+    Database(DatabaseStep, Then, Then),
 }
 
-/// What a job does if nothing comes of a step: the lock is held, the row is there already.
+/// What a job does after a statement of the database.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Otherwise {
+pub enum Then {
     /// It goes on.
     GoOn,
     /// It returns: there is nothing to do.
@@ -173,7 +174,7 @@ impl fmt::Display for Action {
                 write!(f, "remove_repeatable_by_key {key}")
             }
             Action::GetRepeatableJobs(_) => f.write_str("get_repeatable_jobs"),
-            Action::GetJobSchedulers(_) => f.write_str("get_job_schedulers"),
+            Action::GetJobSchedulers { .. } => f.write_str("get_job_schedulers"),
             Action::RemoveGlobalConcurrency(_) => f.write_str("remove_global_concurrency"),
             Action::RemoveGlobalRateLimit(_) => f.write_str("remove_global_rate_limit"),
             Action::Worker(_) => f.write_str("worker"),
@@ -297,7 +298,13 @@ pub enum Action {
     /// `queue.getRepeatableJobs`: reads and changes nothing.
     GetRepeatableJobs(QueueId),
     /// `queue.getJobSchedulers`: reads and changes nothing.
-    GetJobSchedulers(QueueId),
+    GetJobSchedulers {
+        /// The queue.
+        queue: QueueId,
+        /// The scheduler that is looked for among them: nothing comes of it if there is none of
+        /// this id, or one that repeats otherwise.
+        finds: Option<(Box<str>, Option<Repeat>)>,
+    },
     /// `queue.removeJobScheduler`.
     RemoveJobScheduler {
         /// The queue.

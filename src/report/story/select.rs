@@ -15,10 +15,13 @@ impl Run<'_> {
     pub(super) fn select(&self) -> (Vec<usize>, Option<String>) {
         match (self.property.measure, &self.broke.what) {
             (_, Breach::Registrations { .. }) => self.registrations(),
-            (Measure::FiringsPerWindow, Breach::Below { .. }) => self.missing(),
+            (Measure::FiringsPerWindow | Measure::WorkPerWindow, Breach::Below { .. }) => {
+                self.missing()
+            }
             (Measure::Overlap, _) => self.at_once(),
             (
                 Measure::FiringsPerWindow
+                | Measure::WorkPerWindow
                 | Measure::RowsPerWindow
                 | Measure::ExecutionsInAll
                 | Measure::RowsInAll

@@ -6,7 +6,7 @@
 
 use super::super::QueueError;
 use super::super::Version;
-use super::super::options::Options;
+use super::super::options::{Options, RepeatOptions};
 use super::super::repeat::md5_hex;
 use super::super::scripts::{
     Call, CleanJobsInSet, MoveJobsToWait, Obliterate, RemoveRepeatable, ReprocessJob, Returned,
@@ -23,6 +23,35 @@ const CLEAN_AT_ONCE: i64 = 10_000;
 
 /// How many jobs one script of `promoteJobs` and `retryJobs` moves at most.
 const MOVE_AT_ONCE: i64 = 1000;
+
+/// A registration as `queue.getJobSchedulers` lists it.
+#[derive(Debug)]
+pub struct Listed {
+    key: Bytes,
+    /// Its hash: names and values in turn.
+    hash: Vec<Reply>,
+}
+
+impl Listed {
+    /// Whether it is the one of an id, and repeats as these options say if there are any.
+    #[must_use]
+    pub fn is(&self, id: &str, repeat: Option<&RepeatOptions>) -> bool {
+        let says = |name: &str, value: Option<String>| {
+            let field = |pair: &&[Reply]| matches!(&pair[0], Reply::Bulk(field) if &field[..] == name.as_bytes());
+            let found = match self.hash.chunks_exact(2).find(field).map(|pair| &pair[1]) {
+                Some(Reply::Bulk(found)) => Some(&found[..]),
+                _ => None,
+            };
+            found == value.as_deref().map(str::as_bytes)
+        };
+        let same = |repeat: &RepeatOptions| {
+            says("pattern", repeat.pattern.clone())
+                && says("every", repeat.every.map(|every| every.to_string()))
+                && says("tz", repeat.tz.clone())
+        };
+        self.key[..] == *id.as_bytes() && repeat.is_none_or(same)
+    }
+}
 
 impl Queue {
     /// `queue.addBulk`: a script for each job, all sent at once. Others may come between them, and
@@ -248,17 +277,17 @@ impl Queue {
         }
         self.client.ready().await?;
         self.info_once(&self.repeat).await?;
-        self.repeatable_keys().await.map(drop)
+        self.repeatables().await.map(drop)
     }
 
     /// `queue.getJobSchedulers`: the same, through the object of the newer API.
     ///
     /// # Errors
     /// An error of Redis.
-    pub async fn get_job_schedulers(&self) -> Result<(), QueueError> {
+    pub async fn get_job_schedulers(&self) -> Result<Vec<Listed>, QueueError> {
         self.client.ready().await?;
         self.info_once(&self.scheduler).await?;
-        self.repeatable_keys().await.map(drop)
+        self.repeatables().await
     }
 
     /// Start-up code that begins afresh: `queue.getRepeatableJobs()`, then
@@ -273,14 +302,14 @@ impl Queue {
         }
         self.client.ready().await?;
         self.info_once(&self.repeat).await?;
-        for key in self.repeatable_keys().await? {
+        for Listed { key, .. } in self.repeatables().await? {
             self.client.script(remove_by_key(key)).await?;
         }
         Ok(())
     }
 
     /// `getRepeatableJobs`: the keys, and the hash of each, which is read all at once.
-    async fn repeatable_keys(&self) -> Result<Vec<Bytes>, QueueError> {
+    async fn repeatables(&self) -> Result<Vec<Listed>, QueueError> {
         let keys = self.client.keys();
         let list =
             Command::ZRevRange { key: keys.repeat.clone(), start: 0, stop: -1, withscores: true };
@@ -294,10 +323,12 @@ impl Queue {
         let listed: Vec<Bytes> = listed.collect();
         let hash = |key| self.client.command(Command::HGetAll(keys.registration(key)));
         let hashes: Vec<_> = listed.iter().map(hash).collect();
-        for hash in hashes {
-            redis(hash.await?)?;
+        let mut all = Vec::new();
+        for (key, hash) in listed.into_iter().zip(hashes) {
+            let Reply::Array(hash) = redis(hash.await?)? else { continue };
+            all.push(Listed { key, hash });
         }
-        Ok(listed)
+        Ok(all)
     }
 
     /// `queue.removeDeduplicationKey`: whether the id was held.

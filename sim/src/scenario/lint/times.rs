@@ -61,7 +61,9 @@ impl<'s> Lint<'s, '_> {
         for (place, expectation) in self.scenario.expectations.iter().enumerate() {
             let Property { measure, subject, mode, .. } = expectation.property;
             let (Subject::Schedule(of), Mode::Always) = (subject, mode) else { continue };
-            if !matches!(measure, Measure::FiringsPerWindow | Measure::RowsPerWindow) {
+            let windowed =
+                [Measure::FiringsPerWindow, Measure::WorkPerWindow, Measure::RowsPerWindow];
+            if !windowed.contains(&measure) {
                 continue;
             }
             let ticks = self.scenario.schedules[of].recurrence.ticks();

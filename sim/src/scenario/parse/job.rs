@@ -5,7 +5,7 @@
 use toml::de::DeValue;
 
 use super::super::diagnostic::{Diagnostic, code};
-use super::super::{Counted, Job, JobStep, Otherwise, Outcome, Range};
+use super::super::{Counted, Job, JobStep, Outcome, Range, Then};
 use super::context::Context;
 use super::options::{Ticked, add, maybe, queue_of};
 use super::shape;
@@ -25,8 +25,8 @@ const ACTIONS: [&str; 7] = ["query", "write", "sleep", "block", "add", "database
 const OUTCOMES: [(&str, Outcome); 3] =
     [("ok", Outcome::Ok), ("fail", Outcome::Fail(None)), ("exit", Outcome::Exit(None))];
 
-const OTHERWISE: [(&str, Otherwise); 3] =
-    [("go on", Otherwise::GoOn), ("return", Otherwise::Return), ("fail", Otherwise::Fail)];
+const THEN: [(&str, Then); 3] =
+    [("go on", Then::GoOn), ("return", Then::Return), ("fail", Then::Fail)];
 
 const COUNTED: [(&str, Counted); 2] = [("made", Counted::Made), ("started", Counted::Started)];
 
@@ -111,9 +111,11 @@ fn step<'t>(cx: &mut Context<'t>, node: Node<'t>, word: &str) -> Option<JobStep>
         "rate_limit" => cx.range(action.node, word).map(JobStep::RateLimit),
         "write" => write(cx, action.node, word),
         "database" => {
-            let otherwise = maybe(cx, &table, "else", |cx, node| cx.word(node, &OTHERWISE));
+            let then = maybe(cx, &table, "then", |cx, node| cx.word(node, &THEN));
+            let otherwise = maybe(cx, &table, "else", |cx, node| cx.word(node, &THEN));
             let step = statement(cx, action.node, word, Ticked::Sole);
-            Some(JobStep::Database(step?, otherwise?.unwrap_or(Otherwise::Return)))
+            let (then, otherwise) = (then?.unwrap_or(Then::GoOn), otherwise?);
+            Some(JobStep::Database(step?, then, otherwise.unwrap_or(Then::Return)))
         }
         _ => add(cx, &table, false).map(|add| JobStep::Add(Box::new(add))),
     }

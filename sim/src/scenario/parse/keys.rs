@@ -254,6 +254,7 @@ static KEYS: &[Key] = &[
     anywhere("type", Kind::Words(&["fixed", "exponential"]), "Whether the wait stays the same or doubles after each attempt."),
     anywhere("deduplication", Kind::Table(&shape::DEDUPLICATION), "Under which id it is deduplicated: while the id is taken, another add with it does nothing."),
     anywhere("jitter", Kind::Percent, "Which part of the wait is left to chance. 5.34 ignores it."),
+    key_of(&["a `get_job_schedulers` step"], "id", Kind::Id, "The scheduler that is looked for among them: `nothing` came of the step if there is none."),
     anywhere("id", Kind::Template, "The id that is taken, within its queue."),
     anywhere("ttl", Kind::Span, "How long the id is taken; without it, until the job is finished."),
     anywhere("extend", Kind::Boolean, "Whether each add that finds the id taken begins the `ttl` anew. 5.34 ignores it."),
@@ -267,6 +268,7 @@ static KEYS: &[Key] = &[
     anywhere("job_id", Kind::Template, "The job's own id: while a job of that id exists, the add does nothing. `{window}` is the tick's window."),
     anywhere("repeat", Kind::Table(&shape::REPEAT), "When it repeats: the older repeat API."),
     key_of(&["an `upsert_job_scheduler` step"], "repeat", Kind::Table(&shape::SCHEDULER_REPEAT), "When the scheduler repeats."),
+    key_of(&["a `get_job_schedulers` step"], "repeat", Kind::Table(&shape::SCHEDULER_REPEAT), "How that scheduler must repeat: pattern or period, and zone."),
     key_of(&["a `remove_repeatable` step"], "repeat", Kind::Table(&shape::REPEAT), "The options that the registration was made with; others name another one."),
     key_of(REPEATED, "start_date", Kind::Instant, "The instant before which there is no iteration, with an offset or Z. 5.34's job schedulers look at it with `every` alone."),
     key_of(REPEATED, "end_date", Kind::Instant, "The instant after which there is no iteration. The library refuses one that has passed."),
@@ -296,6 +298,7 @@ static KEYS: &[Key] = &[
     key_of(WRITE, "rows", Kind::Number(0, 1_000_000_000_000), "How many rows in all."),
     key_of(WRITE, "batches", Kind::Number(1, 100_000), "In how many commits."),
     key_of(WRITE, "takes", Kind::Range, "How long all of it takes."),
+    anywhere("then", Kind::Words(&["go on", "return", "fail"]), "What the job does if something came of the statement: the row was found."),
     anywhere("else", Kind::Words(&["go on", "return", "fail"]), "What the job does if nothing came of the statement."),
     // The database.
     anywhere("database", Kind::Either(&shape::STATEMENTS), "A statement on locks or rows of the database."),

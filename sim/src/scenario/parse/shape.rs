@@ -133,7 +133,7 @@ pub(super) static JOB_STEPS: [Shape; 7] = [
     Shape {
         noun: "a job's `database` step",
         required: &["database"],
-        optional: &[&["else"]],
+        optional: &[&["then", "else"]],
         later: &[],
     },
 ];
@@ -238,7 +238,7 @@ pub(super) static STEPS: [Shape; 29] = [
     Shape {
         noun: "a `get_job_schedulers` step",
         required: &["get_job_schedulers"],
-        optional: &[CARRIED],
+        optional: &[&["id", "repeat"], CARRIED],
         later: &[],
     },
     Shape {

@@ -241,6 +241,7 @@ impl<'t> Steps<'t, '_> {
                 Some(Action::RemoveRepeatableByKey { queue: queue?, key: key?.into() })
             }
             "queue" => queue_of(cx, table).map(Action::Open),
+            "get_job_schedulers" => get_job_schedulers(cx, table, action.node),
             "worker" => worker(cx, table, action.node).map(Action::Worker),
             "timer" => {
                 let pattern = cx.cron(action.node);
@@ -333,7 +334,6 @@ fn whole_queue<'t>(cx: &mut Context<'t>, table: &Table<'t>, action: Known<'t>) -
     Some(match action.key {
         "remove_all_repeatables" => Action::RemoveAllRepeatables(queue),
         "get_repeatable_jobs" => Action::GetRepeatableJobs(queue),
-        "get_job_schedulers" => Action::GetJobSchedulers(queue),
         "remove_global_concurrency" => Action::RemoveGlobalConcurrency(queue),
         "remove_global_rate_limit" => Action::RemoveGlobalRateLimit(queue),
         "pause" => Action::Pause(queue),
@@ -480,6 +480,25 @@ fn upsert<'t>(cx: &mut Context<'t>, table: &Table<'t>, node: Node<'t>) -> Option
         name: name?.into(),
         options: options?,
     })
+}
+
+/// What is looked for among them has an id; how it repeats may be left open.
+fn get_job_schedulers<'t>(
+    cx: &mut Context<'t>,
+    table: &Table<'t>,
+    node: Node<'t>,
+) -> Option<Action> {
+    let queue = cx.resolve(Kind::Queue, node);
+    let id = maybe(cx, table, "id", |cx, node| cx.name(node, true));
+    let read = |cx: &mut Context<'t>, node| repeat(cx, node, &shape::SCHEDULER_REPEAT);
+    let repeat = maybe(cx, table, "repeat", read);
+    let (id, repeat) = (id?, repeat?);
+    if let (Some(key), None) = (table.known("repeat"), id) {
+        let message = "a `repeat` needs the `id` of the scheduler whose it is";
+        return cx.fail(Diagnostic::error(code::MISSING_KEY, key.at, message));
+    }
+    let queue = QueueId(u16::try_from(queue?).ok()?);
+    Some(Action::GetJobSchedulers { queue, finds: id.map(|id| (id.into(), repeat)) })
 }
 
 fn remove_repeatable<'t>(

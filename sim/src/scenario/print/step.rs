@@ -2,8 +2,8 @@
 
 use super::super::{
     Action, Add, Backoff, ByHand, Condition, Counted, DatabaseAction, DatabaseStep, Job,
-    JobOptions, JobStep, Keep, LockKind, OnError, Otherwise, Outcome, Repeat, RepeatWhen, Step,
-    Template, Worker,
+    JobOptions, JobStep, Keep, LockKind, OnError, Outcome, Repeat, RepeatWhen, Step, Template,
+    Then, Worker,
 };
 use super::{Printer, Whose, instant, length, percentage_of_millionths, quoted, range, span};
 use crate::event::{Finish, JobList, StepResult};
@@ -46,14 +46,10 @@ impl<'s> Printer<'s> {
             }
             JobStep::Add(add) => self.add(add),
             JobStep::RateLimit(range_of) => self.say(&["rate_limit"], range(range_of)),
-            JobStep::Database(step, otherwise) => {
+            JobStep::Database(step, then, otherwise) => {
                 self.statement(step);
-                let otherwise = match otherwise {
-                    Otherwise::GoOn => "\"go on\"",
-                    Otherwise::Return => "\"return\"",
-                    Otherwise::Fail => "\"fail\"",
-                };
-                self.say_or(Whose::Bootrace, &["else"], otherwise);
+                self.say_or(Whose::Bootrace, &["then"], then_of(*then));
+                self.say_or(Whose::Bootrace, &["else"], then_of(*otherwise));
             }
         }
     }
@@ -128,8 +124,12 @@ impl<'s> Printer<'s> {
             Action::GetRepeatableJobs(queue) => {
                 self.say(&["get_repeatable_jobs"], self.queue_name(*queue));
             }
-            Action::GetJobSchedulers(queue) => {
+            Action::GetJobSchedulers { queue, finds } => {
                 self.say(&["get_job_schedulers"], self.queue_name(*queue));
+                if let Some((id, repeat)) = finds {
+                    self.say(&["id"], quoted(id));
+                    repeat.iter().for_each(|repeat| self.repeat(repeat));
+                }
             }
             Action::RemoveGlobalConcurrency(queue) => {
                 self.say(&["remove_global_concurrency"], self.queue_name(*queue));
@@ -416,6 +416,14 @@ fn does_of(does: ByHand) -> (&'static str, &'static str) {
         ByHand::Remove => ("remove_job", "remove"),
         ByHand::Promote => ("promote_job", "promote"),
         ByHand::Retry => ("retry_job", "retry"),
+    }
+}
+
+fn then_of(then: Then) -> &'static str {
+    match then {
+        Then::GoOn => "\"go on\"",
+        Then::Return => "\"return\"",
+        Then::Fail => "\"fail\"",
     }
 }
 
