@@ -9,8 +9,10 @@
 mod boots;
 mod changes;
 mod clocks;
+mod moves;
 mod people;
 mod redis;
+mod roles;
 mod running;
 mod stage;
 
@@ -36,13 +38,14 @@ const fn hazard(name: &'static str, apply: fn(&mut Stage) -> Applied, doc: &'sta
     Hazard { name, doc, apply }
 }
 
-/// All of it: boots, running, changes, clocks, Redis, people. The first is a day on which nothing
+/// All of it: boots, running, changes, moves, clocks, Redis, people. The first is a day on which nothing
 /// happens.
 pub const HAZARDS: &[&[Hazard]] = &[
     &[hazard("healthy", |_| Ok(()), "Nothing happens.")],
     boots::HAZARDS,
     running::HAZARDS,
     changes::HAZARDS,
+    moves::HAZARDS,
     clocks::HAZARDS,
     redis::HAZARDS,
     people::HAZARDS,
