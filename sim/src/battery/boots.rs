@@ -81,7 +81,7 @@ pub(super) const HAZARDS: &[Hazard] = &[
     hazard(
         "one-off-job",
         one_off_job,
-        "An init container or a script runs the start-up code, without a worker, and ends.",
+        "An init container or a script runs the start-up code, once and without a worker.",
     ),
     hazard("deploys-often", deploys_often, "Five deploys from one tick to the next."),
     hazard(
@@ -100,7 +100,11 @@ pub(super) const HAZARDS: &[Hazard] = &[
         autoscaler_flaps,
         "Replicas come and go twenty times within a period.",
     ),
-    hazard("second-service", second_service, "A second service with the same code registers, too."),
+    hazard(
+        "second-service",
+        second_service,
+        "A second service with the same code comes between two ticks, and registers, too.",
+    ),
 ];
 
 fn rolling_deploy(stage: &mut Stage) -> Applied {
@@ -111,7 +115,8 @@ fn rolling_deploy(stage: &mut Stage) -> Applied {
 fn deploy_across_tick(stage: &mut Stage) -> Applied {
     stage.short();
     let at = stage.tick - FIVE;
-    stage.boots_within(SECOND, FIVE);
+    // Longer than it begins before the tick.
+    stage.boots_within(FIVE, FIVE + FIVE);
     stage.within(at, FIVE, Happens::To(stage.registrar, Change::Restart));
     stage.met(Probe::TickInDeploy, Subject::Schedule(stage.schedule));
     Ok(())
@@ -264,10 +269,11 @@ fn terminated_in_start_up(stage: &mut Stage) -> Applied {
     recreate(stage);
     stage.boots_within(SECOND, SECOND);
     stage.change(stage.between(), Change::Restart);
-    // The old ones are gone within a few messages.
-    let at = stage.between() + SECOND;
+    // The old ones are gone, and the new ones have started up, within a few messages.
+    let message = stage.scenario.round_trip.most;
+    let (at, some) = (stage.between() + SECOND + message, message + message + message + message);
     let all = Change::Terminate(1_000);
-    stage.within(at, Span::from_ms(30), Happens::To(stage.registrar, all));
+    stage.within(at, some, Happens::To(stage.registrar, all));
     stage.met(Probe::Restarts, Subject::World);
     Ok(())
 }
@@ -276,12 +282,13 @@ fn node_drain(stage: &mut Stage) -> Applied {
     stage.short();
     let at = stage.in_job();
     stage.boots_within(SECOND, SECOND);
-    let services = stage.scenario.services.iter().enumerate();
-    let all: Vec<(usize, u32)> = services.map(|(place, of)| (place, of.replicas)).collect();
-    for (service, replicas) in all {
+    // Nothing that stays and nothing that waits: what a drain without a disruption budget does.
+    let all = Quota::Percent(100);
+    let how = Rollout::Rolling { max_surge: all, max_unavailable: all };
+    for service in 0..stage.scenario.services.len() {
+        let release = stage.scenario.services[service].release;
         let id = ServiceId(u16::try_from(service).expect("the parser bounds them"));
-        stage.at(at, Happens::To(id, Change::Scale(0)));
-        stage.at(at + Span::from_ms(1), Happens::To(id, Change::Scale(replicas)));
+        stage.at(at, Happens::To(id, Change::Deploy(release, Some(how))));
     }
     stage.met(Probe::BootsBesideJob, queue(stage));
     Ok(())
@@ -294,7 +301,13 @@ fn one_off_job(stage: &mut Stage) -> Applied {
     if steps.is_empty() {
         return Err("its start-up code does nothing but work and keep time".to_owned());
     }
-    stage.run_once(stage.between(), steps.into());
+    let mut release = stage.release().clone();
+    release.steps = steps.into();
+    let release = stage.another("once", release);
+    // It waits for what it has begun, and does nothing more.
+    let job = stage.comes("once", stage.between(), FIVE);
+    job.release = release;
+    job.restart = Restart::Never;
     Ok(())
 }
 
@@ -356,8 +369,6 @@ fn autoscaler_flaps(stage: &mut Stage) -> Applied {
 }
 
 fn second_service(stage: &mut Stage) -> Applied {
-    let mut second = stage.service().clone();
-    second.name = format!("{}-too", second.name).into();
-    stage.joins(second);
+    stage.comes("too", stage.between(), FIVE);
     Ok(())
 }

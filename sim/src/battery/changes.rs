@@ -39,6 +39,11 @@ pub(super) const HAZARDS: &[Hazard] = &[
         "A deploy changes the pattern or the period really: judged are the new ticks.",
     ),
     hazard(
+        "configs-disagree",
+        configs_disagree,
+        "A second service comes that has another pattern or period in its configuration.",
+    ),
+    hazard(
         "zone-changed",
         zone_changed,
         "A deploy moves the schedule to another time zone: judged are the ticks there.",
@@ -218,7 +223,8 @@ fn later(pattern: &Cron) -> Option<Cron> {
     Cron::read(&fields.join(" "), pattern.dialect()).ok()
 }
 
-fn ticks_changed(stage: &mut Stage) -> Applied {
+/// A release with other ticks, and which these are.
+fn other_ticks(stage: &mut Stage) -> Result<(ReleaseId, Recurrence), String> {
     let meant = stage.scenario.schedules[stage.schedule].recurrence.clone();
     let (edited, moved) = match meant {
         Recurrence::Every(period) => {
@@ -244,9 +250,19 @@ fn ticks_changed(stage: &mut Stage) -> Applied {
             (edited, Recurrence::Pattern(other, zone))
         }
     };
-    let release = edited.ok_or("its start-up code says the ticks in another way")?;
+    Ok((edited.ok_or("its start-up code says the ticks in another way")?, moved))
+}
+
+fn ticks_changed(stage: &mut Stage) -> Applied {
+    let (release, moved) = other_ticks(stage)?;
     stage.means(|schedule| schedule.recurrence = moved)?;
     rolls_early(stage, release);
+    Ok(())
+}
+
+fn configs_disagree(stage: &mut Stage) -> Applied {
+    let (release, _) = other_ticks(stage)?;
+    stage.comes("configured", stage.between(), Span::from_secs(5)).release = release;
     Ok(())
 }
 
@@ -285,10 +301,13 @@ pub(super) fn elsewhere(than: &Zone) -> Result<Zone, String> {
 /// What the team means is done by jobs of another name or queue from now on. Both do the same.
 fn means_other_job(stage: &mut Stage, queue: QueueId, name: &str) -> Applied {
     let before = stage.scenario.schedules[stage.schedule].clone();
-    let is = |job: &&Job| job.is(before.queue, before.job.as_bytes());
-    if let Some(job) = stage.scenario.jobs.iter().find(is).cloned() {
-        let other = Job { name: name.into(), queue: Some(queue), ..job };
-        stage.scenario.jobs.push(other);
+    if let Some(job) = stage.job_mut() {
+        if *job.name == *name {
+            job.queue = None;
+        } else {
+            let other = Job { name: name.into(), ..job.clone() };
+            stage.scenario.jobs.push(other);
+        }
     }
     stage.means(|schedule| {
         schedule.queue = queue;
@@ -384,4 +403,26 @@ fn two_versions(stage: &mut Stage) -> Applied {
     let at = stage.healthy + Span::from_secs(30);
     stage.at(at, Happens::To(stage.registrar, Change::Restart));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bullmq::cron::CronDialect;
+
+    fn cron(pattern: &str) -> Cron {
+        Cron::read(pattern, CronDialect::V4).expect("it is a pattern")
+    }
+
+    #[test]
+    fn a_pattern_is_written_in_another_way_or_moved() {
+        let ways = |pattern: &str| {
+            let cron = cron(pattern);
+            let text = |cron: Option<Cron>| cron.map(|cron| cron.pattern().to_owned());
+            [text(respelled(&cron)), text(later(&cron))].map(Option::unwrap_or_default)
+        };
+        assert_eq!(ways("35 * * * *"), ["35 0-23 * * *", "42 * * * *"]);
+        assert_eq!(ways("0 55 3 * * *"), ["0 55-55 3 * * *", "0 2 3 * * *"]);
+        assert_eq!(ways("*/5 3 * * *"), ["", ""]);
+    }
 }

@@ -139,3 +139,24 @@ fn other_zone(stage: &mut Stage) -> Applied {
     stage.joins(second);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clocks_are_put_forward_and_back() {
+        let of = |zone: &str, forward| {
+            // 2026-01-01T00:00:00Z.
+            change_after(
+                &Zone::get(zone).expect("there is such a zone"),
+                1_767_225_600_000,
+                forward,
+            )
+        };
+        // 2026-03-08T07:00:00Z and 2026-11-01T06:00:00Z.
+        assert_eq!(of("America/New_York", true), Some(1_772_953_200_000));
+        assert_eq!(of("America/New_York", false), Some(1_793_512_800_000));
+        assert_eq!((of("UTC", true), of("Asia/Kolkata", false)), (None, None));
+    }
+}

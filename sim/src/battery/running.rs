@@ -149,10 +149,19 @@ fn slow_network(stage: &mut Stage, at: Instant) {
 fn killed_at_fetch(stage: &mut Stage) -> Applied {
     stage.short();
     slow_network(stage, stage.tick - Span::from_secs(5));
-    // Half a second from the marker, half a second to Redis; a second later the next one is made.
     let kill = Happens::To(stage.worker, Change::Kill(ALL));
-    stage.within(stage.tick + Span::from_ms(900), Span::from_ms(1_200), kill);
-    stage.met(Probe::JobStalls, queue(stage));
+    match stage.waits_in_redis() {
+        // Half a second from the marker, half a second to Redis; a second later the next is made.
+        Ok(()) => {
+            stage.within(stage.tick + Span::from_ms(1_050), SECOND, kill);
+            stage.met(Probe::JobStalls, queue(stage));
+        }
+        // The add comes before it, with the messages of a new connection.
+        Err(_) => {
+            stage.within(stage.tick + Span::from_ms(500), Span::from_secs(6), kill);
+            stage.met(Probe::Restarts, Subject::World);
+        }
+    }
     Ok(())
 }
 
@@ -168,7 +177,8 @@ fn killed_at_completion(stage: &mut Stage) -> Applied {
     stage.busy(begins, busy);
     slow_network(stage, begins + busy - Span::from_secs(5));
     let kill = Happens::To(stage.worker, Change::Kill(ALL));
-    stage.within(begins + busy + Span::from_ms(100), SECOND, kill);
+    // Half a second to Redis, half a second back, and then the next one is made.
+    stage.within(begins + busy + Span::from_ms(550), SECOND, kill);
     stage.met(Probe::JobStalls, queue(stage));
     Ok(())
 }

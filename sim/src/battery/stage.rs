@@ -56,7 +56,12 @@ impl Stage {
         version: Option<Version>,
     ) -> Result<Stage, String> {
         let mut scenario = scenario.clone();
-        scenario.events.clear();
+        // Its services run what the last deploy of the file has left them with.
+        for event in std::mem::take(&mut scenario.events) {
+            if let Happens::To(service, Change::Deploy(release, _)) = event.happens {
+                scenario.services[usize::from(service.0)].release = release;
+            }
+        }
         scenario.faults = Faults::default();
         scenario.releases.retain(|release| !release.by_hand);
         if let Some(version) = version {
@@ -291,14 +296,10 @@ impl Stage {
 
     /// A person does something to the queue.
     pub(super) fn by_hand(&mut self, at: Instant, actions: Vec<Action>) {
-        self.run_once(at, steps(actions));
-    }
-
-    /// A process runs these steps, and ends.
-    pub(super) fn run_once(&mut self, at: Instant, steps: Arc<[Step]>) {
         let number = self.scenario.releases.len();
         let library = self.release().library;
         let name = format!("by hand {number}").into();
+        let steps = steps(actions);
         let release = Release { name, library, steps, jobs: Vec::new(), by_hand: true };
         self.scenario.releases.push(release);
         let id = ReleaseId(u16::try_from(number).expect("the parser bounds their number"));
