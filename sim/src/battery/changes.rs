@@ -253,7 +253,7 @@ fn other_ticks(stage: &mut Stage) -> Result<(ReleaseId, Recurrence), String> {
     Ok((edited.ok_or("its start-up code says the ticks in another way")?, moved))
 }
 
-fn ticks_changed(stage: &mut Stage) -> Applied {
+pub(super) fn ticks_changed(stage: &mut Stage) -> Applied {
     let (release, moved) = other_ticks(stage)?;
     stage.means(|schedule| schedule.recurrence = moved)?;
     rolls_early(stage, release);
@@ -347,31 +347,47 @@ fn queue_moved(stage: &mut Stage) -> Applied {
     stage.scenario.queues.push(queue);
     let number = stage.scenario.queues.len() - 1;
     let new = QueueId(u16::try_from(number).expect("the parser bounds their number"));
-    let edited = stage.edited("moved", |action| {
-        let queue = match action {
-            Action::Add(add) => &mut add.queue,
-            Action::UpsertJobScheduler { queue, .. }
-            | Action::RemoveRepeatable { queue, .. }
-            | Action::RemoveRepeatableByKey { queue, .. }
-            | Action::RemoveJobScheduler { queue, .. }
-            | Action::Open(queue)
-            | Action::RemoveAllRepeatables(queue)
-            | Action::GetRepeatableJobs(queue)
-            | Action::GetJobSchedulers(queue) => queue,
-            Action::Worker(worker) => &mut worker.queue,
-            _ => return false,
-        };
-        let same = *queue == old;
-        if same {
-            *queue = new;
-        }
-        same
-    });
-    let release = edited.ok_or("its start-up code has nothing of the queue")?;
     let job = stage.scenario.schedules[stage.schedule].job.clone();
+    let mut moved = Vec::new();
+    let (registrar, worker) = (stage.registrar, stage.worker);
+    for service in [registrar, worker] {
+        // What is said of the registrar is said of each in turn.
+        stage.registrar = service;
+        if let Some(release) = stage.edited("moved", |action| to_queue(action, old, new)) {
+            moved.push((service, release));
+        }
+    }
+    moved.dedup_by_key(|(service, _)| *service);
+    stage.registrar = registrar;
     means_other_job(stage, new, &job)?;
-    stage.comes("moved", stage.early(), Span::from_secs(5)).release = release;
+    for (service, release) in moved {
+        stage.registrar = service;
+        stage.comes("moved", stage.early(), Span::from_secs(5)).release = release;
+    }
+    stage.registrar = registrar;
     Ok(())
+}
+
+/// Whether an action is about a queue; it is about the other then.
+fn to_queue(action: &mut Action, old: QueueId, new: QueueId) -> bool {
+    let queue = match action {
+        Action::Add(add) => &mut add.queue,
+        Action::UpsertJobScheduler { queue, .. }
+        | Action::RemoveRepeatable { queue, .. }
+        | Action::RemoveRepeatableByKey { queue, .. }
+        | Action::RemoveJobScheduler { queue, .. }
+        | Action::Open(queue)
+        | Action::RemoveAllRepeatables(queue)
+        | Action::GetRepeatableJobs(queue)
+        | Action::GetJobSchedulers(queue) => queue,
+        Action::Worker(worker) => &mut worker.queue,
+        _ => return false,
+    };
+    let same = *queue == old;
+    if same {
+        *queue = new;
+    }
+    same
 }
 
 pub(super) fn upgrade(stage: &mut Stage, version: Version) -> Applied {

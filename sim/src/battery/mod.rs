@@ -86,3 +86,71 @@ impl Hazard {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Span;
+
+    const HOURLY: &str = r#"
+        format = 1
+        name = "hourly"
+        start = 2026-01-05T00:05:00Z
+        length = "6h"
+        [schedule.report]
+        pattern = "0 * * * *"
+        queue = "work"
+        job = "report"
+        [queue.work]
+        [release.one]
+        library = "bullmq@5.34.10"
+        steps = [
+          { add = "report", queue = "work", repeat = { pattern = "0 * * * *" } },
+          { worker = "work" },
+        ]
+        [release.two]
+        library = "bullmq@5.34.10"
+        steps = [
+          { upsert_job_scheduler = "report", queue = "work", repeat = { pattern = "0 * * * *" } },
+          { worker = "work" },
+        ]
+        [service.web]
+        release = "one"
+        replicas = 12
+        [[event]]
+        at = "2h"
+        deploy = "two"
+        [[expect]]
+        always = "firings per window"
+        at_most = 1
+    "#;
+
+    fn staged(edit: impl FnOnce(&mut Stage)) -> Scenario {
+        let scenario = parse(HOURLY).unwrap_or_else(|problems| panic!("{problems:?}")).0;
+        let mut stage = Stage::new(&scenario, 0, None).expect("it is one");
+        edit(&mut stage);
+        stage.done("test")
+    }
+
+    fn judged(scenario: &Scenario) -> (i64, i64) {
+        let at = |span: Span| (scenario.start + span).ms();
+        (at(scenario.measure.0), at(scenario.length))
+    }
+
+    #[test]
+    fn what_is_judged_begins_with_a_tick_and_ends_with_one() {
+        // Ticks at 01:00, 02:00, 03:00 and 04:00.
+        let hour = |hour: i64| 1_767_571_200_000 + hour * 3_600_000;
+        let of = |from, to| (hour(from), hour(to) + 1_000);
+        assert_eq!(judged(&staged(|_| ())), of(2, 4));
+        assert_eq!(judged(&staged(Stage::short)), of(3, 4));
+    }
+
+    #[test]
+    fn the_stage_begins_with_what_the_file_ends_with() {
+        let staged = staged(|_| ());
+        let service = &staged.services[0];
+        assert_eq!((service.release.0, service.replicas), (1, 2));
+        assert!(staged.events.is_empty());
+    }
+}

@@ -1,8 +1,8 @@
 //! Moves from one way of registering to another, with the clean-ups that go with them, and back.
 
 use super::changes::{
-    job_id_added, pattern_changed, respelled, respells, rolls, scheduler_renamed, upgrade,
-    zone_named,
+    job_id_added, pattern_changed, respelled, respells, rolls, scheduler_renamed, ticks_changed,
+    upgrade, zone_named,
 };
 use super::stage::span;
 use super::{Applied, Hazard, Stage, hazard};
@@ -39,6 +39,11 @@ pub(super) const HAZARDS: &[Hazard] = &[
         "old-pod-returns",
         old_pod_returns,
         "The move with its clean-up, and an old container comes back after it.",
+    ),
+    hazard(
+        "old-pattern-returns",
+        old_pattern_returns,
+        "A deploy changes the pattern or the period really, and an old container comes back after it.",
     ),
     hazard(
         "pattern-rolled-back",
@@ -210,8 +215,17 @@ fn after_a_past(
 }
 
 fn old_pod_returns(stage: &mut Stage) -> Applied {
+    returns(stage, to_scheduler_cleaned)
+}
+
+fn old_pattern_returns(stage: &mut Stage) -> Applied {
+    returns(stage, ticks_changed)
+}
+
+/// A container of the old release boots after the new one was rolled out, and stays.
+fn returns(stage: &mut Stage, change: fn(&mut Stage) -> Applied) -> Applied {
     let old = stage.service().release;
-    to_scheduler_cleaned(stage)?;
+    change(stage)?;
     let at = stage.healthy + stage.part(75);
     stage.comes("old", at, Span::ZERO).release = old;
     Ok(())
