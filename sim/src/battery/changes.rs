@@ -8,7 +8,7 @@ use crate::bullmq::Version;
 use crate::bullmq::cron::Cron;
 use crate::civil::Zone;
 use crate::clock::Span;
-use crate::event::{QueueId, ReleaseId};
+use crate::event::{QueueId, ReleaseId, ServiceId};
 use crate::scenario::{
     Action, Change, Happens, Job, JobOptions, Keep, Probe, Recurrence, Repeat, RepeatWhen, Subject,
     Template,
@@ -348,19 +348,20 @@ fn queue_moved(stage: &mut Stage) -> Applied {
     let number = stage.scenario.queues.len() - 1;
     let new = QueueId(u16::try_from(number).expect("the parser bounds their number"));
     let job = stage.scenario.schedules[stage.schedule].job.clone();
-    let mut moved = Vec::new();
     let (registrar, worker) = (stage.registrar, stage.worker);
-    for service in [registrar, worker] {
+    let mut services = vec![registrar, worker];
+    services.dedup();
+    let mut moved: Vec<(ServiceId, ReleaseId, ReleaseId)> = Vec::new();
+    for service in services {
         // What is said of the registrar is said of each in turn.
         stage.registrar = service;
-        if let Some(release) = stage.edited("moved", |action| to_queue(action, old, new)) {
-            moved.push((service, release));
-        }
+        let of = stage.service().release;
+        let known = moved.iter().find(|(_, old, _)| *old == of).map(|(.., new)| *new);
+        let release = known.or_else(|| stage.edited("moved", |action| to_queue(action, old, new)));
+        moved.extend(release.map(|release| (service, of, release)));
     }
-    moved.dedup_by_key(|(service, _)| *service);
-    stage.registrar = registrar;
     means_other_job(stage, new, &job)?;
-    for (service, release) in moved {
+    for (service, _, release) in moved {
         stage.registrar = service;
         stage.comes("moved", stage.early(), Span::from_secs(5)).release = release;
     }
