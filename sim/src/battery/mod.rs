@@ -76,6 +76,9 @@ impl Hazard {
     ) -> Result<Scenario, String> {
         let mut stage = Stage::new(scenario, schedule, version)?;
         (self.apply)(&mut stage)?;
+        if let Some(why) = roles::never_starts(&stage.scenario) {
+            return Err(why);
+        }
         let staged = stage.done(self.name);
         match parse(&print(&staged)) {
             Ok((scenario, _)) => Ok(scenario),
@@ -144,6 +147,21 @@ mod tests {
         let of = |from, to| (hour(from), hour(to) + 1_000);
         assert_eq!(judged(&staged(|_| ())), of(2, 4));
         assert_eq!(judged(&staged(Stage::short)), of(3, 4));
+    }
+
+    #[test]
+    fn code_that_cannot_start_is_no_day() {
+        let scenario = parse(HOURLY).unwrap_or_else(|problems| panic!("{problems:?}")).0;
+        let of = |name: &str, version| {
+            let hazard = named(name).expect("there is one");
+            hazard.of(&scenario, 0, version).map(drop)
+        };
+        assert_eq!(of("upgrade-6.7", None), Ok(()));
+        let text = HOURLY.replace("{ upsert", "{ remove_repeatable = \"report\", queue = \"work\", repeat = { pattern = \"0 * * * *\" } }, { upsert");
+        let scenario = parse(&text).unwrap_or_else(|problems| panic!("{problems:?}")).0;
+        let of = |name: &str| named(name).and_then(|hazard| hazard.of(&scenario, 0, None).err());
+        let why = "`two-other-library` exits at each boot: BullMQ 6.7.0 has not what step 1 calls";
+        assert_eq!((of("healthy"), of("upgrade-6.7").as_deref()), (None, Some(why)));
     }
 
     #[test]
