@@ -9,8 +9,10 @@
 mod boots;
 mod changes;
 mod clocks;
+mod moves;
 mod people;
 mod redis;
+pub(crate) mod roles;
 mod running;
 pub(crate) mod stage;
 
@@ -36,13 +38,14 @@ const fn hazard(name: &'static str, apply: fn(&mut Stage) -> Applied, doc: &'sta
     Hazard { name, doc, apply }
 }
 
-/// All of it: boots, running, changes, clocks, Redis, people. The first is a day on which nothing
+/// All of it: boots, running, changes, moves, clocks, Redis, people. The first is a day on which nothing
 /// happens.
 pub const HAZARDS: &[&[Hazard]] = &[
     &[hazard("healthy", |_| Ok(()), "Nothing happens.")],
     boots::HAZARDS,
     running::HAZARDS,
     changes::HAZARDS,
+    moves::HAZARDS,
     clocks::HAZARDS,
     redis::HAZARDS,
     people::HAZARDS,
@@ -73,6 +76,9 @@ impl Hazard {
     ) -> Result<Scenario, String> {
         let mut stage = Stage::new(scenario, schedule, version)?;
         (self.apply)(&mut stage)?;
+        if let Some(why) = roles::never_starts(&stage.scenario) {
+            return Err(why);
+        }
         let staged = stage.done(self.name);
         match parse(&print(&staged)) {
             Ok((scenario, _)) => Ok(scenario),
@@ -81,5 +87,88 @@ impl Hazard {
                 Err(first.unwrap_or_else(|| "it makes no scenario".to_owned()))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Span;
+
+    const HOURLY: &str = r#"
+        format = 1
+        name = "hourly"
+        start = 2026-01-05T00:05:00Z
+        length = "6h"
+        [schedule.report]
+        pattern = "0 * * * *"
+        queue = "work"
+        job = "report"
+        [queue.work]
+        [release.one]
+        library = "bullmq@5.34.10"
+        steps = [
+          { add = "report", queue = "work", repeat = { pattern = "0 * * * *" } },
+          { worker = "work" },
+        ]
+        [release.two]
+        library = "bullmq@5.34.10"
+        steps = [
+          { upsert_job_scheduler = "report", queue = "work", repeat = { pattern = "0 * * * *" } },
+          { worker = "work" },
+        ]
+        [service.web]
+        release = "one"
+        replicas = 12
+        [[event]]
+        at = "2h"
+        deploy = "two"
+        [[expect]]
+        always = "firings per window"
+        at_most = 1
+    "#;
+
+    fn staged(edit: impl FnOnce(&mut Stage)) -> Scenario {
+        let scenario = parse(HOURLY).unwrap_or_else(|problems| panic!("{problems:?}")).0;
+        let mut stage = Stage::new(&scenario, 0, None).expect("it is one");
+        edit(&mut stage);
+        stage.done("test")
+    }
+
+    fn judged(scenario: &Scenario) -> (i64, i64) {
+        let at = |span: Span| (scenario.start + span).ms();
+        (at(scenario.measure.0), at(scenario.length))
+    }
+
+    #[test]
+    fn what_is_judged_begins_with_a_tick_and_ends_with_one() {
+        // Ticks at 01:00, 02:00, 03:00 and 04:00.
+        let hour = |hour: i64| 1_767_571_200_000 + hour * 3_600_000;
+        let of = |from, to| (hour(from), hour(to) + 1_000);
+        assert_eq!(judged(&staged(|_| ())), of(2, 4));
+        assert_eq!(judged(&staged(Stage::short)), of(3, 4));
+    }
+
+    #[test]
+    fn code_that_cannot_start_is_no_day() {
+        let scenario = parse(HOURLY).unwrap_or_else(|problems| panic!("{problems:?}")).0;
+        let of = |name: &str, version| {
+            let hazard = named(name).expect("there is one");
+            hazard.of(&scenario, 0, version).map(drop)
+        };
+        assert_eq!(of("upgrade-6.7", None), Ok(()));
+        let text = HOURLY.replace("{ upsert", "{ remove_repeatable = \"report\", queue = \"work\", repeat = { pattern = \"0 * * * *\" } }, { upsert");
+        let scenario = parse(&text).unwrap_or_else(|problems| panic!("{problems:?}")).0;
+        let of = |name: &str| named(name).and_then(|hazard| hazard.of(&scenario, 0, None).err());
+        let why = "`two-other-library` exits at each boot: BullMQ 6.7.0 has not what step 1 calls";
+        assert_eq!((of("healthy"), of("upgrade-6.7").as_deref()), (None, Some(why)));
+    }
+
+    #[test]
+    fn the_stage_begins_with_what_the_file_ends_with() {
+        let staged = staged(|_| ());
+        let service = &staged.services[0];
+        assert_eq!((service.release.0, service.replicas), (1, 2));
+        assert!(staged.events.is_empty());
     }
 }

@@ -4,7 +4,8 @@
 use super::draft::Draft;
 use super::{judged, sound};
 use crate::battery::named;
-use crate::battery::stage::{fixed, steps, visit};
+use crate::battery::roles::visit;
+use crate::battery::stage::{fixed, steps};
 use crate::clock::{Instant, Span};
 use crate::event::{QueueId, ReleaseId, ServiceId};
 use crate::scenario::{

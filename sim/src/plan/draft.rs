@@ -1,7 +1,8 @@
 //! A scenario that plans are put into: who registers a schedule in it, and how that is rewritten.
 
 use super::Applied;
-use crate::battery::stage::{edit_all, fixed, steps, visit};
+use crate::battery::roles::{edit_all, visit};
+use crate::battery::stage::{fixed, steps};
 use crate::bullmq::Version;
 use crate::clock::{Instant, Span};
 use crate::event::{QueueId, ReleaseId, StepResult};
