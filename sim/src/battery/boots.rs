@@ -34,6 +34,11 @@ pub(super) const HAZARDS: &[Hazard] = &[
         "A container boots in the last second before a tick, over a slow network.",
     ),
     hazard(
+        "boot-held-back",
+        boot_held_back,
+        "A container boots just before a tick, and what it sends arrives when the tick's job is done.",
+    ),
+    hazard(
         "boot-just-after-tick",
         boot_after_tick,
         "A container boots in the two seconds after a tick.",
@@ -184,6 +189,22 @@ fn boot_before_tick(stage: &mut Stage) -> Applied {
     // Several messages go to and fro before it registers: it may do so on either side of the tick.
     let at = stage.tick - FIVE - SECOND;
     stage.comes("slow", at, FIVE + SECOND).round_trip = Some(fixed(SECOND));
+    Ok(())
+}
+
+/// Code that has worked out what is due next, and says so too late: its machine was paused, or its client
+/// kept what it could not send.
+fn boot_held_back(stage: &mut Stage) -> Applied {
+    stage.short();
+    let held = stage.job_takes() + MINUTE;
+    if held.nanos() * 2 > stage.period().nanos() {
+        return Err("no message is held back for longer than its job runs".to_owned());
+    }
+    let late = stage.comes("late", stage.tick - FIVE - FIVE, FIVE + FIVE);
+    late.round_trip = Some(fixed(SECOND + SECOND));
+    let before = stage.tick - Span::from_ms(20);
+    stage.at(before, Happens::To(stage.newest(), Change::Partition(fixed(held))));
+    stage.met(Probe::MessagesHeldBack, Subject::World);
     Ok(())
 }
 

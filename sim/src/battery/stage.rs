@@ -260,7 +260,7 @@ impl Stage {
         removals
     }
 
-    fn period(&self) -> Span {
+    pub(super) fn period(&self) -> Span {
         self.end.since(self.tick)
     }
 
@@ -386,6 +386,11 @@ impl Stage {
     /// A service more.
     pub(super) fn joins(&mut self, service: Service) -> ServiceId {
         self.scenario.services.push(service);
+        self.newest()
+    }
+
+    /// The service that joined last.
+    pub(super) fn newest(&self) -> ServiceId {
         let number = self.scenario.services.len() - 1;
         ServiceId(u16::try_from(number).expect("the parser bounds their number"))
     }
