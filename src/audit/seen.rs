@@ -1,7 +1,8 @@
 //! What the runs of a cell came to, summed up as they are played.
 
 use super::{Exposure, Harm, Healed, Heals, Occurs, Of, Played};
-use bootrace_sim::scenario::{JobStep, Rate, Scenario};
+use bootrace_sim::scenario::{Rate, Scenario};
+use bootrace_sim::soak::rows_each;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the runs of a cell came to.
@@ -121,11 +122,5 @@ pub(super) fn meant(scenario: &Scenario, schedule: usize) -> Seen {
         windows += 1;
         at = next;
     }
-    let job = scenario.jobs.iter().find(|job| job.is(of.queue, of.job.as_bytes()));
-    let rows = job.iter().flat_map(|job| &job.steps).map(|step| match step {
-        JobStep::Write { rows, .. } => *rows,
-        _ => 0,
-    });
-    // The last of them is where the run ends.
-    Seen { meant: windows.saturating_sub(1), rows_each: rows.sum(), ..Seen::default() }
+    Seen { meant: windows, rows_each: rows_each(scenario, schedule), ..Seen::default() }
 }

@@ -315,13 +315,23 @@ fn counterexamples(entry: &Entry, text: &mut String) {
     }
     for (word, found) in [("twice", &entry.twice), ("lost", &entry.lost)] {
         let Some(found) = found else { continue };
-        let _ = writeln!(text, "  {word}: {}", found.days.join(", "));
+        let _ = writeln!(text, "  {word}: {}", some(&found.days));
         let _ = writeln!(
             text,
             "    {}, in {} of {} runs, smallest with {} boots: {}",
             found.hazard, found.runs, found.of, found.boots, found.replay
         );
     }
+}
+
+/// Days, by name; of very many the first. JSON has all.
+fn some(days: &[&str]) -> String {
+    const MOST: usize = 20;
+    const FIRST: usize = 8;
+    if days.len() <= MOST {
+        return days.join(", ");
+    }
+    format!("{}, and {} more", days[..FIRST].join(", "), days.len() - FIRST)
 }
 
 fn changed(report: &Report, entry: &Entry, text: &mut String) {

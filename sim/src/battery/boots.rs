@@ -202,6 +202,8 @@ fn boot_held_back(stage: &mut Stage) -> Applied {
     }
     let late = stage.comes("late", stage.tick - FIVE - FIVE, FIVE + FIVE);
     late.round_trip = Some(fixed(SECOND + SECOND));
+    // Which of its messages says it is not known: of three one is likely to be under way then.
+    late.replicas = 3;
     let before = stage.tick - Span::from_ms(20);
     stage.at(before, Happens::To(stage.newest(), Change::Partition(fixed(held))));
     stage.met(Probe::MessagesHeldBack, Subject::World);

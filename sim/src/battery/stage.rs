@@ -129,9 +129,9 @@ impl Stage {
         // The window in which it all starts is not judged: it began before the run.
         self.lead = settled.min(Span::from_nanos(judged.since(before).nanos() / 4 * 3));
         self.scenario.start = judged - self.lead;
-        // Whole windows end before the end of the run.
+        // Whole windows end before the end of the run; what the last tick does is none of them.
         self.scenario.length = (self.end + Span::from_secs(1)).since(self.scenario.start);
-        self.scenario.measure = (self.lead, self.scenario.length);
+        self.scenario.measure = (self.lead, self.end.since(self.scenario.start));
     }
 
     /// All that happens is about the tick itself: the healthy one before it, and the time between,

@@ -58,7 +58,7 @@ pub fn change(
     let tick = after(before)?;
     let end = after(after(tick)?)?;
     staged.length = (end + Span::from_secs(1)).since(staged.start);
-    staged.measure.1 = staged.length;
+    staged.measure.1 = end.since(staged.start);
     let part = |of_100: i64| Span::from_nanos(tick.since(before).nanos() / 100 * of_100);
 
     let (left, come) = (registered(from, schedule)?, registered(to, schedule)?);
