@@ -44,12 +44,13 @@ fn days(tried: &Tried, fault: Fault) -> Vec<&'static str> {
 
 #[test]
 fn known_weaknesses_are_found_on_the_newest_version_too() {
-    let hazards = ["healthy", "rolling-deploy", "boot-behind-backlog", "boot-just-before-tick"];
+    let hazards = ["healthy", "rolling-deploy", "boot-behind-backlog", "boot-held-back"];
     for version in [None, Some(Version::V6_7_0)] {
-        let advice = advice(version, &hazards, 6);
-        // F5: the scheduler with clean-up. F6 is too narrow for so few seeds.
+        let advice = advice(version, &hazards, 8);
+        // The scheduler with clean-up: F5, and F6.
         let cleaned = of(&advice, "scheduler-cleaned");
         assert_eq!(days(cleaned, Fault::Less), ["boot-behind-backlog"]);
+        assert_eq!(days(cleaned, Fault::More), ["boot-held-back"]);
         // Where nothing happens each plan does what it is for.
         for tried in &advice.tried {
             let faults = [Fault::More, Fault::Less].map(|fault| days(tried, fault));
@@ -153,7 +154,7 @@ fn what_is_said_can_be_played_again() {
     let replay: Vec<&str> = replay.split(' ').skip(1).collect();
     let (code, told, _) = bootrace(&replay);
     assert_eq!(code, 0);
-    assert!(told.lines().count() > 20 && told.contains("\nhash "), "{told}");
+    assert!(told.lines().count() > 20 && told.contains(": hash "), "{told}");
     let way = entries.iter().find(|entry| entry["plan"] == "job-scheduler").expect("a plan");
     let replay = way["roll_out"]["ways"][0]["replay"].as_str().expect("it is not safe");
     let replay: Vec<&str> = replay.split(' ').skip(1).collect();

@@ -153,7 +153,7 @@ fn what_a_hazard_needs_is_met_wherever_it_applies() {
 }
 
 /// Hazards that need local times, or jobs that are kept.
-const ONLY_DAILY: [&str; 3] = ["spring-forward", "fall-back", "retried"];
+const ONLY_DAILY: [&str; 3] = ["clocks-go-forward", "clocks-go-back", "retried"];
 
 fn bootrace(arguments: &[&str]) -> (i32, String, String) {
     let mut command = Command::cargo_bin("bootrace").expect("it is built");

@@ -148,6 +148,8 @@ pattern = "0 * * * *"
 queue   = "reports"
 job     = "report"
 
+[queue.reports]
+
 [job.report]
 steps = [ { write = { rows = 30, takes = "1s" } }, { write = { rows = 12, takes = "1s" } } ]
 
@@ -175,7 +177,7 @@ scale   = 3
 
 [[event]]
 at    = "1h"
-flush = "redis"
+redis = "flush"
 
 [faults]
 kill = { service = "web", odds = "10%" }

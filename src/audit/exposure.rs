@@ -15,7 +15,7 @@
 use bootrace_sim::clock::{Instant, Span};
 use bootrace_sim::event::ReleaseId;
 use bootrace_sim::scenario::{
-    Action, Change, Happens, Per, PlannedEvent, Range, Rate, Scenario, Schedule,
+    Action, Change, Happens, Per, PlannedEvent, Range, Rate, Scenario, Schedule, Service,
 };
 
 /// How often a file is deployed that does not say it: once on each working day.
@@ -23,6 +23,10 @@ pub const DEPLOYS: Rate = Rate { count: 20, per: Per::Month };
 
 /// How far from a tick a container may begin to run and still be said to boot at the tick.
 const AT_TICK: Span = Span::from_secs(5);
+
+/// A container more that boots within a longer range is about that one instant (clocks change), not
+/// about any tick.
+const WIDEST: Span = Span::from_secs(60);
 
 /// How often a hazard comes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -88,6 +92,13 @@ pub(super) fn occurs(scenario: &Scenario, staged: &Scenario, schedule: usize) ->
     let itself = Occurs { of: Of::Itself, window: None, period };
     let deploys = |event: &&PlannedEvent| !is_weather(staged, of, event);
     let deploys: Vec<&PlannedEvent> = staged.events.iter().filter(deploys).collect();
+    if let Some((one, like)) = comes(scenario, staged)
+        && deploys.is_empty()
+        && let Some(window) = window(&ticks, staged.start, &one.boot)
+        && window <= WIDEST
+    {
+        return Occurs { of: Of::Boots(like.replicas), window: Some(window), period };
+    }
     let other = staged.services.len() > scenario.services.len() || !staged.faults.kills.is_empty();
     let [PlannedEvent { at, happens: Happens::To(service, change), .. }] = deploys[..] else {
         return itself;
@@ -111,6 +122,18 @@ pub(super) fn occurs(scenario: &Scenario, staged: &Scenario, schedule: usize) ->
     }
 }
 
+/// A container more of a service, as a service of its own that comes up when all others have, and the
+/// service that it is like, as the file has it.
+fn comes<'a>(scenario: &'a Scenario, staged: &'a Scenario) -> Option<(&'a Service, &'a Service)> {
+    let [one] = staged.services.get(scenario.services.len()..)? else { return None };
+    let like = staged.services.iter().zip(&scenario.services).find(|(of, _)| {
+        let Service { name, replicas, boot, round_trip, .. } = one.clone();
+        boot.least > of.boot.most
+            && *one == Service { name, replicas, boot, round_trip, ..(*of).clone() }
+    });
+    like.filter(|_| staged.faults.kills.is_empty()).map(|(_, of)| (one, of))
+}
+
 /// The ticks of a run.
 fn ticks(staged: &Scenario, of: &Schedule) -> Vec<Instant> {
     let (ticks, end) = (of.recurrence.ticks(), staged.start + staged.length);
@@ -126,10 +149,13 @@ fn window(ticks: &[Instant], start: Instant, at: &Range) -> Option<Span> {
     (from < to && ticks.iter().any(|tick| near(&tick))).then(|| to.since(from))
 }
 
-/// Whether an event is what a deploy may meet, and none itself: a slow network, work of others.
+/// Whether an event is what a deploy may meet, and none itself: a slow network or one that stands still,
+/// work of others.
 fn is_weather(staged: &Scenario, of: &Schedule, event: &PlannedEvent) -> bool {
     match &event.happens {
-        Happens::To(_, change) => matches!(change, Change::Delay { .. }),
+        Happens::To(_, change) => {
+            matches!(change, Change::Delay { .. } | Change::Partition(_))
+        }
         Happens::ByHand(ReleaseId(release)) => {
             let steps = &staged.releases[usize::from(*release)].steps;
             steps.iter().all(|step| match &step.action {
@@ -162,9 +188,11 @@ mod tests {
             ("rolling-deploy", Of::Deploys, None),
             ("slow-deploy", Of::Deploys, None),
             ("deploy-across-tick", Of::Deploys, seconds(5)),
-            ("boot-just-before-tick", Of::Boots(12), seconds(1)),
+            ("boot-just-before-tick", Of::Boots(12), seconds(6)),
+            ("boot-held-back", Of::Boots(12), seconds(10)),
             ("boot-just-after-tick", Of::Boots(12), seconds(2)),
             ("boot-behind-backlog", Of::Boots(12), seconds(60)),
+            ("second-service", Of::Itself, None),
             ("healthy", Of::Itself, None),
             ("killed-in-start-up", Of::Itself, None),
             ("downtime-over-tick", Of::Itself, None),

@@ -200,10 +200,10 @@ fn boot_held_back(stage: &mut Stage) -> Applied {
     if held.nanos() * 2 > stage.period().nanos() {
         return Err("no message is held back for longer than its job runs".to_owned());
     }
-    let late = stage.comes("late", stage.tick - FIVE - FIVE, FIVE + FIVE);
-    late.round_trip = Some(fixed(SECOND + SECOND));
+    let held_back = stage.comes("held", stage.tick - FIVE - FIVE, FIVE + FIVE);
+    held_back.round_trip = Some(fixed(SECOND + SECOND));
     // Which of its messages says it is not known: of three one is likely to be under way then.
-    late.replicas = 3;
+    held_back.replicas = 3;
     let before = stage.tick - Span::from_ms(20);
     stage.at(before, Happens::To(stage.newest(), Change::Partition(fixed(held))));
     stage.met(Probe::MessagesHeldBack, Subject::World);

@@ -240,7 +240,7 @@ fn other_ticks(stage: &mut Stage) -> Result<(ReleaseId, Recurrence), String> {
         }
         Recurrence::Pattern(cron, zone) => {
             let other = later(&cron).ok_or("its pattern names no minute")?;
-            let edited = stage.edited("later", |action| match pattern_of(action) {
+            let edited = stage.edited("afterwards", |action| match pattern_of(action) {
                 Some(pattern) if pattern.pattern() == cron.pattern() => {
                     pattern.clone_from(&other);
                     true

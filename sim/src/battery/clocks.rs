@@ -32,12 +32,12 @@ pub(super) const HAZARDS: &[Hazard] = &[
         "The clocks run up to 200 ppm fast or slow, and a container with a right one boots at a tick.",
     ),
     hazard(
-        "spring-forward",
+        "clocks-go-forward",
         spring_forward,
         "The clocks are put forward around a tick, and a container boots within half an hour.",
     ),
     hazard(
-        "fall-back",
+        "clocks-go-back",
         fall_back,
         "The clocks are put back around a tick, and a container boots within half an hour.",
     ),

@@ -352,7 +352,7 @@ impl Stage {
     /// The registrar's release once more, as a deploy that changes nothing.
     pub(super) fn again(&mut self) -> ReleaseId {
         let release = self.release().clone();
-        self.another("again", release)
+        self.another("once-more", release)
     }
 
     /// The registrar's steps that have no worker of the queue in them, or those that have one.
@@ -375,7 +375,7 @@ impl Stage {
         web.steps = self.steps_with_worker(false).into();
         let mut work = self.release().clone();
         work.steps = works.into();
-        let (web, work) = (self.another("web", web), self.another("work", work));
+        let (web, work) = (self.another("registers-only", web), self.another("works-only", work));
         let mut worker = self.service().clone();
         worker.name = format!("{}-work", worker.name).into();
         worker.release = work;

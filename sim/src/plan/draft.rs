@@ -257,6 +257,12 @@ impl Draft {
         Template { pieces, schedule }
     }
 
+    /// The row of who leads at a tick: another than that of its work.
+    pub(super) fn leads(&self) -> Template {
+        let pieces = vec![format!("{}-leads-", self.plain()).into(), "".into()];
+        Template { pieces, schedule: None }
+    }
+
     /// The job's name, as it can stand in ids and in names of rows.
     pub(super) fn plain(&self) -> String {
         self.job.replace(':', "-")
