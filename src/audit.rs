@@ -16,7 +16,7 @@ pub use covered::put_aside;
 pub use exposure::{DEPLOYS, Exposure, Occurs, Of};
 pub(crate) use play::met;
 pub use play::{Healed, Heals, Played, play};
-pub use seen::Seen;
+pub use seen::{Noticed, Seen};
 
 use crate::pool::{ALL_CORES, Cut, Watch, caught, fold};
 use bootrace_sim::battery::{Hazard, hazards};

@@ -355,6 +355,24 @@ fn an_acceptance_names_a_hazard_and_a_reason() {
 }
 
 #[test]
+fn alerts_notice_a_deploy_and_no_day_on_which_nothing_happens() {
+    let file = "scenarios/free-tier-usage/before.toml";
+    let days = ["--hazard", "healthy", "--hazard", "rolling-deploy", "--hazard", "redis-flushed"];
+    let arguments = [&["audit", file, "--seeds", "3", "--alerts"][..], &days[..]].concat();
+    let (code, text, _) = bootrace(&arguments);
+    assert_eq!(code, 1);
+    assert!(text.contains("Alerts notice 1 of 2 cells each time, 1 sometimes, 0 never."), "{text}");
+    assert!(text.contains("; noticed by executions-usage (in "), "{text}");
+    assert!(!text.contains("RINGS"), "{text}");
+    let (_, json, _) = bootrace(&[&arguments[..], &["--format", "json"]].concat());
+    let report: serde_json::Value = serde_json::from_str(&json).expect("it is JSON");
+    assert_eq!(report["cells"][0]["noticed"]["needlessly"], serde_json::json!({}));
+    assert!(report["cells"][1]["noticed"]["by"]["executions-usage"].is_u64(), "{json}");
+    let (_, without, _) = bootrace(&[&arguments[..4], &days[..]].concat());
+    assert!(!without.contains("notice"), "{without}");
+}
+
+#[test]
 fn a_stop_leaves_what_was_seen() {
     struct After(usize);
     impl bootrace::pool::Watch<bootrace::audit::Played> for After {

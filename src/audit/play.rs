@@ -1,5 +1,6 @@
 //! One run of a cell: what it did wrong, and what made it well again.
 
+use bootrace_sim::alert::noticed;
 use bootrace_sim::choices::LifeId;
 use bootrace_sim::clock::{Instant, Span};
 use bootrace_sim::event::{Event, QueueEvent, QueueId, Sink, Stamp};
@@ -22,6 +23,8 @@ pub struct Played {
     pub(super) rows: u64,
     /// Whether it would not end.
     pub(super) endless: bool,
+    /// The alerts that rang; none if the scenario has none.
+    pub(super) rang: Option<Vec<String>>,
     /// What it said when it panicked.
     pub(super) bug: Option<String>,
 }
@@ -98,8 +101,9 @@ impl Heals {
 #[must_use]
 pub fn play(scenario: &Arc<Scenario>, schedule: usize, seed: u64) -> Played {
     let mut witness = Witness::new(scenario.schedules[schedule].queue);
-    let Outcome { verdict, out_of_steps, .. } =
+    let Outcome { verdict, out_of_steps, rang, .. } =
         run(scenario, Box::new(Random::new(seed)), false, &mut witness);
+    let names = || noticed(scenario, &rang).into_iter().map(str::to_owned).collect();
     let judged = Judged { scenario, schedule, verdict: &verdict };
     let harms = judged.harms();
     let work = verdict.figures.schedules[schedule];
@@ -110,6 +114,7 @@ pub fn play(scenario: &Arc<Scenario>, schedule: usize, seed: u64) -> Played {
         executions: work.executions,
         rows: work.rows,
         endless: out_of_steps,
+        rang: (!scenario.alerts.is_empty()).then(names),
         bug: None,
     }
 }

@@ -20,6 +20,8 @@ pub struct Seen {
     pub heals: BTreeMap<Heals, u64>,
     /// The worst of these: what nobody heals, or else what took longest.
     pub slowest: Option<Healed>,
+    /// Who noticed, if the scenario has alerts.
+    pub noticed: Option<Noticed>,
     /// Executions of all runs.
     pub executions: u64,
     /// Rows of all runs.
@@ -32,6 +34,27 @@ pub struct Seen {
     pub endless: u64,
     /// The first seed whose run panicked, or 0 if the scenario could not be made, and what was said.
     pub bug: Option<(u64, String)>,
+}
+
+/// What alerts said of a cell's runs.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Noticed {
+    /// In how many runs in which something went wrong each alert rang.
+    pub by: BTreeMap<String, u64>,
+    /// In how many of those none did.
+    pub nobody: u64,
+    /// In how many runs in which nothing went wrong each rang.
+    pub needlessly: BTreeMap<String, u64>,
+}
+
+impl Noticed {
+    fn add(&mut self, rang: &[String], harmed: bool) {
+        self.nobody += u64::from(harmed && rang.is_empty());
+        let rings = if harmed { &mut self.by } else { &mut self.needlessly };
+        for name in rang {
+            *rings.entry(name.clone()).or_default() += 1;
+        }
+    }
 }
 
 impl Seen {
@@ -97,6 +120,9 @@ impl Seen {
         // What a hazard that was not met does is not its doing.
         if !played.met {
             return;
+        }
+        if let Some(rang) = &played.rang {
+            self.noticed.get_or_insert_default().add(rang, played.harmed());
         }
         for harm in &played.harms {
             self.harms.entry(*harm).or_insert((0, number)).0 += 1;

@@ -1,5 +1,6 @@
 //! `audit`: what each bad day does to each schedule, on each version of the library.
 
+use super::alerts::Ship;
 use super::live::Live;
 use super::{Exit, cell, json, load_all, tell, write};
 use crate::audit::{Audit, Seen, audit, columns, stale};
@@ -27,6 +28,8 @@ pub(super) struct How {
     /// Say what each hazard is, and play nothing
     #[arg(long)]
     list: bool,
+    #[command(flatten)]
+    ship: Ship,
     /// What is printed
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -46,7 +49,8 @@ pub(super) fn run(files: &[PathBuf], how: &How) -> Exit {
         return write(&each.collect::<String>()).unwrap_or(Exit::AsDeclared);
     }
     let Some(loaded) = load_all(files) else { return Exit::BadInput };
-    let scenarios: Vec<_> = loaded.iter().map(|loaded| loaded.scenario.clone()).collect();
+    let scenarios = loaded.iter().map(|loaded| how.ship.of(&loaded.scenario));
+    let scenarios: Vec<_> = scenarios.collect();
     let versions = if how.all_libraries { Version::ALL.to_vec() } else { how.libraries.clone() };
     let wanted = |hazard: &Hazard| {
         how.hazards.is_empty() || how.hazards.iter().any(|one| one.name == hazard.name)

@@ -113,6 +113,9 @@ pub struct Entry {
     pub healed_by: BTreeMap<&'static str, u64>,
     /// The worst of that; null if nothing went wrong, or if no run tells.
     pub slowest: Option<Slowest>,
+    /// What alerts said: the scenario's own, and with `--alerts` those that come with bootrace; null if
+    /// there is none.
+    pub noticed: Option<Alerts>,
     /// How often the worst harm comes; null if there is none, or none of this hazard's doing.
     pub exposure: Option<Rate>,
     /// The command that plays the first run with the gravest harm again; null if there is none.
@@ -152,6 +155,17 @@ pub struct Work {
     /// What was written as a multiple of what is meant, or what ran where nothing is written; null if
     /// nothing is meant.
     pub times: Option<f64>,
+}
+
+/// What alerts said of a cell's runs.
+#[derive(Clone, Serialize, JsonSchema, Debug)]
+pub struct Alerts {
+    /// In how many runs in which something went wrong each alert rang, by its name.
+    pub by: BTreeMap<String, u64>,
+    /// In how many of those none did.
+    pub by_nobody: u64,
+    /// In how many runs in which nothing went wrong each rang.
+    pub needlessly: BTreeMap<String, u64>,
 }
 
 /// The longest that a schedule was not well.
@@ -327,6 +341,11 @@ impl Entry {
             slowest: of.slowest.map(|healed| Slowest {
                 by: healed.by.words(),
                 seconds: healed.after.nanos() as f64 / 1e9,
+            }),
+            noticed: of.noticed.as_ref().map(|noticed| Alerts {
+                by: noticed.by.clone(),
+                by_nobody: noticed.nobody,
+                needlessly: noticed.needlessly.clone(),
             }),
             exposure,
             replay: shown.map(|(_, _, seed)| replay(&columns[*column], hazard.name, seed)),

@@ -30,6 +30,7 @@ pub fn text(report: &Report) -> String {
     much(report, &mut text);
     often(report, &mut text);
     summary(report, &mut text);
+    noticed(report, &mut text);
     controls(report, &mut text);
     worst(report, &mut text);
     accepted(report, &mut text);
@@ -158,6 +159,38 @@ fn summary(report: &Report, text: &mut String) {
     }
 }
 
+/// Which harm rings, where there are alerts.
+fn noticed(report: &Report, text: &mut String) {
+    let harmed = || {
+        let harmed = report.cells.iter().filter(|cell| cell.worst.is_some());
+        harmed.filter_map(|cell| Some((cell, cell.noticed.as_ref()?)))
+    };
+    if harmed().next().is_none() {
+        return;
+    }
+    let silent = harmed().filter(|(_, noticed)| noticed.by.is_empty());
+    let mut unseen: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (cell, _) in silent {
+        unseen.entry(cell.hazard).or_default().push((cell.column + 1).to_string());
+    }
+    let always = harmed().filter(|(_, noticed)| noticed.by_nobody == 0).count();
+    let never = unseen.values().map(Vec::len).sum::<usize>();
+    let sometimes = harmed().count() - always - never;
+    let _ = writeln!(
+        text,
+        "Alerts notice {always} of {} cells each time, {sometimes} sometimes, {never} never.",
+        harmed().count()
+    );
+    for (hazard, columns) in unseen {
+        let _ = writeln!(text, "  not noticed: {hazard} ({})", columns.join(", "));
+    }
+    let well = report.cells.iter().filter(|cell| is_control(report, cell));
+    let rings = well.flat_map(|cell| cell.noticed.iter().flat_map(|one| one.needlessly.keys()));
+    for name in rings.collect::<std::collections::BTreeSet<_>>() {
+        let _ = writeln!(text, "  {name} RINGS on a day on which nothing happens");
+    }
+}
+
 /// Columns that are not well on a day on which nothing happens.
 fn controls(report: &Report, text: &mut String) {
     let ill = report.cells.iter().filter(|cell| is_control(report, cell) && cell.worst.is_some());
@@ -204,7 +237,8 @@ fn worst(report: &Report, text: &mut String) {
         told.push(cell.letter);
         let what = harm.means;
         let _ = write!(text, "\n{}: {what}, in {} of {} runs", cell.hazard, harm.runs, cell.met);
-        let more = [healed(cell), work(cell), cell.exposure.as_ref().and_then(exposed)];
+        let exposed = cell.exposure.as_ref().and_then(exposed);
+        let more = [healed(cell), noticed_by(cell), work(cell), exposed];
         for more in more.into_iter().flatten() {
             let _ = write!(text, "; {more}");
         }
@@ -226,6 +260,15 @@ fn healed(cell: &Entry) -> Option<String> {
         "itself" => "nothing has to heal: it is over with that run".to_owned(),
         by => format!("healed after at most {after} by {by}"),
     })
+}
+
+fn noticed_by(cell: &Entry) -> Option<String> {
+    let noticed = cell.noticed.as_ref()?;
+    if noticed.by.is_empty() {
+        return Some("noticed by no alert".to_owned());
+    }
+    let each = noticed.by.iter().map(|(name, runs)| format!("{name} (in {runs})"));
+    Some(format!("noticed by {}", each.collect::<Vec<_>>().join(", ")))
 }
 
 fn work(cell: &Entry) -> Option<String> {
