@@ -12,7 +12,8 @@ use bootrace_sim::event::{Event, QueueEvent, QueueId, Sink, Stamp};
 use bootrace_sim::oracle::Breach;
 use bootrace_sim::plan::{CleanUp, Part, Plan, change, judged, name_of, planned, plans};
 use bootrace_sim::policy::Random;
-use bootrace_sim::scenario::{JobStep, Measure, Relation, Scenario, Version};
+use bootrace_sim::scenario::{Measure, Relation, Scenario, Version};
+use bootrace_sim::soak::rows_each;
 use bootrace_sim::{Outcome, run};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -213,13 +214,8 @@ pub fn advise(
         tried.extend(pairs);
         cut = stopped;
     }
-    let of = &asked.scenario.schedules[asked.schedule];
-    let job = asked.scenario.jobs.iter().find(|job| job.is(of.queue, of.job.as_bytes()));
-    let rows = job.iter().flat_map(|job| &job.steps).map(|step| match step {
-        JobStep::Write { rows, .. } => *rows,
-        _ => 0,
-    });
-    Advice { tried, rows: rows.sum(), cut }
+    let rows = rows_each(asked.scenario, asked.schedule);
+    Advice { tried, rows, cut }
 }
 
 /// How many runs there are at most, for who wants to know how far it is.
