@@ -5,11 +5,11 @@
 //! is one of sixteen, so the ranges of a soak are shifted against each other: over some days deploys
 //! come at many minutes of the hour, not always at the same few.
 
-use crate::clock::Span;
+use crate::clock::{Instant, Span};
 use crate::event::ServiceId;
 use crate::scenario::{
     Change, Declared, Expectation, Faults, Happens, JobStep, Measure, Mode, PlannedEvent, Property,
-    Range, Relation, Scenario, Subject, parse, print,
+    Range, Relation, Scenario, Schedule, Subject, parse, print,
 };
 
 /// Into how many parts the time from one deploy to the next is cut: as many as a draw has answers.
@@ -48,7 +48,7 @@ impl Soak {
         }
         let up = up(&soaked);
         soaked.length = self.length;
-        soaked.measure = (up.min(self.length), self.length);
+        soaked.measure = (self.judged(&soaked, up), self.length);
         soaked.calm = Span::ZERO;
         self.deploys(&mut soaked, up);
         soaked.expectations = expectations(&soaked);
@@ -60,6 +60,16 @@ impl Soak {
                 Err(first.unwrap_or_else(|| "it makes no scenario".to_owned()))
             }
         }
+    }
+
+    /// From when on windows are judged: that in which the fleet comes up is nobody's fault.
+    fn judged(&self, soaked: &Scenario, up: Span) -> Span {
+        let next = |schedule: &Schedule| {
+            let tick = schedule.recurrence.ticks().after((soaked.start + up).ms())?;
+            Some(Instant::from_ms(tick).since(soaked.start))
+        };
+        let first = soaked.schedules.iter().filter_map(next).max();
+        first.filter(|first| *first < self.length).unwrap_or(up.min(self.length))
     }
 
     /// Each service is deployed by itself. The first time not before the fleet is up.
@@ -237,7 +247,8 @@ at_most = 126
         let soaked = soak(1, None);
         assert_eq!(soaked.faults, Faults::default());
         assert_eq!((soaked.length, soaked.calm), (days(1), Span::ZERO));
-        assert_eq!(soaked.measure, (Span::from_secs(30), days(1)));
+        // From the first tick on that finds the fleet up.
+        assert_eq!(soaked.measure, (Span::from_secs(3600), days(1)));
         let bounds: Vec<u64> = soaked.expectations.iter().map(|one| one.property.bound).collect();
         assert_eq!(bounds, [1, 1, 42]);
         let kept = Soak { length: days(1), every: None, faults: true };
