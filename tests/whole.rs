@@ -99,6 +99,9 @@ fn main() -> ExitCode {
     }
 }
 
+/// How often what diverged is recorded again.
+const AGAIN: usize = 3;
+
 /// Draws and records the scenarios; a test for each.
 fn record_all(seeds: &[(String, u64)]) -> Result<Vec<Trial>, String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/whole");
@@ -117,21 +120,24 @@ fn record_all(seeds: &[(String, u64)]) -> Result<Vec<Trial>, String> {
     record::record(&files, &out)?;
     let place = |number: usize| out.join(format!("whole-{}.json", seeds[number].1));
     let mut verdicts: Vec<Verdict> = (0..seeds.len()).map(|one| verdict(&place(one))).collect();
-    // A machine that was late where nothing measures it says nothing a second time; what the model
-    // has wrong it has wrong again.
-    let doubted: Vec<usize> = (0..seeds.len()).filter(|one| verdicts[*one].is_bad()).collect();
-    for one in &doubted {
-        let Verdict::Judged(Err(text)) = &verdicts[*one] else { unreachable!("it is bad") };
-        let kept = keep(&place(*one), text);
-        println!("{} diverged, and is recorded again\n{kept}", seeds[*one].0);
-    }
-    if !doubted.is_empty() {
+    // A machine that was late where nothing measures it says nothing another time; what the model has
+    // wrong it has wrong each time.
+    for _ in 0..AGAIN {
+        let doubted: Vec<usize> = (0..seeds.len()).filter(|one| verdicts[*one].is_bad()).collect();
+        if doubted.is_empty() {
+            break;
+        }
+        for one in &doubted {
+            let Verdict::Judged(Err(text)) = &verdicts[*one] else { unreachable!("it is bad") };
+            let kept = keep(&place(*one), text);
+            println!("{} diverged, and is recorded again\n{kept}", seeds[*one].0);
+        }
         let again: Vec<PathBuf> = doubted.iter().map(|one| files[*one].clone()).collect();
         record::record(&again, &out)?;
-    }
-    for one in doubted {
-        if let again @ Verdict::Judged(_) = verdict(&place(one)) {
-            verdicts[one] = again;
+        for one in doubted {
+            if let again @ Verdict::Judged(_) = verdict(&place(one)) {
+                verdicts[one] = again;
+            }
         }
     }
     let judged = verdicts.iter().filter(|one| matches!(one, Verdict::Judged(_))).count();
