@@ -13,7 +13,6 @@ use bootrace_sim::oracle::Breach;
 use bootrace_sim::plan::{CleanUp, Part, Plan, change, judged, name_of, planned, plans};
 use bootrace_sim::policy::Random;
 use bootrace_sim::scenario::{Measure, Relation, Scenario, Version};
-use bootrace_sim::soak::rows_each;
 use bootrace_sim::{Outcome, run};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -214,7 +213,7 @@ pub fn advise(
         tried.extend(pairs);
         cut = stopped;
     }
-    let rows = rows_each(asked.scenario, asked.schedule);
+    let rows = asked.scenario.rows_each(asked.schedule);
     Advice { tried, rows, cut }
 }
 

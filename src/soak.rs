@@ -11,7 +11,7 @@ use bootrace_sim::event::{Event, Plan, Sink, Stamp};
 use bootrace_sim::oracle::{Fact, Ledger};
 use bootrace_sim::policy::Random;
 use bootrace_sim::scenario::Scenario;
-use bootrace_sim::soak::{rows_each, up};
+use bootrace_sim::soak::up;
 use bootrace_sim::ticks::Ticks;
 use bootrace_sim::{Outcome, run};
 use std::ops::{ControlFlow, RangeInclusive};
@@ -219,7 +219,7 @@ fn meant(scenario: &Scenario, schedule: usize) -> Hours {
         worst: None,
     };
     let hours = hours.into_iter().map(hour).collect();
-    Hours { rows_each: rows_each(scenario, schedule), hours }
+    Hours { rows_each: scenario.rows_each(schedule), hours }
 }
 
 /// Which hour of the run an instant lies in.

@@ -8,8 +8,8 @@
 use crate::clock::{Instant, Span};
 use crate::event::ServiceId;
 use crate::scenario::{
-    Change, Declared, Expectation, Faults, Happens, JobStep, Measure, Mode, PlannedEvent, Property,
-    Range, Relation, Scenario, Schedule, Subject, parse, print,
+    Change, Declared, Expectation, Faults, Happens, Measure, Mode, PlannedEvent, Property, Range,
+    Relation, Scenario, Schedule, Subject,
 };
 
 /// Into how many parts the time from one deploy to the next is cut: as many as a draw has answers.
@@ -53,13 +53,7 @@ impl Soak {
         self.deploys(&mut soaked, up);
         soaked.expectations = expectations(&soaked);
         soaked.name = format!("{}: soaked for {}", soaked.name, self.length).into();
-        match parse(&print(&soaked)) {
-            Ok((scenario, _)) => Ok(scenario),
-            Err(problems) => {
-                let first = problems.first().map(|problem| problem.message.clone());
-                Err(first.unwrap_or_else(|| "it makes no scenario".to_owned()))
-            }
-        }
+        soaked.reread()
     }
 
     /// From when on windows are judged: that in which the fleet comes up is nobody's fault.
@@ -107,18 +101,6 @@ pub fn up(scenario: &Scenario) -> Span {
     boots.max().unwrap_or(Span::ZERO)
 }
 
-/// How many rows one execution of a schedule's job writes.
-#[must_use]
-pub fn rows_each(scenario: &Scenario, schedule: usize) -> u64 {
-    let of = &scenario.schedules[schedule];
-    let job = scenario.jobs.iter().find(|job| job.is(of.queue, of.job.as_bytes()));
-    let rows = job.iter().flat_map(|job| &job.steps).map(|step| match step {
-        JobStep::Write { rows, .. } => *rows,
-        _ => 0,
-    });
-    rows.sum()
-}
-
 /// What any schedule wants of a day: its work once a window, and no more rows than that.
 fn expectations(scenario: &Scenario) -> Vec<Expectation> {
     let each = (0..scenario.schedules.len()).flat_map(|schedule| {
@@ -133,7 +115,7 @@ fn expectations(scenario: &Scenario) -> Vec<Expectation> {
             declared: Declared::Holds,
             at: 0,
         };
-        let rows = rows_each(scenario, schedule);
+        let rows = scenario.rows_each(schedule);
         [
             Some(on(Measure::FiringsPerWindow, Relation::AtMost, 1)),
             Some(on(Measure::FiringsPerWindow, Relation::AtLeast, 1)),
@@ -146,6 +128,7 @@ fn expectations(scenario: &Scenario) -> Vec<Expectation> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::parse;
 
     const TEXT: &str = r#"
 format = 1

@@ -376,7 +376,6 @@ impl Watch {
     }
 }
 
-/// One network for each service, and the last for people, with a link to each server.
 /// Whether a clock steps: what a worker knows of the next job is another thing then, and only a poll
 /// that is played shows it.
 fn clocks_step(scenario: &Scenario) -> bool {
@@ -384,6 +383,7 @@ fn clocks_step(scenario: &Scenario) -> bool {
     scenario.events.iter().any(steps)
 }
 
+/// One network for each service, and the last for people, with a link to each server.
 fn networks(scenario: &Scenario) -> Vec<Vec<Link>> {
     let links = |round_trip: Option<Range>| {
         let link = fleet::link(&round_trip.unwrap_or(scenario.round_trip));

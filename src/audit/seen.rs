@@ -2,7 +2,6 @@
 
 use super::{Exposure, Harm, Healed, Heals, Occurs, Of, Played};
 use bootrace_sim::scenario::{Rate, Scenario};
-use bootrace_sim::soak::rows_each;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the runs of a cell came to.
@@ -148,5 +147,5 @@ pub(super) fn meant(scenario: &Scenario, schedule: usize) -> Seen {
         windows += 1;
         at = next;
     }
-    Seen { meant: windows, rows_each: rows_each(scenario, schedule), ..Seen::default() }
+    Seen { meant: windows, rows_each: scenario.rows_each(schedule), ..Seen::default() }
 }

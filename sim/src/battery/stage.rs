@@ -450,16 +450,7 @@ impl Stage {
         let schedule = &self.scenario.schedules[self.schedule];
         let is = |job: &&Job| job.is(self.queue, schedule.job.as_bytes());
         let job = self.scenario.jobs.iter().find(is);
-        let each = job.iter().flat_map(|job| &job.steps).filter_map(|step| match step {
-            JobStep::Query(takes)
-            | JobStep::Sleep(takes)
-            | JobStep::Block(takes)
-            | JobStep::Write { takes, .. } => Some(takes),
-            JobStep::Add(_) | JobStep::RateLimit(_) | JobStep::Database(..) => None,
-        });
-        each.fold((Span::ZERO, Span::ZERO), |(least, most), takes| {
-            (least + takes.least, most + takes.most)
-        })
+        job.map_or((Span::ZERO, Span::ZERO), Job::takes)
     }
 
     /// An instant at which the tick's job is surely under way: one that is over at once could not be

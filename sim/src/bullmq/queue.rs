@@ -7,11 +7,10 @@
 //! besides in `manage`.
 
 mod manage;
-
-pub use manage::Listed;
 mod repeat;
 mod scheduler;
 
+pub use manage::Listed;
 pub(super) use repeat::update_repeatable_job;
 pub(super) use scheduler::{is_job_scheduler, next_iteration};
 

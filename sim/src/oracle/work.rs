@@ -9,7 +9,7 @@ use super::ledger::{Fact, Ledger};
 use crate::choices::LifeId;
 use crate::clock::Instant;
 use crate::event::{Event, JobId, QueueEvent, QueueId};
-use crate::scenario::{Job, JobStep, Scenario};
+use crate::scenario::{Job, Scenario};
 
 /// An execution under way, or of a process that died in it.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ impl Works {
         let (queue, name) = (of.queue, of.job.as_bytes());
         let own = scenario.releases.iter().flat_map(|release| &release.jobs);
         let job = scenario.jobs.iter().chain(own).find(|job| job.is(queue, name));
-        let rows = job.map_or(0, rows_of);
+        let rows = job.map_or(0, Job::rows);
         Works { schedule, queue, rows, doing: Vec::new(), of: BTreeMap::new() }
     }
 
@@ -96,15 +96,6 @@ impl Works {
         let open = self.doing.iter().filter(|doing| doing.left > 0);
         open.filter(|doing| ledger.lives().lives(doing.life)).map(|doing| doing.at)
     }
-}
-
-/// What one execution of a job writes.
-fn rows_of(job: &Job) -> u64 {
-    let rows = job.steps.iter().map(|step| match step {
-        JobStep::Write { rows, .. } => *rows,
-        _ => 0,
-    });
-    rows.sum()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! are alive when a tick comes, and what people clean up by hand before or after it.
 
 use super::draft::Draft;
-use super::{judged, sound};
+use super::judged;
 use crate::battery::named;
 use crate::battery::roles::visit;
 use crate::battery::stage::{fixed, steps};
@@ -83,7 +83,7 @@ pub fn change(
         }
     }
     expects(&mut staged, schedule, come.len() as u64);
-    sound(&staged)
+    staged.reread()
 }
 
 /// The registrations that the containers of a scenario make for a schedule.

@@ -253,14 +253,13 @@ impl Draft {
 
     /// The job's name and its window.
     pub(super) fn of_window(&self, schedule: Option<usize>) -> Template {
-        let pieces = vec![format!("{}-", self.plain()).into(), "".into()];
-        Template { pieces, schedule }
+        self.window_of("", schedule)
     }
 
-    /// The row of who leads at a tick: another than that of its work.
-    pub(super) fn leads(&self) -> Template {
-        let pieces = vec![format!("{}-leads-", self.plain()).into(), "".into()];
-        Template { pieces, schedule: None }
+    /// The same, of something else than its work.
+    pub(super) fn window_of(&self, what: &str, schedule: Option<usize>) -> Template {
+        let pieces = vec![format!("{}-{what}", self.plain()).into(), "".into()];
+        Template { pieces, schedule }
     }
 
     /// The job's name, as it can stand in ids and in names of rows.
@@ -285,15 +284,7 @@ impl Draft {
     /// How long an execution of its job takes, at most.
     pub(super) fn job_takes(&self) -> Span {
         let is = |job: &&Job| job.is(self.queue, self.job.as_bytes());
-        let steps = self.scenario.jobs.iter().filter(is).flat_map(|job| &job.steps);
-        let takes = steps.map(|step| match step {
-            JobStep::Query(takes)
-            | JobStep::Sleep(takes)
-            | JobStep::Block(takes)
-            | JobStep::Write { takes, .. } => takes.most.ms(),
-            JobStep::Add(_) | JobStep::RateLimit(_) | JobStep::Database(..) => 0,
-        });
-        Span::from_ms(takes.sum())
+        self.scenario.jobs.iter().find(is).map_or(Span::ZERO, |job| job.takes().1)
     }
 
     /// A timer in the process that does these at each tick.

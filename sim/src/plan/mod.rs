@@ -14,7 +14,7 @@ pub use change::{CleanUp, change};
 
 use crate::bullmq::Version;
 use crate::scenario::{
-    Declared, Expectation, Measure, Mode, Property, Relation, Scenario, Subject, parse, print,
+    Declared, Expectation, Measure, Mode, Property, Relation, Scenario, Subject,
 };
 use draft::Draft;
 
@@ -113,7 +113,7 @@ pub fn planned(
     scenario.answers = None;
     scenario.expectations.clear();
     judged(&mut scenario, schedule);
-    sound(&scenario)
+    scenario.reread()
 }
 
 /// Has the work of a schedule judged as well: at most once, and at least once. What the scenario
@@ -124,16 +124,5 @@ pub fn judged(scenario: &mut Scenario, schedule: usize) {
         let (mode, measure) = (Mode::Always, Measure::WorkPerWindow);
         let property = Property { mode, measure, subject, relation, bound: 1 };
         scenario.expectations.push(Expectation { property, declared: Declared::Holds, at: 0 });
-    }
-}
-
-/// The scenario as it is read again.
-fn sound(scenario: &Scenario) -> Result<Scenario, String> {
-    match parse(&print(scenario)) {
-        Ok((scenario, _)) => Ok(scenario),
-        Err(problems) => {
-            let first = problems.first().map(|problem| problem.message.clone());
-            Err(first.unwrap_or_else(|| "it makes no scenario".to_owned()))
-        }
     }
 }

@@ -213,7 +213,7 @@ fn central(draft: &mut Draft, recreate: bool) -> Applied {
 fn leader(draft: &mut Draft, fenced: bool) -> Applied {
     let lead = text(format!("{}-leader", draft.plain()));
     let decides = match fenced {
-        true => DatabaseAction::Insert(draft.leads()),
+        true => DatabaseAction::Insert(draft.window_of("leads-", None)),
         false => DatabaseAction::Lock(lead, LockKind::Lease(LEASE)),
     };
     let add = draft.add(draft.options.clone());

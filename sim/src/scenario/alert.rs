@@ -1,6 +1,6 @@
 //! What a team is woken by: alerts, as a monitor would be told them.
 
-use super::{JobStep, Metric, Scenario, Schedule};
+use super::{Metric, Scenario, Schedule};
 use crate::clock::{Instant, Span};
 use crate::event::{QueueId, ServiceId};
 
@@ -103,11 +103,7 @@ impl Scenario {
         let is = |job: &&super::Job| job.is(schedule.queue, schedule.job.as_bytes());
         let of_releases = self.releases.iter().flat_map(|release| &release.jobs);
         let job = self.jobs.iter().chain(of_releases).find(is);
-        let rows = job.iter().flat_map(|job| &job.steps).map(|step| match step {
-            JobStep::Write { rows, .. } => *rows,
-            _ => 0,
-        });
-        rows.sum()
+        job.map_or(0, super::Job::rows)
     }
 
     /// How much of a metric is expected of a schedule in a time: one execution a tick, and the rows of

@@ -134,6 +134,21 @@ pub enum Recurrence {
 }
 
 impl Scenario {
+    /// The scenario as it is read again from its text: what a function made of another is as sound as a
+    /// file, or says why not.
+    ///
+    /// # Errors
+    /// The first problem.
+    pub fn reread(&self) -> Result<Scenario, String> {
+        match parse(&print(self)) {
+            Ok((scenario, _)) => Ok(scenario),
+            Err(problems) => {
+                let first = problems.first().map(|problem| problem.message.clone());
+                Err(first.unwrap_or_else(|| "it makes no scenario".to_owned()))
+            }
+        }
+    }
+
     /// The classes of what may happen by chance: kills by odds, and events that have odds.
     #[must_use]
     pub fn fault_classes(&self) -> BTreeSet<FaultClass> {

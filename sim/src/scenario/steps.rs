@@ -31,6 +31,31 @@ impl Job {
     pub fn is(&self, queue: QueueId, name: &[u8]) -> bool {
         self.name.as_bytes() == name && self.queue.is_none_or(|only| only == queue)
     }
+
+    /// How many rows one execution writes, if each of its steps is reached.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        let rows = self.steps.iter().map(|step| match step {
+            JobStep::Write { rows, .. } => *rows,
+            _ => 0,
+        });
+        rows.sum()
+    }
+
+    /// How long one execution takes, at least and at most, but for what it waits for.
+    #[must_use]
+    pub fn takes(&self) -> (Span, Span) {
+        let each = self.steps.iter().filter_map(|step| match step {
+            JobStep::Query(takes)
+            | JobStep::Sleep(takes)
+            | JobStep::Block(takes)
+            | JobStep::Write { takes, .. } => Some(takes),
+            JobStep::Add(_) | JobStep::RateLimit(_) | JobStep::Database(..) => None,
+        });
+        each.fold((Span::ZERO, Span::ZERO), |(least, most), takes| {
+            (least + takes.least, most + takes.most)
+        })
+    }
 }
 
 /// Which of BullMQ's numbers tells an attempt from the ones before it.
